@@ -1,0 +1,222 @@
+//! The endpoints of one API and what is counted for each.
+//!
+//! Rule: at most `max` endpoints; past that, one that has been idle for a whole window makes room, else the request
+//! is counted under `<other>` with its method, and `overflow` says how many were.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::histogram::{Histogram, Latencies};
+use super::tally::Tally;
+use super::window::{Counts, SLOT, Window};
+use crate::model::request::{Endpoint, Request};
+use crate::model::time::Timestamp;
+
+/// Methods kept apart under `<other>`: there are nine in HTTP; more is noise.
+const OTHER_METHODS_MAX: usize = 16;
+
+/// What is counted for one endpoint.
+#[derive(Debug)]
+pub struct EndpointStats {
+    /// Which one.
+    pub endpoint: Arc<Endpoint>,
+    /// Requests by status class.
+    pub window: Window,
+    /// Response latency, milliseconds.
+    pub latencies: Latencies,
+    /// Causes of its failures.
+    pub tally: Tally,
+    newest: Timestamp,
+}
+
+/// Figures of one endpoint over a window.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figures {
+    /// Requests by status class.
+    pub counts: Counts,
+    /// Response latencies, milliseconds.
+    pub latencies: Histogram,
+}
+
+/// All endpoints of one API.
+#[derive(Debug)]
+pub struct Endpoints {
+    places: HashMap<Arc<Endpoint>, usize>,
+    stats: Vec<EndpointStats>,
+    max: usize,
+    longest: Duration,
+    next_search: Timestamp,
+    /// Requests counted under `<other>`.
+    pub overflow: u64,
+    /// Requests whose event time lay behind the window's ring.
+    pub too_late: u64,
+}
+
+impl Endpoints {
+    /// For at most `max` endpoints, with windows of up to `longest`.
+    #[must_use]
+    pub fn new(max: usize, longest: Duration) -> Self {
+        Self {
+            places: HashMap::new(),
+            stats: Vec::new(),
+            max,
+            longest,
+            next_search: Timestamp::MIN,
+            overflow: 0,
+            too_late: 0,
+        }
+    }
+
+    /// Counts a request at `time`. Returns the endpoint it was counted under, or `None` when it came too late.
+    pub fn record(&mut self, request: &Request, time: Timestamp) -> Option<Arc<Endpoint>> {
+        let at = self.place(&request.endpoint, time);
+        let stats = &mut self.stats[at];
+        if !stats.window.record(time, request.status) {
+            self.too_late += 1;
+            return None;
+        }
+        stats.newest = stats.newest.max(time);
+        if let Some(ms) = request.response_latency_ms {
+            stats.latencies.record(time, ms);
+        }
+        Some(Arc::clone(&stats.endpoint))
+    }
+
+    /// The statistics of one endpoint.
+    pub fn get_mut(&mut self, endpoint: &Endpoint) -> Option<&mut EndpointStats> {
+        self.places.get(endpoint).map(|at| &mut self.stats[*at])
+    }
+
+    /// The statistics of one endpoint.
+    #[must_use]
+    pub fn get(&self, endpoint: &Endpoint) -> Option<&EndpointStats> {
+        self.places.get(endpoint).map(|at| &self.stats[*at])
+    }
+
+    /// All of them, in no order that means anything.
+    pub fn iter(&self) -> impl Iterator<Item = &EndpointStats> {
+        self.stats.iter()
+    }
+
+    /// Forgets tallies that ended before `before`.
+    pub fn forget_before(&mut self, before: Timestamp) {
+        for stats in &mut self.stats {
+            stats.tally.forget_before(before);
+        }
+    }
+
+    fn place(&mut self, endpoint: &Arc<Endpoint>, now: Timestamp) -> usize {
+        if let Some(at) = self.places.get(endpoint) {
+            return *at;
+        }
+        if self.stats.len() < self.max {
+            return self.insert(Arc::clone(endpoint));
+        }
+        if let Some(at) = self.idle(now) {
+            self.places.remove(&self.stats[at].endpoint);
+            self.stats[at] = self.fresh(Arc::clone(endpoint));
+            self.places.insert(Arc::clone(endpoint), at);
+            return at;
+        }
+        self.overflow += 1;
+        let other = Arc::new(Endpoint { method: Arc::clone(&endpoint.method), route: Endpoint::OTHER.into() });
+        match self.places.get(&other) {
+            Some(at) => *at,
+            None if self.stats.len() < self.max + OTHER_METHODS_MAX => self.insert(other),
+            None => {
+                let any = Arc::new(Endpoint::new("-", Endpoint::OTHER));
+                self.places.get(&any).copied().unwrap_or_else(|| self.insert(any))
+            }
+        }
+    }
+
+    /// An endpoint without a request in the longest window. Looked for at most once per slot, because looking costs
+    /// a walk over all of them.
+    fn idle(&mut self, now: Timestamp) -> Option<usize> {
+        if now < self.next_search {
+            return None;
+        }
+        let horizon = now.minus(self.longest).minus(SLOT);
+        let found = self.stats.iter().position(|s| s.newest < horizon);
+        if found.is_none() {
+            self.next_search = now.plus(SLOT);
+        }
+        found
+    }
+
+    fn insert(&mut self, endpoint: Arc<Endpoint>) -> usize {
+        let stats = self.fresh(Arc::clone(&endpoint));
+        self.stats.push(stats);
+        self.places.insert(endpoint, self.stats.len() - 1);
+        self.stats.len() - 1
+    }
+
+    fn fresh(&self, endpoint: Arc<Endpoint>) -> EndpointStats {
+        EndpointStats {
+            endpoint,
+            window: Window::new(self.longest),
+            latencies: Latencies::new(self.longest),
+            tally: Tally::default(),
+            newest: Timestamp::MIN,
+        }
+    }
+}
+
+impl EndpointStats {
+    /// Its figures over `[end - window, end)`.
+    #[must_use]
+    pub fn figures(&self, end: Timestamp, window: Duration) -> Figures {
+        Figures { counts: self.window.total(end, window), latencies: self.latencies.total(end, window) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::inventory::ApiId;
+
+    fn request(route: &str, status: u16) -> Request {
+        Request {
+            api: ApiId(0),
+            endpoint: Arc::new(Endpoint::new("GET", route)),
+            status,
+            start: Timestamp::from_millis(0),
+            request_id: None,
+            lambda_request_id: None,
+            response_latency_ms: Some(12),
+            integration_latency_ms: None,
+            gateway: None,
+        }
+    }
+
+    const WINDOW: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn past_the_cap_requests_count_as_other_until_something_is_idle() {
+        let mut e = Endpoints::new(2, WINDOW);
+        let at = |s: i64| Timestamp::from_millis(s * 1000);
+        e.record(&request("/a", 200), at(100));
+        e.record(&request("/b", 200), at(100));
+        let counted = e.record(&request("/c", 502), at(101)).expect("counted");
+        assert_eq!(*counted, Endpoint::new("GET", Endpoint::OTHER));
+        assert_eq!(e.overflow, 1);
+        assert_eq!(e.get(&counted).unwrap().figures(at(110), WINDOW).counts.errors(), 1);
+        let counted = e.record(&request("/d", 200), at(300)).expect("counted");
+        assert_eq!(*counted, Endpoint::new("GET", "/d"), "an idle endpoint made room");
+        assert_eq!(e.overflow, 1);
+    }
+
+    #[test]
+    fn a_flood_of_endpoints_stays_bounded() {
+        let mut e = Endpoints::new(10, WINDOW);
+        for i in 0..10_000 {
+            let mut r = request(&format!("/{i}"), 200);
+            Arc::make_mut(&mut r.endpoint).method = format!("M{i}").into();
+            e.record(&r, Timestamp::from_millis(1_000_000));
+        }
+        assert!(e.iter().count() <= 10 + OTHER_METHODS_MAX + 1);
+        let total: u64 = e.iter().map(|s| s.window.total(Timestamp::from_millis(1_010_000), WINDOW).requests).sum();
+        assert_eq!(total, 10_000);
+    }
+}

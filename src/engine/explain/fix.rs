@@ -1,0 +1,173 @@
+//! What to do about a cause, with this case's own names and numbers.
+//!
+//! Rule: a fix says what to change and, where one exists, the command that changes or shows it; names that are not
+//! known stand in angle brackets or capitals, never invented.
+
+use super::{Subject, Verdict};
+use crate::model::cause::{CauseKind, Fix};
+use crate::model::inventory::ApiKind;
+use crate::model::request::GatewayWords;
+
+/// The fix for a verdict.
+pub(super) fn fix(verdict: &Verdict, subject: &Subject<'_>, words: &GatewayWords, function: Option<&str>) -> Fix {
+    let name = function.unwrap_or("the function");
+    let arg = function.unwrap_or("FUNCTION");
+    let endpoint = &subject.request.endpoint;
+    let place = verdict.site.as_ref().map_or_else(String::new, |site| format!(" at {site}"));
+    let timeout_s = subject.api.integration_timeout.as_secs();
+    let (text, command): (String, Option<String>) = match verdict.kind {
+        CauseKind::MalformedResponse => (
+            format!(
+                "Let {name} answer {endpoint} through one helper that always returns a numeric statusCode and a body \
+                 that is a string (JSON.stringify objects), and no other keys than the proxy contract knows. The \
+                 console's method test shows what the gateway receives."
+            ),
+            None,
+        ),
+        CauseKind::UnserializableResponse => (
+            format!("Return only plain data from {name}: serialise the body to a string yourself before returning it."),
+            None,
+        ),
+        CauseKind::UnhandledException => {
+            let what = verdict.error_type.as_deref().unwrap_or("the exception");
+            (
+                format!(
+                    "Handle {what}{place} in {name}: check the input at the top of the handler and answer 400 for what \
+                     is wrong, and wrap the handler so that any other error is logged and answered with a proper 500."
+                ),
+                Some(tail(arg)),
+            )
+        }
+        CauseKind::InitFailure => (
+            format!(
+                "{name} could not be started{place}: compare the deployed package with what the handler imports (path, \
+                 architecture, layers, environment variables), or roll the deploy back."
+            ),
+            Some(format!(
+                "aws lambda get-function-configuration --function-name {arg} --query '[Handler,Runtime,LastModified,Layers]'"
+            )),
+        ),
+        CauseKind::LambdaTimeout => (
+            format!(
+                "{name} ran into its own timeout. Find what it waits for (an outgoing call without a timeout, a cold \
+                 dependency); if the work is legitimate, raise its timeout to at most {} s, just under the gateway's \
+                 {timeout_s} s, or answer 202 and do the work from a queue.",
+                timeout_s.saturating_sub(1)
+            ),
+            Some(format!(
+                "aws lambda update-function-configuration --function-name {arg} --timeout {}",
+                timeout_s.saturating_sub(1)
+            )),
+        ),
+        CauseKind::IntegrationTimeout => (
+            format!(
+                "{endpoint} took longer than the gateway waits ({timeout_s} s). Set the timeout of {name} to {} s so that \
+                 it ends first and can say why; move work that needs longer behind a queue and answer 202.",
+                timeout_s.saturating_sub(1)
+            ),
+            Some(format!("aws lambda get-function-configuration --function-name {arg} --query Timeout")),
+        ),
+        CauseKind::OutOfMemory => (
+            format!(
+                "Give {name} more memory ({}), or load less at once.",
+                verdict.message.as_deref().unwrap_or("it ran out")
+            ),
+            Some(format!("aws lambda update-function-configuration --function-name {arg} --memory-size MB")),
+        ),
+        CauseKind::ProcessExit => (
+            format!(
+                "The process of {name} ended in the middle of a request: look for exit calls, native crashes and \
+                 unhandled promise rejections in the lines before it."
+            ),
+            Some(tail(arg)),
+        ),
+        CauseKind::ResponseTooLarge => (
+            format!(
+                "The answer of {name} exceeds Lambda's limit of 6,291,556 bytes: page it, compress it, or put it into S3 \
+                 and answer with a presigned URL."
+            ),
+            None,
+        ),
+        CauseKind::ExtensionFailure => (
+            format!("An extension of {name} failed: update or remove the layer that brings it."),
+            Some(format!("aws lambda get-function-configuration --function-name {arg} --query Layers")),
+        ),
+        CauseKind::PlatformFailure => (
+            "The Lambda platform failed, not the code: retry where the request allows it, and look at the AWS Health \
+             Dashboard if it goes on."
+                .to_owned(),
+            None,
+        ),
+        CauseKind::Throttled => (
+            format!(
+                "Lambda refused to run {name}: raise its reserved concurrency or the account's limit, or slow the \
+                 callers down."
+            ),
+            Some(format!("aws lambda get-function-concurrency --function-name {arg}")),
+        ),
+        CauseKind::PermissionDenied => (
+            format!("API Gateway may not invoke {name} for {endpoint}: add the permission for this API."),
+            Some(format!(
+                "aws lambda add-permission --function-name {arg} --statement-id apigateway-invoke --action \
+                 lambda:InvokeFunction --principal apigateway.amazonaws.com --source-arn \
+                 'arn:aws:execute-api:REGION:ACCOUNT:API_ID/*/{}{}'",
+                endpoint.method, endpoint.route
+            )),
+        ),
+        CauseKind::InvalidIntegration => (
+            format!(
+                "The integration of {endpoint} is set up wrongly: compare its URI with the function or backend that exists."
+            ),
+            None,
+        ),
+        CauseKind::BackendUnreachable => (
+            format!(
+                "The gateway could not reach the backend of {endpoint}: check the VPC link, the target's health, its \
+                 security groups and its certificate."
+            ),
+            None,
+        ),
+        CauseKind::AuthorizerFailure => (
+            "The authorizer could not be called or answered in a wrong shape: look at its own log and at the \
+             permission to invoke it."
+                .to_owned(),
+            None,
+        ),
+        CauseKind::WafFailure => (
+            "The web ACL could not be asked: check its association with the stage and the AWS Health Dashboard."
+                .to_owned(),
+            None,
+        ),
+        CauseKind::ApplicationError => (
+            format!(
+                "{name} answered {} itself: this is the application's own error; its log says why.",
+                subject.request.status
+            ),
+            Some(tail(arg)),
+        ),
+        CauseKind::Unknown => unknown(subject, words),
+    };
+    Fix { text, command }
+}
+
+fn tail(function: &str) -> String {
+    format!("aws logs tail /aws/lambda/{function} --since 15m --filter-pattern ERROR")
+}
+
+fn unknown(subject: &Subject<'_>, words: &GatewayWords) -> (String, Option<String>) {
+    if subject.request.lambda_request_id.is_some() || words.logs_lambda_request_id {
+        let text = "Check that the Lambda log groups of this API are all configured and that the function may write to \
+                    its log; log requestContext.requestId in the function.";
+        return (text.to_owned(), None);
+    }
+    let api = if subject.api.kind == ApiKind::Http {
+        "aws apigatewayv2 update-stage --api-id API_ID --stage-name STAGE --access-log-settings"
+    } else {
+        "aws apigateway update-stage --rest-api-id API_ID --stage-name STAGE --patch-operations \
+         op=replace,path=/accessLogSettings/format,value="
+    };
+    let text = "Let the stage's access log carry \"integrationRequestId\":\"$context.integration.requestId\", \
+                \"integrationError\":\"$context.integration.error\" and \
+                \"errorType\":\"$context.error.responseType\": without them a failure cannot be explained.";
+    (text.to_owned(), Some(format!("{api} '<the format in gatewatch's README>'")))
+}

@@ -1,0 +1,132 @@
+//! What the invocation's own lines say.
+//!
+//! Error types and their meaning: AWS's open-sourced Lambda runtime core and the runtime interface clients. Rule: a
+//! REPORT without a status proves nothing either way, because an ordinary exception leaves it clean; lines that the
+//! function logged are evidence, never a verdict.
+
+use super::Verdict;
+use crate::engine::invocations::Invocation;
+use crate::model::cause::{CauseKind, Certainty};
+use crate::model::invocation::{LambdaSays, Report, ReportStatus, RuntimeError};
+
+/// What an error type that Lambda or a runtime wrote stands for, where the type alone decides.
+fn kind_of_type(error_type: &str) -> Option<CauseKind> {
+    // Node's JSON lines leave the `Runtime.` away.
+    let name = error_type.strip_prefix("Runtime.").unwrap_or(error_type);
+    match name {
+        "OutOfMemory" => Some(CauseKind::OutOfMemory),
+        "ImportModuleError"
+        | "HandlerNotFound"
+        | "MalformedHandlerName"
+        | "UserCodeSyntaxError"
+        | "BuiltInModuleConflict"
+        | "BadFunctionCode"
+        | "InvalidEntrypoint"
+        | "InvalidWorkingDir"
+        | "InvalidTaskConfig"
+        | "InitError" => Some(CauseKind::InitFailure),
+        "MarshalError" | "SerializationError" => Some(CauseKind::UnserializableResponse),
+        "ExitError" => Some(CauseKind::ProcessExit),
+        "Function.ResponseSizeTooLarge" | "RequestEntityTooLarge" => Some(CauseKind::ResponseTooLarge),
+        _ if name.starts_with("Extension.") => Some(CauseKind::ExtensionFailure),
+        "Sandbox.Timedout" | "Sandbox.Timeout" => Some(CauseKind::LambdaTimeout),
+        _ if name.starts_with("Sandbox.") => Some(CauseKind::PlatformFailure),
+        _ => None,
+    }
+}
+
+/// The verdict of an invocation's lines, if they name one.
+pub(super) fn verdict(invocation: &Invocation) -> Option<Verdict> {
+    let report = invocation.report.as_ref().map(|r| &r.1);
+    let says = || invocation.findings.iter().map(|f| &f.says);
+    let certain = |kind| Verdict::new(kind, Certainty::Certain);
+
+    let timed_out = says().find_map(|s| if let LambdaSays::TimedOut { after_ms } = s { Some(*after_ms) } else { None });
+    let init = says().find_map(|s| match s {
+        LambdaSays::InitFailed { error_type, timed_out } => Some((error_type.as_deref(), *timed_out)),
+        _ => None,
+    });
+    let error = says().find_map(|s| if let LambdaSays::Unhandled(e) = s { Some(e) } else { None });
+    let status = report.and_then(|r| r.status);
+    let reported = report.and_then(|r| r.error_type.as_deref());
+    let reported_kind = reported.and_then(kind_of_type);
+
+    // An init that failed and was tried again counts only if the invocation failed as well.
+    if let Some((init_type, init_timed_out)) = init
+        && (status.is_some() || error.is_some())
+    {
+        let mut verdict = certain(CauseKind::InitFailure).error_type(init_type.or(reported));
+        if let Some(error) = error {
+            verdict = with_error(verdict, error);
+        } else if init_timed_out {
+            verdict = verdict.message("the function's initialisation timed out");
+        }
+        return Some(verdict);
+    }
+    if let Some(ms) = timed_out.or_else(|| (status == Some(ReportStatus::Timeout)).then(|| timeout_of(report))) {
+        let message = format!("Task timed out after {}.{:02} seconds", ms / 1000, ms % 1000 / 10);
+        return Some(certain(CauseKind::LambdaTimeout).message(message));
+    }
+    if reported_kind == Some(CauseKind::OutOfMemory) {
+        return Some(certain(CauseKind::OutOfMemory).error_type(reported).message(memory(report)));
+    }
+    // The runtime's own line is the cause; an exit that follows it is the consequence.
+    if let Some(error) = error {
+        let kind = error.error_type.as_deref().and_then(kind_of_type).unwrap_or(CauseKind::UnhandledException);
+        return Some(with_error(certain(kind), error));
+    }
+    if status == Some(ReportStatus::Failure) {
+        return Some(certain(CauseKind::PlatformFailure).error_type(reported));
+    }
+    let fault = says().find_map(|s| match s {
+        LambdaSays::Fault { reason, error_type } => Some((&**reason, error_type.as_deref())),
+        _ => None,
+    });
+    if let Some((reason, fault_type)) = fault {
+        let kind = fault_type.and_then(kind_of_type).or(reported_kind).unwrap_or(CauseKind::ProcessExit);
+        if kind == CauseKind::ProcessExit && reason.contains("signal: killed") && memory_is_full(report) {
+            // Old logs do not say "out of memory"; a kill at full memory is one, but other kills exist.
+            let verdict = Verdict::new(CauseKind::OutOfMemory, Certainty::Likely);
+            return Some(verdict.error_type(fault_type.or(reported)).message(memory(report)));
+        }
+        return Some(certain(kind).error_type(fault_type.or(reported)).message(reason));
+    }
+    if let Some(kind) = reported_kind {
+        return Some(certain(kind).error_type(reported));
+    }
+    // An error status with a type that says no more than that something failed, such as Runtime.Unknown.
+    (status == Some(ReportStatus::Error))
+        .then(|| Verdict::new(CauseKind::UnhandledException, Certainty::Likely).error_type(reported))
+}
+
+fn with_error(mut verdict: Verdict, error: &RuntimeError) -> Verdict {
+    if let Some(error_type) = &error.error_type {
+        verdict.error_type = Some((&**error_type).into());
+    }
+    if let Some(message) = &error.message {
+        verdict.message = Some((&**message).into());
+    }
+    verdict.site.clone_from(&error.site);
+    verdict
+}
+
+/// On a timeout the duration is the function's timeout, or a little more in old logs.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float to int cast saturates")]
+fn timeout_of(report: Option<&Report>) -> u32 {
+    report.and_then(|r| r.duration_ms).map_or(0, |ms| ms as u32)
+}
+
+fn memory(report: Option<&Report>) -> String {
+    match report.map(|r| (r.max_memory_mb, r.memory_mb)) {
+        Some((Some(used), Some(size))) => format!("{used} MB of {size} MB were used"),
+        _ => "the environment was killed for lack of memory".to_owned(),
+    }
+}
+
+/// Within 1.5 % of the memory size: at 96 % functions still end well.
+fn memory_is_full(report: Option<&Report>) -> bool {
+    report.is_some_and(|r| match (r.max_memory_mb, r.memory_mb) {
+        (Some(used), Some(size)) => u64::from(used) * 1000 >= u64::from(size) * 985,
+        _ => false,
+    })
+}

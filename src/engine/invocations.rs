@@ -1,0 +1,311 @@
+//! Invocations, put together from the lines of Lambda log streams.
+//!
+//! A line with a request ID goes to that invocation. A line without goes to the invocation its stream has open; where
+//! none is open it waits for the stream's next START (a failed init stands before the request it kills) or, where
+//! the START was never seen, for the next REPORT. Not a verdict: `explain` gives that. Rule: invocations, streams and
+//! findings are bounded; logs are lossy, so each entry also expires.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::cause::Evidence;
+use crate::model::inventory::SourceId;
+use crate::model::invocation::{LambdaLine, LambdaSays, Report};
+use crate::model::time::Timestamp;
+
+/// Findings kept for one invocation, and lines that wait in a stream: enough for a cause and what led to it.
+const FINDINGS_MAX: usize = 8;
+/// A stream that was quiet for this long is forgotten; Lambda ends idle environments sooner.
+const STREAM_IDLE: Duration = Duration::from_hours(1);
+
+/// A line that says something about how an invocation went.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// The line's stamp.
+    pub time: Timestamp,
+    /// What it says.
+    pub says: LambdaSays,
+    /// The line.
+    pub text: Arc<str>,
+}
+
+/// One run of a function.
+#[derive(Debug)]
+pub struct Invocation {
+    /// Lambda's request ID.
+    pub id: Arc<str>,
+    /// Which log group.
+    pub source: SourceId,
+    /// Which stream.
+    pub stream: Arc<str>,
+    /// Stamp of START.
+    pub started: Option<Timestamp>,
+    /// REPORT: its stamp, numbers and text.
+    pub report: Option<Box<(Timestamp, Report, Box<str>)>>,
+    /// The other lines that say something, in order of arrival.
+    pub findings: Vec<Finding>,
+    /// The failed request that waits for this invocation.
+    pub case: Option<u64>,
+    /// When it was made here; it expires by this.
+    made: Timestamp,
+}
+
+#[derive(Debug, Default)]
+struct Stream {
+    open: Option<Arc<str>>,
+    /// Lines without an ID that no invocation owns yet.
+    waiting: VecDeque<Finding>,
+    touched: Timestamp,
+}
+
+/// All invocations that may still be asked for.
+#[derive(Debug)]
+pub struct Invocations {
+    by_id: HashMap<Arc<str>, Invocation>,
+    /// In order of `made`, for expiry.
+    order: VecDeque<(Timestamp, Arc<str>)>,
+    streams: HashMap<(SourceId, Arc<str>), Stream>,
+    max: usize,
+    hold: Duration,
+    /// Invocations dropped because the table was full, before they expired.
+    pub dropped: u64,
+}
+
+impl Invocations {
+    /// Keeps at most `max` invocations, each for at most `hold`.
+    #[must_use]
+    pub fn new(max: usize, hold: Duration) -> Self {
+        Self { by_id: HashMap::new(), order: VecDeque::new(), streams: HashMap::new(), max, hold, dropped: 0 }
+    }
+
+    /// Takes a line in. Returns the case that waits for the invocation it belongs to.
+    pub fn apply(&mut self, source: SourceId, line: LambdaLine, now: Timestamp) -> Option<u64> {
+        let stream_key = (source, Arc::clone(&line.stream));
+        if !self.streams.contains_key(&stream_key) {
+            self.make_room_for_a_stream(now);
+            self.streams.insert((source, Arc::clone(&line.stream)), Stream::default());
+        }
+        let stream = self.streams.get_mut(&stream_key).expect("it was just put there");
+        stream.touched = now;
+        let id: Option<Arc<str>> = line.request_id.as_deref().map(Arc::from).or_else(|| stream.open.clone());
+        let Some(id) = id else {
+            if stream.waiting.len() == FINDINGS_MAX {
+                stream.waiting.pop_front();
+            }
+            stream.waiting.push_back(line.into());
+            return None;
+        };
+        let starts = line.says == LambdaSays::Start;
+        let owns_waiting = starts || (matches!(line.says, LambdaSays::Report(_)) && stream.open.is_none());
+        let waited = if owns_waiting { std::mem::take(&mut stream.waiting) } else { VecDeque::new() };
+        if starts {
+            stream.open = Some(Arc::clone(&id));
+        } else if matches!(line.says, LambdaSays::Report(_)) && stream.open.as_ref() == Some(&id) {
+            stream.open = None;
+        }
+        let invocation = self.entry(&id, source, &line.stream, now);
+        invocation.findings.extend(waited);
+        invocation.take(line);
+        invocation.case
+    }
+
+    /// The invocation with this ID.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&Invocation> {
+        self.by_id.get(id)
+    }
+
+    /// Notes that a failed request waits for the invocation with this ID, seen or not.
+    pub fn expect(&mut self, id: &Arc<str>, case: u64, now: Timestamp) {
+        // Not seen yet: which log group it will stand in is learned from its first line.
+        self.entry(id, SourceId(u16::MAX), &Arc::from(""), now).case = Some(case);
+    }
+
+    /// Forgets what is older than `hold`.
+    pub fn expire(&mut self, now: Timestamp) {
+        let horizon = now.minus(self.hold);
+        while self.order.front().is_some_and(|(made, _)| *made < horizon) {
+            self.drop_oldest();
+        }
+    }
+
+    fn entry(&mut self, id: &Arc<str>, source: SourceId, stream: &Arc<str>, now: Timestamp) -> &mut Invocation {
+        if !self.by_id.contains_key(id) {
+            if self.by_id.len() >= self.max {
+                self.drop_oldest();
+                self.dropped += 1;
+            }
+            self.order.push_back((now, Arc::clone(id)));
+            let invocation = Invocation {
+                id: Arc::clone(id),
+                source,
+                stream: Arc::clone(stream),
+                started: None,
+                report: None,
+                findings: Vec::new(),
+                case: None,
+                made: now,
+            };
+            self.by_id.insert(Arc::clone(id), invocation);
+        }
+        let invocation = self.by_id.get_mut(id).expect("it was just put there");
+        if invocation.source == SourceId(u16::MAX) {
+            invocation.source = source;
+            invocation.stream = Arc::clone(stream);
+        }
+        invocation
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some((made, id)) = self.order.pop_front()
+            && self.by_id.get(&id).is_some_and(|i| i.made == made)
+        {
+            self.by_id.remove(&id);
+        }
+    }
+
+    fn make_room_for_a_stream(&mut self, now: Timestamp) {
+        if self.streams.len() < self.max {
+            return;
+        }
+        let horizon = now.minus(STREAM_IDLE);
+        self.streams.retain(|_, s| s.touched >= horizon);
+        if self.streams.len() >= self.max {
+            // All of them in use: lines without an ID lose their owner, which explanations then say.
+            self.streams.clear();
+        }
+    }
+}
+
+impl Invocation {
+    fn take(&mut self, line: LambdaLine) {
+        match line.says {
+            LambdaSays::Start => {
+                if self.report.is_some() {
+                    // An asynchronous retry runs under the same ID: what counts is the newest attempt.
+                    self.report = None;
+                    self.findings.clear();
+                }
+                self.started = Some(line.time);
+            }
+            LambdaSays::End => {}
+            LambdaSays::Report(report) => self.report = Some(Box::new((line.time, report, line.text))),
+            LambdaSays::TimedOut { .. }
+            | LambdaSays::Unhandled(_)
+            | LambdaSays::Fault { .. }
+            | LambdaSays::InitFailed { .. }
+            | LambdaSays::ErrorLine => {
+                // A verdict is worth more than one of many lines that the function logged.
+                if self.findings.len() == FINDINGS_MAX
+                    && line.says != LambdaSays::ErrorLine
+                    && let Some(at) = self.findings.iter().position(|f| f.says == LambdaSays::ErrorLine)
+                {
+                    self.findings.remove(at);
+                }
+                if self.findings.len() < FINDINGS_MAX {
+                    self.findings.push(line.into());
+                }
+            }
+        }
+    }
+
+    /// Evidence from one of its lines.
+    #[must_use]
+    pub fn evidence(&self, group: &Arc<str>, time: Timestamp, text: &str) -> Evidence {
+        Evidence { time, source: Arc::clone(group), stream: Arc::clone(&self.stream), text: text.into() }
+    }
+}
+
+impl From<LambdaLine> for Finding {
+    fn from(line: LambdaLine) -> Self {
+        Self { time: line.time, says: line.says, text: line.text.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(stream: &str, id: Option<&str>, says: LambdaSays) -> LambdaLine {
+        LambdaLine {
+            stream: stream.into(),
+            time: Timestamp::from_millis(1000),
+            request_id: id.map(Into::into),
+            says,
+            text: "text".into(),
+        }
+    }
+
+    fn table() -> Invocations {
+        Invocations::new(100, Duration::from_secs(600))
+    }
+
+    const S: SourceId = SourceId(0);
+    const NOW: Timestamp = Timestamp::from_millis(2000);
+
+    #[test]
+    fn a_line_without_an_id_goes_to_the_open_invocation_of_its_own_stream() {
+        let mut t = table();
+        t.apply(S, line("s1", Some("a"), LambdaSays::Start), NOW);
+        t.apply(S, line("s2", Some("b"), LambdaSays::Start), NOW);
+        t.apply(S, line("s1", None, LambdaSays::TimedOut { after_ms: 3000 }), NOW);
+        assert_eq!(t.get("a").unwrap().findings.len(), 1);
+        assert!(t.get("b").unwrap().findings.is_empty());
+    }
+
+    #[test]
+    fn a_failed_init_belongs_to_the_start_that_follows() {
+        let mut t = table();
+        t.apply(S, line("s", None, LambdaSays::InitFailed { error_type: None, timed_out: true }), NOW);
+        t.apply(S, line("s", Some("a"), LambdaSays::Start), NOW);
+        assert_eq!(t.get("a").unwrap().findings.len(), 1);
+    }
+
+    #[test]
+    fn without_a_start_the_report_takes_what_waits() {
+        let mut t = table();
+        t.apply(S, line("s", None, LambdaSays::TimedOut { after_ms: 29_000 }), NOW);
+        t.apply(S, line("s", Some("i9j0k1l2"), LambdaSays::Report(Report::default())), NOW);
+        let i = t.get("i9j0k1l2").unwrap();
+        assert!(i.report.is_some());
+        assert_eq!(i.findings.len(), 1);
+    }
+
+    #[test]
+    fn what_comes_after_the_report_with_its_id_is_kept() {
+        let mut t = table();
+        t.expect(&"a".into(), 7, NOW);
+        assert_eq!(t.apply(S, line("s", Some("a"), LambdaSays::Start), NOW), Some(7));
+        t.apply(S, line("s", Some("a"), LambdaSays::Report(Report::default())), NOW);
+        t.apply(S, line("s", Some("a"), LambdaSays::TimedOut { after_ms: 1 }), NOW);
+        assert_eq!(t.get("a").unwrap().findings.len(), 1);
+        assert_eq!(t.get("a").unwrap().source, S);
+    }
+
+    #[test]
+    fn a_verdict_displaces_an_ordinary_error_line() {
+        let mut t = table();
+        t.apply(S, line("s", Some("a"), LambdaSays::Start), NOW);
+        for _ in 0..20 {
+            t.apply(S, line("s", Some("a"), LambdaSays::ErrorLine), NOW);
+        }
+        t.apply(S, line("s", Some("a"), LambdaSays::TimedOut { after_ms: 1 }), NOW);
+        let f = &t.get("a").unwrap().findings;
+        assert_eq!(f.len(), FINDINGS_MAX);
+        assert!(f.iter().any(|f| f.says == LambdaSays::TimedOut { after_ms: 1 }));
+    }
+
+    #[test]
+    fn the_table_is_bounded_and_expires() {
+        let mut t = table();
+        for i in 0..1000 {
+            t.apply(S, line(&format!("s{i}"), Some(&format!("id{i}")), LambdaSays::Start), NOW);
+        }
+        assert_eq!(t.by_id.len(), 100);
+        assert!(t.streams.len() <= 100);
+        assert_eq!(t.dropped, 900);
+        t.expire(NOW.plus(Duration::from_secs(601)));
+        assert!(t.by_id.is_empty() && t.order.is_empty());
+    }
+}

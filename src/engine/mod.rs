@@ -1,0 +1,445 @@
+//! Facts in; statistics, explanations and alert states out.
+//!
+//! The contract: it reads no clock, waits for nothing, prints nothing and cannot fail. [`Engine::ingest`] and
+//! [`Engine::seal`] feed it, [`Engine::tick`] lets time pass, [`Engine::next_deadline`] says when it wants the next
+//! tick, [`Engine::drain`] hands out what it found. Event time decides windows and rules; `now` (arrival time) decides
+//! how long a failure waits for its Lambda lines. Rule: every table has a bound and a counter for "full".
+
+pub mod alerts;
+pub mod correlate;
+pub mod endpoints;
+pub mod explain;
+pub mod histogram;
+pub mod invocations;
+pub mod rules;
+pub mod tally;
+pub mod totals;
+pub mod window;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::alerts::{Alerts, Standing};
+use self::correlate::{Cases, Reporting};
+use self::endpoints::{Endpoints, Figures};
+use self::explain::{Subject, explain};
+use self::invocations::Invocations;
+use self::rules::{By, Look, Rule};
+use self::tally::{Label, merge};
+use self::totals::Totals;
+use self::window::SLOT;
+use crate::model::alert::{Alert, AlertKey, CauseCount, CauseSample, State};
+use crate::model::cause::{Explanation, Failure};
+use crate::model::event::Fact;
+use crate::model::inventory::{ApiId, Inventory, SourceId, SourceKind};
+use crate::model::invocation::LambdaLine;
+use crate::model::request::{Endpoint, Request};
+use crate::model::time::Timestamp;
+
+/// An event stamped later than `now` plus this is counted at `now`: clients may stamp events up to two hours ahead,
+/// and such an event must neither move the window nor vanish.
+const SKEW_MAX: Duration = Duration::from_mins(1);
+/// Steps caught up one by one; when event time jumps further than this, the windows in between are empty.
+const STEPS_MAX: i64 = 2 * 360;
+
+/// How the engine works.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What is watched.
+    pub inventory: Arc<Inventory>,
+    /// The rules that are on.
+    pub rules: Vec<Rule>,
+    /// The window that snapshots show.
+    pub window: Duration,
+    /// Endpoints tracked per API.
+    pub max_endpoints: usize,
+    /// Invocations remembered; at some 600 bytes each.
+    pub max_invocations: usize,
+    /// Failures under explanation at one time.
+    pub max_cases: usize,
+    /// How long a failure waits for its Lambda lines before it is reported as it stands.
+    pub explain_wait: Duration,
+    /// How long a failure may still be explained anew, and an invocation be asked for.
+    pub explain_hold: Duration,
+    /// When failures are reported.
+    pub reporting: Reporting,
+    /// Hand out every request.
+    pub requests: bool,
+    /// Keep figures over the whole input.
+    pub totals: bool,
+}
+
+impl Settings {
+    /// The defaults, for an inventory.
+    #[must_use]
+    pub fn new(inventory: Arc<Inventory>) -> Self {
+        let window = Duration::from_mins(5);
+        Self {
+            inventory,
+            rules: Rule::built_in(window),
+            window,
+            max_endpoints: 1000,
+            max_invocations: 20_000,
+            max_cases: 10_000,
+            explain_wait: Duration::from_secs(10),
+            explain_hold: Duration::from_mins(10),
+            reporting: Reporting::Live,
+            requests: false,
+            totals: false,
+        }
+    }
+}
+
+/// What the engine found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// A request was counted. Only if [`Settings::requests`] asks for it.
+    Request(Box<Request>),
+    /// A failure is explained, or explained anew.
+    Failure(Failure),
+    /// An alert fires (said at every step while it does) or has resolved (said once).
+    Alert(Box<Alert>),
+}
+
+/// Figures of one endpoint.
+#[derive(Clone, Debug)]
+pub struct EndpointRow {
+    /// The API.
+    pub api: ApiId,
+    /// Which endpoint.
+    pub endpoint: Arc<Endpoint>,
+    /// Over the snapshot's window.
+    pub figures: Figures,
+}
+
+/// What was left out or cut, and how often.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// Requests too late for their window.
+    pub late_requests: u64,
+    /// Requests stamped ahead of the clock, counted as if they came now.
+    pub future_requests: u64,
+    /// Requests counted under `<other>`.
+    pub overflow_requests: u64,
+    /// Invocations forgotten early because there were too many.
+    pub invocations: u64,
+    /// Failures closed early because there were too many.
+    pub cases: u64,
+}
+
+#[derive(Debug)]
+struct ApiState {
+    endpoints: Endpoints,
+    /// The next step of its rules, once its sources are read.
+    next_step: Option<Timestamp>,
+}
+
+/// The engine.
+#[derive(Debug)]
+pub struct Engine {
+    settings: Settings,
+    apis: Vec<ApiState>,
+    /// How far each source is read; `None` while it is blind or was never read.
+    sealed: Vec<Option<Timestamp>>,
+    invocations: Invocations,
+    cases: Cases,
+    alerts: Alerts,
+    totals: Totals,
+    future: u64,
+    outputs: Vec<Output>,
+}
+
+impl Engine {
+    /// An engine that has seen nothing.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let longest = settings.rules.iter().map(|r| r.window).chain([settings.window]).max().unwrap_or(SLOT);
+        let apis = settings.inventory.apis.iter();
+        Self {
+            apis: apis
+                .map(|_| ApiState { endpoints: Endpoints::new(settings.max_endpoints, longest), next_step: None })
+                .collect(),
+            sealed: vec![None; settings.inventory.sources.len()],
+            invocations: Invocations::new(settings.max_invocations, settings.explain_hold),
+            cases: Cases::new(settings.max_cases, settings.explain_wait, settings.explain_hold, settings.reporting),
+            alerts: Alerts::default(),
+            totals: Totals::default(),
+            future: 0,
+            outputs: Vec::new(),
+            settings,
+        }
+    }
+
+    /// Takes one fact in.
+    pub fn ingest(&mut self, source: SourceId, fact: Fact, now: Timestamp) {
+        match fact {
+            Fact::Request(request) => self.request(request, now),
+            Fact::Lambda(line) => self.lambda(source, line, now),
+        }
+    }
+
+    /// The source is read up to event time `at`: its API's rules may look at what lies before.
+    pub fn seal(&mut self, source: SourceId, at: Timestamp) {
+        let sealed = &mut self.sealed[source.index()];
+        *sealed = (*sealed).max(Some(at));
+        if let SourceKind::Access(api) = self.settings.inventory.source(source).kind {
+            self.step_to_watermark(api);
+        }
+    }
+
+    /// The source cannot be read: the rules over its API stand still unless another access log of it is read.
+    pub fn blind(&mut self, source: SourceId) {
+        self.sealed[source.index()] = None;
+    }
+
+    /// Lets arrival time pass: failures that have waited long enough are reported, old entries expire.
+    pub fn tick(&mut self, now: Timestamp) {
+        self.invocations.expire(now);
+        let mut reports = Vec::new();
+        self.cases.tick(now, &mut reports);
+        self.report(reports);
+    }
+
+    /// When the engine wants the next tick.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.cases.next_deadline()
+    }
+
+    /// The end of the input: all that waits is reported as it stands.
+    pub fn finish(&mut self) {
+        let mut reports = Vec::new();
+        self.cases.finish(&mut reports);
+        self.report(reports);
+    }
+
+    /// What was found since the last call, in order.
+    pub fn drain(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.outputs)
+    }
+
+    /// Figures of every endpoint over the display window that ends at `end`, by API, worst share of failures first.
+    #[must_use]
+    pub fn snapshot(&self, end: Timestamp) -> Vec<EndpointRow> {
+        let mut rows = Vec::new();
+        for (state, api) in self.apis.iter().zip(0_u16..) {
+            let mut of_api: Vec<_> = state
+                .endpoints
+                .iter()
+                .map(|s| EndpointRow {
+                    api: ApiId(api),
+                    endpoint: Arc::clone(&s.endpoint),
+                    figures: s.figures(end, self.settings.window),
+                })
+                .filter(|row| row.figures.counts.requests > 0)
+                .collect();
+            of_api.sort_by(|a, b| {
+                let errors = |r: &EndpointRow| r.figures.counts.errors();
+                errors(b).cmp(&errors(a)).then_with(|| a.endpoint.cmp(&b.endpoint))
+            });
+            rows.append(&mut of_api);
+        }
+        rows
+    }
+
+    /// Figures over the whole input, if they are kept.
+    #[must_use]
+    pub const fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// What was left out.
+    #[must_use]
+    pub fn dropped(&self) -> Dropped {
+        let mut dropped = Dropped {
+            future_requests: self.future,
+            invocations: self.invocations.dropped,
+            cases: self.cases.dropped,
+            ..Dropped::default()
+        };
+        for api in &self.apis {
+            dropped.late_requests += api.endpoints.too_late;
+            dropped.overflow_requests += api.endpoints.overflow;
+        }
+        dropped
+    }
+
+    fn request(&mut self, request: Box<Request>, now: Timestamp) {
+        let mut time = request.time();
+        if time > now.plus(SKEW_MAX) {
+            self.future += 1;
+            time = now;
+        }
+        let Some(endpoint) = self.apis[request.api.index()].endpoints.record(&request, time) else { return };
+        if self.settings.totals {
+            self.totals.record(&request, &endpoint, time);
+        }
+        if self.settings.requests {
+            self.outputs.push(Output::Request(request.clone()));
+        }
+        if request.is_failure() {
+            self.open_case(request, time, endpoint, now);
+        }
+    }
+
+    fn open_case(&mut self, request: Box<Request>, time: Timestamp, endpoint: Arc<Endpoint>, now: Timestamp) {
+        let lambda_id: Option<Arc<str>> = request.lambda_request_id.as_deref().map(Arc::from);
+        let explanation = self.explain(&request);
+        let sample = sample(&explanation, &request);
+        let label = Label::of(&explanation);
+        let Some(stats) = self.apis[request.api.index()].endpoints.get_mut(&endpoint) else { return };
+        let label = stats.tally.add(time, label, sample);
+        if let Some(id) = &lambda_id {
+            self.invocations.expect(id, self.cases.next_id(), now);
+        }
+        let mut reports = Vec::new();
+        self.cases.open(request, time, endpoint, lambda_id, explanation, label, now, &mut reports);
+        self.report(reports);
+    }
+
+    fn lambda(&mut self, source: SourceId, line: LambdaLine, now: Timestamp) {
+        let Some(id) = self.invocations.apply(source, line, now) else { return };
+        let Some(case) = self.cases.get(id) else { return };
+        let explanation = self.explain(&case.request);
+        if *explanation == *case.explanation {
+            return;
+        }
+        let api = case.request.api.index();
+        let label = match self.apis[api].endpoints.get_mut(&case.endpoint) {
+            Some(stats) => {
+                stats.tally.remove(case.time, &case.label);
+                stats.tally.add(case.time, Label::of(&explanation), sample(&explanation, &case.request))
+            }
+            None => Label::of(&explanation),
+        };
+        let mut reports = Vec::new();
+        self.cases.revise(id, explanation, label, &mut reports);
+        self.report(reports);
+    }
+
+    fn explain(&self, request: &Request) -> Arc<Explanation> {
+        let inventory = &self.settings.inventory;
+        let seen = |id: &str| {
+            let invocation = self.invocations.get(id)?;
+            let source = inventory.sources.get(invocation.source.index())?;
+            Some((invocation, source))
+        };
+        Arc::new(explain(&Subject {
+            request,
+            api: inventory.api(request.api),
+            invocation: request.lambda_request_id.as_deref().and_then(seen),
+            lambda_watched: inventory.sources.iter().any(|s| s.kind == SourceKind::Lambda),
+        }))
+    }
+
+    fn report(&mut self, failures: Vec<Failure>) {
+        for failure in failures {
+            if self.settings.totals && self.settings.reporting == Reporting::Final {
+                self.totals.cause(failure.explanation.cause.kind);
+            }
+            self.outputs.push(Output::Failure(failure));
+        }
+    }
+
+    /// The rules of an API look once per slot of its watermark: the least of what its access logs are read up to.
+    fn step_to_watermark(&mut self, api: ApiId) {
+        let sources = self.settings.inventory.sources.iter().zip(&self.sealed);
+        let of_api = sources.filter(|(s, _)| s.kind == SourceKind::Access(api)).filter_map(|(_, sealed)| *sealed);
+        let Some(watermark) = of_api.min().map(|w| w.floor(SLOT)) else { return };
+        let mut step = self.apis[api.index()].next_step.unwrap_or(watermark);
+        let behind = watermark.slot(SLOT).saturating_sub(step.slot(SLOT));
+        let mut left = STEPS_MAX;
+        while step <= watermark {
+            if behind > STEPS_MAX && left == 0 {
+                // Nothing was counted in the gap: what fired has had two hours to resolve.
+                step = watermark;
+            }
+            left -= 1;
+            self.step(api, step);
+            step = step.plus(SLOT);
+        }
+        self.apis[api.index()].next_step = Some(step);
+    }
+
+    fn step(&mut self, api: ApiId, at: Timestamp) {
+        let mut alerts = Vec::new();
+        for rule in &self.settings.rules {
+            for (key, look) in looks(&self.apis[api.index()].endpoints, &self.alerts, rule, api, at) {
+                if let Some(standing) = self.alerts.step(rule, &key, look, at) {
+                    let causes = causes(&self.apis[api.index()].endpoints, &key, at, rule.window);
+                    alerts.push(alert(rule, key, look, standing, causes, at));
+                }
+            }
+        }
+        self.outputs.extend(alerts.into_iter().map(|a| Output::Alert(Box::new(a))));
+        let longest = self.settings.rules.iter().map(|r| r.window).max().unwrap_or(SLOT);
+        self.apis[api.index()].endpoints.forget_before(at.minus(longest));
+    }
+}
+
+/// Whom a rule looks at, and what it sees: endpoints with failures in the window, and whoever has an alert standing.
+fn looks(endpoints: &Endpoints, alerts: &Alerts, rule: &Rule, api: ApiId, at: Timestamp) -> BTreeMap<AlertKey, Look> {
+    let key = |endpoint| AlertKey { rule: Arc::clone(&rule.name), api, endpoint };
+    let mut looks: BTreeMap<AlertKey, Look> = alerts.active(rule, api).map(|k| (k.clone(), Look::default())).collect();
+    match rule.by {
+        By::Endpoint => {
+            for stats in endpoints.iter() {
+                let counts = stats.window.total(at, rule.window);
+                let look = Look { requests: counts.requests, errors: counts.errors() };
+                let key = key(Some(Arc::clone(&stats.endpoint)));
+                if look.errors > 0 || looks.contains_key(&key) {
+                    looks.insert(key, look);
+                }
+            }
+        }
+        By::Api => {
+            let mut look = Look::default();
+            for stats in endpoints.iter() {
+                let counts = stats.window.total(at, rule.window);
+                look.requests += counts.requests;
+                look.errors += counts.errors();
+            }
+            looks.insert(key(None), look);
+        }
+    }
+    looks
+}
+
+fn causes(endpoints: &Endpoints, key: &AlertKey, at: Timestamp, window: Duration) -> Vec<CauseCount> {
+    match &key.endpoint {
+        Some(endpoint) => endpoints.get(endpoint).map(|s| merge(s.tally.total(at, window))).unwrap_or_default(),
+        None => merge(endpoints.iter().flat_map(|s| s.tally.total(at, window))),
+    }
+}
+
+fn alert(rule: &Rule, key: AlertKey, look: Look, standing: Standing, causes: Vec<CauseCount>, at: Timestamp) -> Alert {
+    let Standing { state, severity, since, episode } = standing;
+    Alert {
+        key,
+        state,
+        severity,
+        value: look.share(),
+        errors: look.errors,
+        requests: look.requests,
+        window: rule.window,
+        time: at,
+        since,
+        episode,
+        causes: if state == State::Firing { causes } else { Vec::new() },
+    }
+}
+
+fn sample(explanation: &Arc<Explanation>, request: &Request) -> CauseSample {
+    CauseSample {
+        error_type: explanation.cause.error_type.clone(),
+        message: explanation.cause.message.clone(),
+        function: explanation.function.clone(),
+        site: explanation.site.clone(),
+        request_id: request.request_id.as_deref().map(Arc::from),
+        fix: Some(Arc::new(explanation.fix.clone())),
+    }
+}
+
+#[cfg(test)]
+mod tests;

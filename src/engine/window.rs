@@ -1,0 +1,172 @@
+//! Counts of requests in 10-second slots of event time: the sliding window of one endpoint.
+//!
+//! A ring of counts, not averages: a decaying average gives a burst little weight and can hide a total outage. Slots
+//! are placed by the event's own time, so arrival order does not matter; a slot is emptied only when its place in the
+//! ring is needed for a later one. Two windows of equal length merge by addition. Rule: a sample that falls behind
+//! the ring is refused and counted by the caller, never put into a wrong slot.
+
+use std::time::Duration;
+
+use crate::model::time::{Timestamp, millis};
+
+/// Width of a slot: also how often rules look.
+pub const SLOT: Duration = Duration::from_secs(10);
+
+/// Slots kept beyond the newest rule window: events may run ahead of the clock by up to a minute of skew.
+const AHEAD: usize = 7;
+
+/// How many requests, by status class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// All requests.
+    pub requests: u64,
+    /// Responses by first digit of the status; index 0 takes what is no HTTP status.
+    pub by_class: [u32; 6],
+}
+
+impl Counts {
+    /// Responses with status 500 to 599.
+    #[must_use]
+    pub const fn errors(&self) -> u64 {
+        self.by_class[5] as u64
+    }
+
+    /// Adds another count.
+    pub fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        for (mine, theirs) in self.by_class.iter_mut().zip(other.by_class) {
+            *mine = mine.saturating_add(theirs);
+        }
+    }
+
+    fn record(&mut self, status: u16) {
+        self.requests += 1;
+        let class = usize::from(status / 100);
+        self.by_class[if class <= 5 { class } else { 0 }] += 1;
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    number: i64,
+    counts: Counts,
+}
+
+/// The ring.
+#[derive(Clone, Debug)]
+pub struct Window {
+    slots: Box<[Slot]>,
+}
+
+impl Window {
+    /// A ring that can answer for windows of up to `longest`.
+    #[must_use]
+    pub fn new(longest: Duration) -> Self {
+        let empty = Slot { number: i64::MIN, counts: Counts::default() };
+        Self { slots: vec![empty; slots_in(longest) + AHEAD].into_boxed_slice() }
+    }
+
+    /// Counts one response at its event time. False when that lies behind the ring: too late to count.
+    pub fn record(&mut self, time: Timestamp, status: u16) -> bool {
+        let number = time.slot(SLOT);
+        let at = place(number, self.slots.len());
+        let slot = &mut self.slots[at];
+        if slot.number > number {
+            return false;
+        }
+        if slot.number < number {
+            *slot = Slot { number, counts: Counts::default() };
+        }
+        slot.counts.record(status);
+        true
+    }
+
+    /// The sum over the slots of `[end - window, end)`. Both should be multiples of [`SLOT`]; what is not is rounded
+    /// down to it.
+    #[must_use]
+    pub fn total(&self, end: Timestamp, window: Duration) -> Counts {
+        let last = end.slot(SLOT);
+        let first = last.saturating_sub(i64::try_from(slots_in(window)).unwrap_or(i64::MAX));
+        let mut sum = Counts::default();
+        for slot in &self.slots {
+            if (first..last).contains(&slot.number) {
+                sum.add(&slot.counts);
+            }
+        }
+        sum
+    }
+}
+
+/// Whole slots in a window, at least one.
+#[must_use]
+pub fn slots_in(window: Duration) -> usize {
+    usize::try_from(millis(window) / millis(SLOT)).unwrap_or(1).max(1)
+}
+
+/// Where slot `number` stands in a ring of `len` places.
+pub(super) fn place(number: i64, len: usize) -> usize {
+    let len = i64::try_from(len).expect("rings are short");
+    usize::try_from(number.rem_euclid(len)).expect("a remainder by a positive number is not negative")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIVE_MINUTES: Duration = Duration::from_secs(300);
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000)
+    }
+
+    #[test]
+    fn counts_by_class_within_the_window() {
+        let mut w = Window::new(FIVE_MINUTES);
+        for (t, status) in [(1000, 200), (1001, 404), (1009, 502), (1010, 500), (1299, 504)] {
+            assert!(w.record(at(t), status));
+        }
+        let c = w.total(at(1300), FIVE_MINUTES);
+        assert_eq!((c.requests, c.errors(), c.by_class[2], c.by_class[4]), (5, 3, 1, 1));
+        assert_eq!(w.total(at(1310), FIVE_MINUTES).requests, 2, "the slot of 1000 to 1009 has left");
+        assert_eq!(w.total(at(1300), Duration::from_secs(10)).requests, 1);
+        assert_eq!(
+            w.total(at(1290), FIVE_MINUTES).requests,
+            4,
+            "a window that ends earlier does not see what is after"
+        );
+    }
+
+    #[test]
+    fn order_of_arrival_does_not_matter() {
+        let times = [1000, 1290, 1005, 1150, 1000, 1299];
+        let mut forward = Window::new(FIVE_MINUTES);
+        let mut backward = Window::new(FIVE_MINUTES);
+        for t in times {
+            assert!(forward.record(at(t), 200));
+        }
+        for t in times.iter().rev() {
+            assert!(backward.record(at(*t), 200));
+        }
+        assert_eq!(forward.total(at(1300), FIVE_MINUTES), backward.total(at(1300), FIVE_MINUTES));
+    }
+
+    #[test]
+    fn refuses_what_lies_behind_the_ring_and_survives_an_idle_year() {
+        let mut w = Window::new(FIVE_MINUTES);
+        assert!(w.record(at(31_536_000), 200));
+        let ring = i64::try_from(w.slots.len()).unwrap() * 10;
+        assert!(!w.record(at(31_536_000 - ring), 200), "its place is taken by a later slot");
+        assert_eq!(w.total(at(31_536_010), FIVE_MINUTES).requests, 1);
+        assert!(w.record(at(63_072_000), 500));
+        assert_eq!(w.total(at(63_072_010), FIVE_MINUTES).errors(), 1);
+    }
+
+    #[test]
+    fn a_status_that_is_none_is_counted_apart() {
+        let mut w = Window::new(FIVE_MINUTES);
+        assert!(w.record(at(10), 0));
+        assert!(w.record(at(10), 999));
+        let c = w.total(at(20), FIVE_MINUTES);
+        assert_eq!((c.requests, c.by_class[0], c.errors()), (2, 2, 0));
+    }
+}

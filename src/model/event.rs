@@ -1,0 +1,47 @@
+//! What travels: a log event as it was read, and the fact that one line of text became.
+//!
+//! Rule: an event is text with a place and a time and nothing else; a fact no longer needs the text to be counted.
+
+use std::sync::Arc;
+
+use super::inventory::SourceId;
+use super::invocation::LambdaLine;
+use super::request::Request;
+use super::time::Timestamp;
+
+/// Identifies an event within its source: 128 bits of a hash that does not change between versions or machines,
+/// because ids outlive the process in saved state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EventId(pub u128);
+
+/// One log event. CloudWatch stamps an access line with the *start* of its request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEvent {
+    /// Log stream: one Lambda environment writes one stream, in order.
+    pub stream: Arc<str>,
+    /// The event's own stamp.
+    pub time: Timestamp,
+    /// The line or lines, as they were written.
+    pub text: String,
+}
+
+/// What one line said. Boxed where it is large, so that a batch of facts stays small.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fact {
+    /// An access-log line.
+    Request(Box<Request>),
+    /// A line of a Lambda log group that says something about an invocation.
+    Lambda(LambdaLine),
+}
+
+/// What a source hands to the engine in one piece.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// Where it was read.
+    pub source: SourceId,
+    /// The facts, in the order of their events.
+    pub facts: Vec<Fact>,
+    /// Event time below which this source is believed to have been read, once these facts are counted; `None` while
+    /// a read is still under way.
+    pub sealed: Option<Timestamp>,
+}

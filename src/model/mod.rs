@@ -1,0 +1,13 @@
+//! The words gatewatch thinks in, as plain types.
+//!
+//! What it is: requests, invocation facts, causes, alerts and the inventory of what is watched. What it is not: no
+//! parsing, no decisions, no clock, no I/O. Rule: every other folder may know this one; this one knows nothing.
+
+pub mod alert;
+pub mod cause;
+pub mod event;
+pub mod inventory;
+pub mod invocation;
+pub mod json;
+pub mod request;
+pub mod time;

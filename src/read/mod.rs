@@ -1,0 +1,100 @@
+//! One line of text -> one fact.
+//!
+//! A [`Reader`] stands behind each source: it knows what is written there and counts what it could not read. Not the
+//! transport and not the statistics. Rule: reading never fails and never panics, whatever the bytes; a line that is
+//! not understood is counted under its reason.
+
+pub mod access;
+mod json;
+pub mod lambda;
+mod route;
+pub mod stamp;
+
+use std::collections::BTreeMap;
+
+use crate::model::cause::words;
+use crate::model::event::{Fact, LogEvent};
+use crate::model::inventory::SourceKind;
+
+words! {
+    /// Why a line did not become a fact.
+    Unread {
+        /// Nothing but white space.
+        Empty = "empty",
+        /// Not in a shape that is known for this kind of source.
+        NotRecognised = "not_recognised",
+        /// An access line without a status: it cannot be counted.
+        NoStatus = "no_status",
+    }
+}
+
+/// Reads the lines of one source.
+#[derive(Debug)]
+pub struct Reader {
+    kind: Kind,
+    unread: BTreeMap<Unread, u64>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Access(access::AccessReader),
+    Lambda(lambda::LambdaReader),
+}
+
+impl Reader {
+    /// A reader for what is written in a source of this kind.
+    #[must_use]
+    pub fn new(kind: SourceKind) -> Self {
+        let kind = match kind {
+            SourceKind::Access(api) => Kind::Access(access::AccessReader::new(api)),
+            SourceKind::Lambda => Kind::Lambda(lambda::LambdaReader::default()),
+        };
+        Self { kind, unread: BTreeMap::new() }
+    }
+
+    /// Reads one event and adds what it says to `facts`: mostly one fact, none for lines without meaning here, two
+    /// when it ends a block of lines that was still open.
+    pub fn read(&mut self, event: LogEvent, facts: &mut Vec<Fact>) {
+        if event.text.trim_ascii().is_empty() {
+            self.count(Unread::Empty);
+            return;
+        }
+        let read = match &mut self.kind {
+            Kind::Access(access) => access.read(&event).map(|r| facts.push(Fact::Request(Box::new(r)))),
+            Kind::Lambda(lambda) => {
+                lambda.read(event, |line| facts.push(Fact::Lambda(line)));
+                Ok(())
+            }
+        };
+        if let Err(reason) = read {
+            self.count(reason);
+        }
+    }
+
+    /// The end of the input: what is still open becomes a fact as it stands.
+    pub fn finish(&mut self, facts: &mut Vec<Fact>) {
+        match &mut self.kind {
+            Kind::Access(_) => {}
+            Kind::Lambda(lambda) => lambda.finish(|line| facts.push(Fact::Lambda(line))),
+        }
+    }
+
+    /// Lines that did not become facts, by reason.
+    #[must_use]
+    pub const fn unread(&self) -> &BTreeMap<Unread, u64> {
+        &self.unread
+    }
+
+    fn count(&mut self, reason: Unread) {
+        *self.unread.entry(reason).or_default() += 1;
+    }
+}
+
+/// Cuts a text at a character boundary, to at most `max` bytes.
+pub(crate) fn cut(text: &str, max: usize) -> &str {
+    if text.len() <= max {
+        return text;
+    }
+    let end = (0..=max).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    &text[..end]
+}

@@ -1,0 +1,477 @@
+//! A second AWS for the tests: moto, an emulator of CloudWatch Logs, SNS and SQS that this project did not write.
+//!
+//! Each test starts a server of its own ([`Moto::start`]), so tests share no groups, topics or event ids and can run side
+//! by side. It is not the project's own simulation: moto knows no lag, no throttling and no faults, so it proves that the
+//! program and the SDK agree with somebody else's reading of the API, not that the program survives a bad day.
+//!
+//! moto runs in a Python environment that the first test makes under `target/tmp` and later runs reuse. The rule: a test
+//! that cannot have its server fails and says what to install; it is never skipped. No server outlives its test: dropping
+//! [`Moto`] kills it, and because it also ends when its standard input closes, so does killing the test process.
+//!
+//! # Where moto differs from AWS
+//!
+//! Met while these tests were written, with the version pinned here:
+//!
+//! - Event ids are a counter over all groups ("0", "1", ..) that begins again with each server; AWS gives 56 digits. The
+//!   counter is not guarded: two `PutLogEvents` at once can give one id to two events. [`LogWriter`] therefore writes one
+//!   call at a time.
+//! - `FilterLogEvents` gives one stream after the other unless asked for `interleaved`; AWS interleaves always. So a page
+//!   is in order of time only within a stream.
+//! - Pages end at the limit (10,000) only, never at 1 MB, and are never empty with a token. The token is
+//!   `group@stream@event id`, works for ever, and an unknown one gives an empty page instead of an error. `nextToken` is
+//!   `null` at the end, not absent. `searchedLogStreams` is filled; on AWS it is empty.
+//! - Events are there as soon as they are put, all events of one call at once. There is no eventual consistency.
+//! - Filter patterns know words and one quoted phrase; a JSON pattern such as `{ $.status = 502 }` matches everything.
+//! - There are no quotas and no throttling, credentials are not checked, and permissions do not exist.
+//! - `PutLogEvents` takes more than 1 MB or 10,000 events in a call.
+//! - SNS delivers to SQS inside `Publish`, needs no queue policy, and accepts a line end in a subject.
+//! - The SNS envelope carries the signature of a sample message and a certificate address that serves nothing.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use aws_sdk_cloudwatchlogs::types::InputLogEvent;
+use serde_json::Value;
+
+/// The version of moto the tests are written against: its newest when this was last looked at (`pip index versions moto`).
+/// Pinned exactly, because an emulator that learns a new behaviour overnight should not fail a build. The environment's
+/// folder carries it in its name, so a new pin makes a new environment.
+const MOTO_VERSION: &str = "5.2.5";
+
+/// What of moto's `server` extra the services here need. The whole extra takes four times as long to install and 300 MB,
+/// nearly all of it for CloudFormation; logs, SNS and SQS need nothing beyond moto's own dependencies. API Gateway would
+/// need `moto[apigateway]` besides.
+const SERVER_REQUIREMENTS: [&str; 2] = ["flask==3.1.3", "flask-cors==6.0.5"];
+
+/// The Region of every client; topics and queues get their ARNs from it.
+pub(crate) const REGION: &str = "us-east-1";
+
+/// Any text will do for both halves: moto does not check signatures.
+pub(crate) const ACCESS_KEY: &str = "testing";
+
+/// The file whose presence says that an environment is finished. It is written last and holds the requirements.
+const FINISHED: &str = "finished";
+
+/// Importing moto and botocore takes two seconds on an idle machine; tests do it in parallel on a busy one.
+const START_WITHIN: Duration = Duration::from_secs(90);
+
+/// `PutLogEvents` takes 1 MB; an access-log line of these tests has 700 bytes.
+const EVENTS_PER_PUT: usize = 1_000;
+
+/// moto's services, imported before the server says that it is there: the first request should not wait for an import.
+/// The import also serves as the check that a new environment is complete.
+const IMPORTS: &str = "
+import moto.logs.urls, moto.sns.urls, moto.sqs.urls
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+";
+
+/// What `moto_server` does, with three differences: the kernel picks the port (looking for a free one first and binding it
+/// later would be a race), the port is printed once it is bound, and the end of standard input ends the server, so that it
+/// does not outlive a test process that had no time to clean up.
+const SERVE: &str = "
+import logging, os, sys, threading
+
+def end_with_parent():
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+threading.Thread(target=end_with_parent, daemon=True).start()
+logging.getLogger('werkzeug').setLevel(logging.ERROR)
+app = DomainDispatcherApplication(create_backend_app)
+server = make_server('127.0.0.1', 0, app, threaded=True, request_handler=MotoRequestHandler)
+os.environ['MOTO_PORT'] = str(server.server_port)
+print(server.server_port, flush=True)
+server.serve_forever()
+";
+
+/// One running server. Dropping it ends it.
+pub(crate) struct Moto {
+    child: Child,
+    /// Open as long as the server should live; `None` only while dropping.
+    stdin: Option<ChildStdin>,
+    endpoint: String,
+    /// Kept to be shown when something fails: moto prints its tracebacks here.
+    stderr: Arc<Mutex<String>>,
+    logs: aws_sdk_cloudwatchlogs::Client,
+    sns: aws_sdk_sns::Client,
+    sqs: aws_sdk_sqs::Client,
+    writing: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// Puts log events, one call at a time over all clones (see the module's list for why).
+#[derive(Clone)]
+pub(crate) struct LogWriter {
+    logs: aws_sdk_cloudwatchlogs::Client,
+    writing: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// An SNS topic with an SQS queue subscribed to it, and all that came through so far.
+pub(crate) struct Mailbox {
+    sqs: aws_sdk_sqs::Client,
+    queue_url: String,
+    topic_arn: String,
+    /// The `Message` of every envelope, parsed, in order of arrival.
+    received: Vec<Value>,
+}
+
+/// How to run Python so that it finds moto.
+struct Python {
+    program: PathBuf,
+    /// `PYTHONPATH`, where the packages are in a plain folder instead of a virtual environment.
+    packages: Option<PathBuf>,
+    /// The folder it all lives in; named in messages because deleting it is the cure for a damaged one.
+    folder: PathBuf,
+}
+
+/// Builds a client of an SDK crate for an endpoint. A macro because each crate has types of its own for all of this.
+macro_rules! client {
+    ($sdk:ident, $endpoint:expr) => {
+        $sdk::Client::from_conf(
+            $sdk::Config::builder()
+                .behavior_version($sdk::config::BehaviorVersion::v2026_01_12())
+                .region($sdk::config::Region::new(REGION))
+                .credentials_provider($sdk::config::Credentials::new(ACCESS_KEY, ACCESS_KEY, None, None, "tests"))
+                .endpoint_url($endpoint)
+                .build(),
+        )
+    };
+}
+
+impl Moto {
+    /// Starts a server on a free loopback port and returns when it answers. Makes the Python environment if need be.
+    pub(crate) fn start() -> Self {
+        let python = environment();
+        let mut child = python
+            .command()
+            .args(["-c", &format!("{IMPORTS}{SERVE}")])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot run {}: {error}", python.program.display()));
+        let stdin = child.stdin.take();
+        let stderr = collect(child.stderr.take().expect("standard error is piped"));
+        let port = first_line(child.stdout.take().expect("standard output is piped"));
+        let fail = |child: &mut Child, what: &str| -> ! {
+            // Already failing: a child that is gone by now is what we want.
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!(
+                "moto {MOTO_VERSION} {what}. If its environment is damaged, delete {}. It said:\n{}",
+                python.folder.display(),
+                stderr.lock().unwrap_or_else(PoisonError::into_inner)
+            )
+        };
+        let begun = Instant::now();
+        let Some(port) = port.recv_timeout(START_WITHIN).ok().and_then(|line| line.trim().parse::<u16>().ok()) else {
+            fail(&mut child, "did not start")
+        };
+        while !answers(port) {
+            if begun.elapsed() > START_WITHIN {
+                fail(&mut child, "does not answer");
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        let endpoint = format!("http://127.0.0.1:{port}");
+        Self {
+            child,
+            stdin,
+            stderr,
+            logs: client!(aws_sdk_cloudwatchlogs, &endpoint),
+            sns: client!(aws_sdk_sns, &endpoint),
+            sqs: client!(aws_sdk_sqs, &endpoint),
+            writing: Arc::default(),
+            endpoint,
+        }
+    }
+
+    /// `http://127.0.0.1:PORT`, for `AWS_ENDPOINT_URL`.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    pub(crate) fn logs(&self) -> &aws_sdk_cloudwatchlogs::Client {
+        &self.logs
+    }
+
+    pub(crate) fn sns(&self) -> &aws_sdk_sns::Client {
+        &self.sns
+    }
+
+    pub(crate) fn writer(&self) -> LogWriter {
+        LogWriter { logs: self.logs.clone(), writing: Arc::clone(&self.writing) }
+    }
+
+    /// Creates a log group and streams in it.
+    pub(crate) async fn create_group(&self, group: &str, streams: &[String]) {
+        self.logs.create_log_group().log_group_name(group).send().await.expect("moto creates a log group");
+        for stream in streams {
+            let create = self.logs.create_log_stream().log_group_name(group).log_stream_name(stream);
+            create.send().await.expect("moto creates a log stream");
+        }
+    }
+
+    /// Creates a topic, a queue, and the subscription from one to the other.
+    pub(crate) async fn mailbox(&self, name: &str) -> Mailbox {
+        let topic = self.sns.create_topic().name(name).send().await.expect("moto creates a topic");
+        let topic_arn = topic.topic_arn.expect("a new topic has an ARN");
+        let queue = self.sqs.create_queue().queue_name(name).send().await.expect("moto creates a queue");
+        let queue_url = queue.queue_url.expect("a new queue has an address");
+        let wanted = aws_sdk_sqs::types::QueueAttributeName::QueueArn;
+        let asked = self.sqs.get_queue_attributes().queue_url(&queue_url).attribute_names(wanted.clone());
+        let attributes = asked.send().await.expect("moto describes a queue").attributes.unwrap_or_default();
+        let queue_arn = attributes.get(&wanted).expect("a queue has an ARN");
+        let subscribe = self.sns.subscribe().topic_arn(&topic_arn).protocol("sqs").endpoint(queue_arn);
+        subscribe.send().await.expect("moto subscribes a queue to a topic");
+        Mailbox { sqs: self.sqs.clone(), queue_url, topic_arn, received: Vec::new() }
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        // Errors mean that it has ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            let said = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
+            eprintln!("--- moto's standard error ---\n{said}--- end ---");
+        }
+    }
+}
+
+impl LogWriter {
+    /// Puts `(time in ms, text)` events. They need not be in order of time here, though they must be for the service.
+    pub(crate) async fn put(&self, group: &str, stream: &str, events: &[(i64, String)]) {
+        let mut events: Vec<_> = events.iter().collect();
+        // Stable: lines of one millisecond stay in the order they were written.
+        events.sort_by_key(|(time, _)| *time);
+        for chunk in events.chunks(EVENTS_PER_PUT) {
+            let events = chunk.iter().map(|(time, text)| {
+                InputLogEvent::builder().timestamp(*time).message(text).build().expect("an event has time and text")
+            });
+            let put = self.logs.put_log_events().log_group_name(group).log_stream_name(stream);
+            let one_at_a_time = self.writing.lock().await;
+            let answer = put.set_log_events(Some(events.collect())).send().await.expect("moto takes log events");
+            drop(one_at_a_time);
+            let rejected = answer.rejected_log_events_info;
+            // moto sends an empty object where nothing was rejected.
+            let all = rejected.as_ref().is_none_or(|info| {
+                info.too_new_log_event_start_index.is_none() && info.too_old_log_event_end_index.is_none()
+            });
+            assert!(all, "moto rejected events: {rejected:?}");
+        }
+    }
+}
+
+impl Mailbox {
+    pub(crate) fn topic_arn(&self) -> &str {
+        &self.topic_arn
+    }
+
+    /// The first message, of those received and those to come within `timeout`, that `wanted` accepts.
+    pub(crate) async fn expect(&mut self, what: &str, timeout: Duration, wanted: impl Fn(&Value) -> bool) -> Value {
+        let begun = Instant::now();
+        let mut looked_at = 0;
+        loop {
+            if let Some(found) = self.received[looked_at..].iter().find(|message| wanted(message)) {
+                return found.clone();
+            }
+            looked_at = self.received.len();
+            assert!(begun.elapsed() < timeout, "no {what} through SNS within {timeout:?}; it brought {}", self.text());
+            self.receive(1).await;
+        }
+    }
+
+    /// All messages so far, those included that wait in the queue now.
+    pub(crate) async fn all(&mut self) -> &[Value] {
+        while self.receive(0).await > 0 {}
+        &self.received
+    }
+
+    /// Takes messages from the queue, waiting up to `wait_s` for the first, and says how many came.
+    async fn receive(&mut self, wait_s: i32) -> usize {
+        let ask = self.sqs.receive_message().queue_url(&self.queue_url).max_number_of_messages(10);
+        let answer = ask.wait_time_seconds(wait_s).send().await.expect("moto answers for a queue");
+        let messages = answer.messages.unwrap_or_default();
+        for message in &messages {
+            let body = message.body.as_deref().expect("a queue's message has a body");
+            let envelope: Value = serde_json::from_str(body).expect("SNS wraps what it delivers to SQS in JSON");
+            let text = envelope["Message"].as_str().expect("the envelope of SNS has a Message");
+            self.received.push(
+                serde_json::from_str(text).unwrap_or_else(|error| panic!("SNS got no JSON object ({error}): {text}")),
+            );
+            let receipt = message.receipt_handle.as_deref().expect("a received message has a receipt");
+            let delete = self.sqs.delete_message().queue_url(&self.queue_url).receipt_handle(receipt);
+            delete.send().await.expect("moto deletes a message");
+        }
+        messages.len()
+    }
+
+    fn text(&self) -> String {
+        self.received.iter().fold(format!("{} messages:", self.received.len()), |mut text, message| {
+            write!(text, "\n{message}").expect("writing to a string does not fail");
+            text
+        })
+    }
+}
+
+impl Python {
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        // Packages of the user and settings of the shell would make results depend on who runs the tests.
+        command.arg("-s").env_remove("PYTHONHOME").env_remove("PYTHONPATH");
+        if let Some(packages) = &self.packages {
+            command.env("PYTHONPATH", packages);
+        }
+        command
+    }
+}
+
+/// The Python environment with moto in it, made at first use. What went wrong once goes wrong for every test of the
+/// process without trying again: waiting for an unreachable package index once is enough.
+fn environment() -> &'static Python {
+    static ENVIRONMENT: OnceLock<Result<Python, String>> = OnceLock::new();
+    let made = ENVIRONMENT.get_or_init(|| find_or_make(Path::new(env!("CARGO_TARGET_TMPDIR"))));
+    made.as_ref().unwrap_or_else(|reason| panic!("{reason}"))
+}
+
+/// The folder's name carries the versions of moto and of Python: a virtual environment dies with the Python it was made
+/// from. Making is guarded by a file lock, which the system releases whatever becomes of its holder; a folder without the
+/// `finished` file is what an interrupted run left, and is made anew.
+fn find_or_make(parent: &Path) -> Result<Python, String> {
+    let version = run(Command::new("python3").args(["-c", "import platform; print(platform.python_version())"]))
+        .map_err(|reason| {
+            format!("the tests against moto need Python 3.10 or later as `python3` on the PATH ({reason})")
+        })?;
+    let name = format!("moto-{MOTO_VERSION}-python-{version}");
+    let folder = parent.join(&name);
+    let python = || {
+        let in_venv = folder.join("venv/bin/python3");
+        let (program, packages) =
+            if in_venv.exists() { (in_venv, None) } else { ("python3".into(), Some(folder.join("packages"))) };
+        Python { program, packages, folder: folder.clone() }
+    };
+    let requirements = requirements().join("\n");
+    let finished = || fs::read_to_string(folder.join(FINISHED)).is_ok_and(|text| text == requirements);
+    if finished() {
+        return Ok(python());
+    }
+    let cannot =
+        |error: std::io::Error| format!("cannot make {} for the tests against moto: {error}", folder.display());
+    fs::create_dir_all(parent).map_err(cannot)?;
+    let lock = File::create(parent.join(format!("{name}.lock"))).map_err(cannot)?;
+    lock.lock().map_err(cannot)?;
+    // Another process may have made it while this one waited.
+    if !finished() {
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(cannot)?;
+        }
+        fs::create_dir_all(&folder).map_err(cannot)?;
+        make(&folder)?;
+        let check = run(python().command().args(["-c", IMPORTS]));
+        check
+            .map_err(|reason| format!("moto {MOTO_VERSION} was installed for the tests but does not load: {reason}"))?;
+        fs::write(folder.join(FINISHED), &requirements).map_err(cannot)?;
+    }
+    Ok(python())
+}
+
+/// Installs into a virtual environment, or, where Python comes without the means to make one (Debian ships `venv` as a
+/// package of its own), into a plain folder.
+fn make(folder: &Path) -> Result<(), String> {
+    let venv = folder.join("venv");
+    let made = run(Command::new("python3").args(["-m", "venv"]).arg(&venv));
+    let installed = made.and_then(|_| run(pip(&venv.join("bin/python3")).args(requirements())));
+    let Err(no_venv) = installed else { return Ok(()) };
+    // Not left half made: its presence is how the two ways are told apart.
+    if venv.exists() {
+        fs::remove_dir_all(&venv).map_err(|error| format!("cannot remove {}: {error}", venv.display()))?;
+    }
+    let to_folder = run(pip(Path::new("python3")).arg("--target").arg(folder.join("packages")).args(requirements()));
+    to_folder.map(drop).map_err(|no_pip| {
+        format!(
+            "the tests against moto install {} from the package index at first use and could not: install Python's venv \
+             module (Debian, Ubuntu: `apt install python3-venv`) or pip, or look at the network. `python3 -m venv` and pip \
+             in it: {no_venv}. `python3 -m pip install --target`: {no_pip}",
+            requirements().join(" ")
+        )
+    })
+}
+
+fn requirements() -> Vec<String> {
+    let server = SERVER_REQUIREMENTS.iter().map(ToString::to_string);
+    std::iter::once(format!("moto=={MOTO_VERSION}")).chain(server).collect()
+}
+
+/// `pip install`, without the compiling of modules nobody imports (half of its time), and with an end when there is no
+/// network.
+fn pip(python: &Path) -> Command {
+    let mut command = Command::new(python);
+    command.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-compile"]);
+    command.args(["--timeout", "20", "--retries", "2"]);
+    command
+}
+
+/// Runs a command to its end: what it printed, or one line that says what went wrong.
+fn run(command: &mut Command) -> Result<String, String> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("cannot run {program}: {error}"))?;
+    let stdout = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if output.status.success() {
+        return Ok(stdout);
+    }
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let said: Vec<_> = stdout.lines().chain(stderr.lines()).map(str::trim).filter(|line| !line.is_empty()).collect();
+    let said = said.join(" ");
+    // The end of it: pip and Python tracebacks name the reason last.
+    let end: String = said.chars().skip(said.chars().count().saturating_sub(400)).collect();
+    Err(format!("{}: {end}", output.status))
+}
+
+/// Reads to the end in a thread of its own: a full pipe would stop the server.
+fn collect(mut from: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+    let text = Arc::new(Mutex::new(String::new()));
+    let filled = Arc::clone(&text);
+    thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(count @ 1..) = from.read(&mut buffer) {
+            let read = String::from_utf8_lossy(&buffer[..count]);
+            filled.lock().unwrap_or_else(PoisonError::into_inner).push_str(&read);
+        }
+    });
+    text
+}
+
+/// The first line of `from`, on a channel so that waiting for it can be bounded. The rest is read and dropped.
+fn first_line(from: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (send, receive) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            // Fails for every line after the first, when nobody listens any more.
+            let _ = send.send(line);
+        }
+    });
+    receive
+}
+
+/// Whether the server answers HTTP. Not asked through the SDK: its retries would hide what is being found out.
+fn answers(port: u16) -> bool {
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect_timeout(&SocketAddr::from(([127, 0, 0, 1], port)), Duration::from_secs(1))?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        stream.write_all(b"GET /moto-api/data.json HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")?;
+        let mut status = String::new();
+        BufReader::new(stream).read_line(&mut status)?;
+        Ok(status)
+    };
+    ask().is_ok_and(|status| status.contains(" 200 "))
+}
