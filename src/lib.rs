@@ -3,3 +3,8 @@ pub mod engine;
 pub mod model;
 pub mod read;
 pub mod sim;
+pub mod aws;
+pub mod config;
+pub mod notify;
+pub mod ops;
+pub mod tail;

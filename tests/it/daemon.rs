@@ -1,9 +1,9 @@
 //! Runs the real `gatewatch` binary and reads what it says.
 //!
-//! Standard output and error are collected line by line while the program runs, and a test waits for the line it expects
-//! instead of sleeping. When a test fails, everything collected is printed: a failed expectation about a daemon is of
-//! little use without what the daemon said. The program inherits nothing of the environment but the PATH and what a
-//! coverage run needs, so no credentials, profile or proxy of the person who runs the tests gets in.
+//! Standard output and error are collected line by line while the program runs, and a test waits for the line it
+//! expects instead of sleeping. When a test fails, everything collected is printed: a failed expectation about a daemon
+//! is of little use without what the daemon said. The program inherits nothing of the environment but the PATH and what
+//! a coverage run needs, so no credentials, profile or proxy of the person who runs the tests gets in.
 //!
 //! The rule: no process outlives its [`Daemon`]; dropping one kills it.
 
@@ -93,8 +93,8 @@ impl Daemon {
         Self { child, output, readers, _home: home }
     }
 
-    /// The first JSON line on standard output that `wanted` accepts, of those printed and those to come within `timeout`.
-    /// Lines that are not JSON are passed over here; [`Self::stdout_json`] insists.
+    /// The first JSON line on standard output that `wanted` accepts, of those printed and those to come within
+    /// `timeout`. Lines that are not JSON are passed over here; [`Self::stdout_json`] insists.
     pub(crate) fn wait_stdout(&self, wanted: impl Fn(&Value) -> bool, timeout: Duration) -> Option<Value> {
         self.wait(Pipe::Stdout, timeout, |line| serde_json::from_str(line).ok().filter(|value| wanted(value)))
     }

@@ -1,13 +1,13 @@
 //! The daemon against an AWS that this project did not write: the real binary, the real SDK, real time, moto.
 //!
-//! These tests know nothing of the program but its contract: arguments, configuration file, JSON on standard output, exit
-//! code, messages through SNS. They are few because they take as long as the windows they set; what needs lag, throttling
-//! or faults is tested on the simulation, where the clock is an input. The rule: a test waits for what it expects, with a
-//! bound, and never sleeps for a time somebody guessed. Two things are chosen by the wall clock, because the program's 10 s
-//! slots are: when a burst is put, and when a trickle pauses.
+//! These tests know nothing of the program but its contract: arguments, configuration file, JSON on standard output,
+//! exit code, messages through SNS. They are few because they take as long as the windows they set; what needs lag,
+//! throttling or faults is tested on the simulation, where the clock is an input. The rule: a test waits for what it
+//! expects, with a bound, and never sleeps for a time somebody guessed. Two things are chosen by the wall clock,
+//! because the program's 10 s slots are: when a burst is put, and when a trickle pauses.
 //!
-//! [`moto_answers_as_the_sdk_expects`] does not start the program. When it fails, the harness is broken and the others say
-//! nothing.
+//! [`moto_answers_as_the_sdk_expects`] does not start the program. When it fails, the harness is broken and the others
+//! say nothing.
 
 use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, BTreeSet};
@@ -424,8 +424,8 @@ impl Request {
         self.integration_ms() + 3
     }
 
-    /// The recommended format for REST APIs: every value in quotes, `-` for what is not there. The stamp is the start of the
-    /// request, as CloudWatch's is; `end` is when it was answered.
+    /// The recommended format for REST APIs: every value in quotes, `-` for what is not there. The stamp is the start
+    /// of the request, as CloudWatch's is; `end` is when it was answered.
     fn access_line(&self, end: i64) -> (i64, String) {
         let start = end - self.response_ms();
         let (error, message, kind) = match self.outcome {
@@ -617,8 +617,8 @@ impl Drop for Trickle {
     }
 }
 
-/// Puts five requests, the second and the fourth of which fail, answered one after the other up to `end` by one sandbox.
-/// The Lambda lines first: they come first in life, too.
+/// Puts five requests, the second and the fourth of which fail, answered one after the other up to `end` by one
+/// sandbox. The Lambda lines first: they come first in life, too.
 async fn put_in_turn(moto: &Moto, access: &str, sandbox: &str, end: i64) -> Vec<Request> {
     let outcomes = [Outcome::Fine, Outcome::Exception, Outcome::Fine, Outcome::Exception, Outcome::Fine];
     let requests = outcomes.map(Request::checkout);
@@ -708,7 +708,8 @@ fn assert_one_episode(messages: &[Value]) {
     assert!(messages.last().is_some_and(|message| message["state"] == "resolved"), "the resolve comes last");
 }
 
-/// What holds for the alerts of any run: version and type, each message once and in order, one beginning, at most one end.
+/// What holds for the alerts of any run: version and type, each message once and in order, one beginning, at most one
+/// end.
 fn assert_sequence(messages: &[Value]) {
     let mut episodes: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
     for message in messages {

@@ -1,0 +1,73 @@
+//! Configured clients, one per Region.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+
+/// Credentials and settings from the usual AWS places (environment, profile, container, instance), and the clients
+/// made from them.
+#[derive(Debug)]
+pub struct Clients {
+    base: SdkConfig,
+    logs: BTreeMap<String, aws_sdk_cloudwatchlogs::Client>,
+    sns: BTreeMap<String, aws_sdk_sns::Client>,
+}
+
+/// No Region was given anywhere.
+#[derive(Debug, thiserror::Error)]
+#[error("no AWS Region: set `region` in the configuration, AWS_REGION, or a region in the AWS profile")]
+pub struct NoRegion;
+
+impl Clients {
+    /// Loads what the environment gives. `region` goes before the environment's own.
+    pub async fn load(region: Option<&str>) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(3))
+            .read_timeout(Duration::from_secs(20))
+            .operation_attempt_timeout(Duration::from_secs(30))
+            .operation_timeout(Duration::from_secs(60))
+            .build();
+        // Few attempts: the daemon has its own, slower loop around each call, and a page is asked for again anyway.
+        let retries = RetryConfig::standard()
+            .with_max_attempts(3)
+            .with_initial_backoff(Duration::from_millis(300))
+            .with_max_backoff(Duration::from_secs(5));
+        let mut loader =
+            aws_config::defaults(BehaviorVersion::v2026_01_12()).timeout_config(timeouts).retry_config(retries);
+        if let Some(region) = region {
+            loader = loader.region(Region::new(region.to_owned()));
+        }
+        Self { base: loader.load().await, logs: BTreeMap::new(), sns: BTreeMap::new() }
+    }
+
+    /// The Region for what names none itself.
+    ///
+    /// # Errors
+    /// When no Region is known.
+    pub fn region(&self) -> Result<&str, NoRegion> {
+        self.base.region().map(Region::as_ref).ok_or(NoRegion)
+    }
+
+    /// The CloudWatch Logs client of a Region.
+    pub fn logs(&mut self, region: &str) -> aws_sdk_cloudwatchlogs::Client {
+        let base = &self.base;
+        let make = || {
+            let config = aws_sdk_cloudwatchlogs::config::Builder::from(base).region(Region::new(region.to_owned()));
+            aws_sdk_cloudwatchlogs::Client::from_conf(config.build())
+        };
+        self.logs.entry(region.to_owned()).or_insert_with(make).clone()
+    }
+
+    /// The SNS client of a Region.
+    pub fn sns(&mut self, region: &str) -> aws_sdk_sns::Client {
+        let base = &self.base;
+        let make = || {
+            let config = aws_sdk_sns::config::Builder::from(base).region(Region::new(region.to_owned()));
+            aws_sdk_sns::Client::from_conf(config.build())
+        };
+        self.sns.entry(region.to_owned()).or_insert_with(make).clone()
+    }
+}

@@ -1,0 +1,336 @@
+//! The file as it was written, and how it becomes settings.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+use toml::Spanned;
+
+use super::problem::{ConfigError, Source};
+use super::rules::RuleTable;
+use super::{APIS_MAX, ApiConfig, Config, GROUPS_MAX, SinkConfig, SinkKind, WINDOW_MAX, shared_access_groups};
+use crate::engine::rules::Rule;
+use crate::engine::window::SLOT;
+use crate::model::alert::Severity;
+use crate::model::inventory::ApiKind;
+use crate::model::time::{human, parse_human};
+use crate::notify::plan;
+use crate::notify::sink::StdoutFormat;
+use crate::notify::sns::Format;
+
+/// A duration as text, such as `"30s"`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span(pub Duration);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(de)?;
+        parse_human(&text).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    region: Option<Spanned<String>>,
+    window: Option<Spanned<Span>>,
+    max_endpoints: Option<Spanned<u64>>,
+    max_invocations: Option<Spanned<u64>>,
+    #[serde(default)]
+    poll: PollTable,
+    #[serde(default)]
+    notify: NotifyTable,
+    #[serde(default)]
+    api: Vec<Spanned<ApiTable>>,
+    #[serde(default)]
+    rule: Vec<Spanned<RuleTable>>,
+    #[serde(default)]
+    sink: Vec<Spanned<SinkTable>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PollTable {
+    interval: Option<Spanned<Span>>,
+    max_ids: Option<Spanned<u64>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NotifyTable {
+    group_wait: Option<Spanned<Span>>,
+    group_interval: Option<Spanned<Span>>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ApiType {
+    Auto,
+    Rest,
+    Http,
+    Websocket,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ApiTable {
+    name: Spanned<String>,
+    r#type: Option<ApiType>,
+    region: Option<Spanned<String>>,
+    #[serde(default)]
+    access_log_groups: Vec<Spanned<String>>,
+    #[serde(default)]
+    lambda_log_groups: Vec<Spanned<String>>,
+    integration_timeout: Option<Spanned<Span>>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum SinkWord {
+    Stdout,
+    Sns,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum FormatWord {
+    Auto,
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum SeverityWord {
+    Elevated,
+    High,
+    Critical,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SinkTable {
+    kind: SinkWord,
+    format: Option<Spanned<FormatWord>>,
+    topic_arn: Option<Spanned<String>>,
+    min_severity: Option<SeverityWord>,
+}
+
+impl File {
+    pub(super) fn into_config(self, source: &Source<'_>) -> Result<Config, ConfigError> {
+        let defaults = Config::default();
+        let window = match &self.window {
+            Some(window) => check_window(source, window)?,
+            None => defaults.window,
+        };
+        let config = Config {
+            region: self.region.map(|r| filled(source, &r, "region")).transpose()?,
+            window,
+            interval: between(source, self.poll.interval.as_ref(), "500ms", "5m", defaults.interval)?,
+            max_ids: count(source, self.poll.max_ids.as_ref(), 10_000, 100_000_000, defaults.max_ids)?,
+            max_endpoints: count(source, self.max_endpoints.as_ref(), 1, 100_000, defaults.max_endpoints)?,
+            max_invocations: count(source, self.max_invocations.as_ref(), 100, 10_000_000, defaults.max_invocations)?,
+            notify: plan::Settings {
+                group_wait: between(source, self.notify.group_wait.as_ref(), "0s", "1h", defaults.notify.group_wait)?,
+                group_interval: between(
+                    source,
+                    self.notify.group_interval.as_ref(),
+                    "0s",
+                    "24h",
+                    defaults.notify.group_interval,
+                )?,
+            },
+            apis: apis(source, &self.api)?,
+            rules: super::rules::rules(source, &self.rule, Rule::built_in(window))?,
+            sinks: sinks(source, &self.sink, defaults.sinks)?,
+        };
+        if let Some((group, a, b)) = shared_access_groups(&config.apis) {
+            return Err(source.missing(format!(
+                "access_log_groups: `{group}` is named by both `{a}` and `{b}`: an access log belongs to one API, else \
+                 its requests count twice"
+            )));
+        }
+        Ok(config)
+    }
+}
+
+/// Text that is not empty.
+fn filled(source: &Source<'_>, text: &Spanned<String>, key: &str) -> Result<String, ConfigError> {
+    if text.get_ref().trim().is_empty() {
+        return Err(source.wrong(text.span(), format!("{key} must not be empty")));
+    }
+    Ok(text.get_ref().clone())
+}
+
+fn between(
+    source: &Source<'_>,
+    value: Option<&Spanned<Span>>,
+    least: &str,
+    most: &str,
+    default: Duration,
+) -> Result<Duration, ConfigError> {
+    let Some(value) = value else { return Ok(default) };
+    let bound = |text| parse_human(text).expect("the bounds are durations");
+    let span = value.get_ref().0;
+    if span < bound(least) || span > bound(most) {
+        return Err(source.wrong(value.span(), format!("{} is out of range: {least} to {most}", human(span))));
+    }
+    Ok(span)
+}
+
+pub(super) fn check_between(
+    source: &Source<'_>,
+    value: Option<&Spanned<Span>>,
+    most: &str,
+    default: Duration,
+) -> Result<Duration, ConfigError> {
+    between(source, value, "0s", most, default)
+}
+
+/// A window is a whole number of slots.
+pub(super) fn check_window(source: &Source<'_>, window: &Spanned<Span>) -> Result<Duration, ConfigError> {
+    let span = window.get_ref().0;
+    let whole = span.as_millis().is_multiple_of(SLOT.as_millis());
+    if span < SLOT || span > WINDOW_MAX || !whole {
+        let right = format!("a window is a multiple of 10s, from 10s to {}", human(WINDOW_MAX));
+        return Err(source.wrong(window.span(), format!("{} is no window: {right}", human(span))));
+    }
+    Ok(span)
+}
+
+pub(super) fn count(
+    source: &Source<'_>,
+    value: Option<&Spanned<u64>>,
+    least: u64,
+    most: u64,
+    default: usize,
+) -> Result<usize, ConfigError> {
+    let Some(value) = value else { return Ok(default) };
+    let n = *value.get_ref();
+    if !(least..=most).contains(&n) {
+        return Err(source.wrong(value.span(), format!("{n} is out of range: {least} to {most}")));
+    }
+    Ok(usize::try_from(n).unwrap_or(usize::MAX))
+}
+
+fn apis(source: &Source<'_>, tables: &[Spanned<ApiTable>]) -> Result<Vec<ApiConfig>, ConfigError> {
+    if tables.is_empty() {
+        return Err(source.missing("no [[api]]: name at least one API with its access_log_groups"));
+    }
+    if tables.len() > APIS_MAX {
+        return Err(source.missing(format!("{} [[api]] tables: at most {APIS_MAX}", tables.len())));
+    }
+    let mut names = BTreeSet::new();
+    let mut apis = Vec::new();
+    for table in tables {
+        let api = table.get_ref();
+        let name = filled(source, &api.name, "name")?;
+        if !names.insert(name.clone()) {
+            return Err(source.wrong(api.name.span(), format!("two APIs are named `{name}`: names must differ")));
+        }
+        if api.access_log_groups.is_empty() {
+            let wrong = format!("API `{name}` has no access_log_groups: without an access log there is nothing to watch");
+            return Err(source.wrong(table.span(), wrong));
+        }
+        let kind = match api.r#type.unwrap_or(ApiType::Auto) {
+            ApiType::Auto => ApiKind::Auto,
+            ApiType::Rest => ApiKind::Rest,
+            ApiType::Http => ApiKind::Http,
+            ApiType::Websocket => ApiKind::WebSocket,
+        };
+        let timeout = api.integration_timeout.as_ref();
+        apis.push(ApiConfig {
+            name,
+            kind,
+            region: api.region.as_ref().map(|r| filled(source, r, "region")).transpose()?,
+            access_log_groups: groups(source, &api.access_log_groups)?,
+            lambda_log_groups: groups(source, &api.lambda_log_groups)?,
+            integration_timeout: between(source, timeout, "50ms", "15m", kind.default_timeout())?,
+        });
+    }
+    Ok(apis)
+}
+
+fn groups(source: &Source<'_>, groups: &[Spanned<String>]) -> Result<Vec<String>, ConfigError> {
+    if groups.len() > GROUPS_MAX {
+        return Err(source.missing(format!("{} log groups for one API: at most {GROUPS_MAX}", groups.len())));
+    }
+    let mut seen = BTreeSet::new();
+    let mut out = Vec::new();
+    for group in groups {
+        let name = group.get_ref();
+        // An ARN as the console copies it ends in `:*`; the API wants it without.
+        let name = if name.starts_with("arn:") { name.trim_end_matches(":*") } else { name.as_str() };
+        // Names: 1 to 512 of these characters (AWS documentation, CreateLogGroup).
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/' | '.' | '#' | ':');
+        if name.is_empty() || name.len() > 2048 || !name.chars().all(allowed) {
+            let wrong = format!("`{name}` is no log group: give its full name or ARN, without wildcards");
+            return Err(source.wrong(group.span(), wrong));
+        }
+        if !seen.insert(name) {
+            return Err(source.wrong(group.span(), format!("`{name}` is named twice")));
+        }
+        out.push(name.to_owned());
+    }
+    Ok(out)
+}
+
+fn sinks(
+    source: &Source<'_>,
+    tables: &[Spanned<SinkTable>],
+    default: Vec<SinkConfig>,
+) -> Result<Vec<SinkConfig>, ConfigError> {
+    if tables.is_empty() {
+        return Ok(default);
+    }
+    tables.iter().map(|t| sink(source, t)).collect()
+}
+
+fn sink(source: &Source<'_>, table: &Spanned<SinkTable>) -> Result<SinkConfig, ConfigError> {
+    let sink = table.get_ref();
+    let format = sink.format.as_ref().map(|f| *f.get_ref());
+    let kind = match sink.kind {
+        SinkWord::Stdout => {
+            if let Some(arn) = &sink.topic_arn {
+                return Err(source.wrong(arn.span(), "a sink of kind \"stdout\" has no topic_arn"));
+            }
+            SinkKind::Stdout(match format.unwrap_or(FormatWord::Auto) {
+                FormatWord::Auto => StdoutFormat::Auto,
+                FormatWord::Text => StdoutFormat::Text,
+                FormatWord::Json => StdoutFormat::Json,
+            })
+        }
+        SinkWord::Sns => {
+            let Some(arn) = &sink.topic_arn else {
+                return Err(source.wrong(table.span(), "a sink of kind \"sns\" needs topic_arn"));
+            };
+            let format = match (format.unwrap_or(FormatWord::Text), &sink.format) {
+                (FormatWord::Text, _) => Format::Text,
+                (FormatWord::Json, _) => Format::Json,
+                (FormatWord::Auto, at) => {
+                    let span = at.as_ref().map_or_else(|| table.span(), Spanned::span);
+                    return Err(source.wrong(span, "a sink of kind \"sns\" writes \"text\" or \"json\""));
+                }
+            };
+            let region = topic_region(arn.get_ref()).ok_or_else(|| {
+                let right = "arn:aws:sns:REGION:ACCOUNT:NAME";
+                source.wrong(arn.span(), format!("`{}` is no topic ARN: it looks like {right}", arn.get_ref()))
+            })?;
+            SinkKind::Sns { topic_arn: arn.get_ref().clone(), region, format }
+        }
+    };
+    let min_severity = match sink.min_severity {
+        None | Some(SeverityWord::Elevated) => Severity::Elevated,
+        Some(SeverityWord::High) => Severity::High,
+        Some(SeverityWord::Critical) => Severity::Critical,
+    };
+    Ok(SinkConfig { kind, min_severity })
+}
+
+fn topic_region(arn: &str) -> Option<String> {
+    let parts: Vec<_> = arn.split(':').collect();
+    match parts[..] {
+        ["arn", _, "sns", region, _, name] if !region.is_empty() && !name.is_empty() => Some(region.to_owned()),
+        _ => None,
+    }
+}

@@ -1,0 +1,236 @@
+//! The configuration file -> validated settings.
+//!
+//! Three layers: what was written ([`file`], all optional), the defaults, and [`Config`], where nothing is optional
+//! that has a default. Not the settings' meaning: the modules that use them own their types. Rule: a mistake is one
+//! message that names the file, the line, the key with its value, and what would be right; nothing is guessed.
+
+mod file;
+mod problem;
+mod rules;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use problem::ConfigError;
+
+use self::problem::Source;
+use crate::engine::rules::Rule;
+use crate::model::alert::Severity;
+use crate::model::inventory::{Api, ApiId, ApiKind, Inventory, SourceKind};
+use crate::model::time::human;
+use crate::notify::plan;
+use crate::notify::sink::StdoutFormat;
+use crate::notify::sns::Format;
+
+/// APIs in one configuration: each is a number of sixteen bits, and a daemon polls far fewer.
+const APIS_MAX: usize = 1000;
+/// Log groups of one API.
+const GROUPS_MAX: usize = 500;
+/// The longest window: slots of 10 s are kept for it, for each endpoint.
+const WINDOW_MAX: Duration = Duration::from_hours(6);
+
+/// Everything gatewatch was told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// AWS Region; `None` leaves it to the AWS environment.
+    pub region: Option<String>,
+    /// Window of rules and displays.
+    pub window: Duration,
+    /// Between hot reads of a log group.
+    pub interval: Duration,
+    /// Event ids remembered per log group.
+    pub max_ids: usize,
+    /// Endpoints tracked per API.
+    pub max_endpoints: usize,
+    /// Invocations remembered.
+    pub max_invocations: usize,
+    /// When messages are sent.
+    pub notify: plan::Settings,
+    /// The APIs.
+    pub apis: Vec<ApiConfig>,
+    /// The rules that are on.
+    pub rules: Vec<Rule>,
+    /// Where messages go.
+    pub sinks: Vec<SinkConfig>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let window = Duration::from_mins(5);
+        Self {
+            region: None,
+            window,
+            interval: Duration::from_secs(5),
+            max_ids: 1_000_000,
+            max_endpoints: 1000,
+            max_invocations: 20_000,
+            notify: plan::Settings::default(),
+            apis: Vec::new(),
+            rules: Rule::built_in(window),
+            sinks: vec![SinkConfig::default()],
+        }
+    }
+}
+
+/// One API.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ApiConfig {
+    /// Label, unique.
+    pub name: String,
+    /// Kind.
+    pub kind: ApiKind,
+    /// Region, if another than the default.
+    pub region: Option<String>,
+    /// Access-log groups.
+    pub access_log_groups: Vec<String>,
+    /// Lambda log groups.
+    pub lambda_log_groups: Vec<String>,
+    /// When the gateway gives up on the integration.
+    pub integration_timeout: Duration,
+}
+
+/// One sink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SinkConfig {
+    /// What it is.
+    pub kind: SinkKind,
+    /// Messages below this are not for it.
+    pub min_severity: Severity,
+}
+
+impl Default for SinkConfig {
+    fn default() -> Self {
+        Self { kind: SinkKind::Stdout(StdoutFormat::Auto), min_severity: Severity::Elevated }
+    }
+}
+
+/// Kinds of sinks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SinkKind {
+    /// Standard output.
+    Stdout(StdoutFormat),
+    /// An SNS topic.
+    Sns {
+        /// Its ARN.
+        topic_arn: String,
+        /// Its Region, from the ARN.
+        region: String,
+        /// How the body is written.
+        format: Format,
+    },
+}
+
+impl Config {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// What is wrong in it, or why it cannot be read.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| ConfigError::new(path, None, format!("cannot be read: {e}")))?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads the text of a configuration file; `path` is for messages.
+    ///
+    /// # Errors
+    /// What is wrong in it.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let source = Source { path, text };
+        let file: file::File = toml::from_str(text).map_err(|e| source.syntax(&e))?;
+        file.into_config(&source)
+    }
+
+    /// One API that no file names.
+    #[must_use]
+    pub fn ad_hoc(name: &str, access_log_groups: Vec<String>, lambda_log_groups: Vec<String>) -> Self {
+        let kind = ApiKind::Auto;
+        let api = ApiConfig {
+            name: name.to_owned(),
+            kind,
+            region: None,
+            access_log_groups,
+            lambda_log_groups,
+            integration_timeout: kind.default_timeout(),
+        };
+        Self { apis: vec![api], ..Self::default() }
+    }
+
+    /// The APIs and log groups, numbered. `region` is the one for APIs that name none.
+    #[must_use]
+    pub fn inventory(&self, region: &str) -> Inventory {
+        let mut inventory = Inventory::default();
+        for (config, id) in self.apis.iter().zip(0_u16..) {
+            inventory.apis.push(Api {
+                name: config.name.as_str().into(),
+                kind: config.kind,
+                integration_timeout: config.integration_timeout,
+            });
+            let region: Arc<str> = config.region.as_deref().unwrap_or(region).into();
+            let mut add = |name: &str, kind| {
+                let region = Some(Arc::clone(&region));
+                inventory.add_source(crate::model::inventory::Source { name: name.into(), region, kind });
+            };
+            for group in &config.access_log_groups {
+                add(group, SourceKind::Access(ApiId(id)));
+            }
+            for group in &config.lambda_log_groups {
+                add(group, SourceKind::Lambda);
+            }
+        }
+        inventory
+    }
+
+    /// The longest time after its stamp that an event is written in the regular course of things: an access line is
+    /// stamped with the start of its request and written at its end.
+    #[must_use]
+    pub fn regular_lag(&self, source: &crate::model::inventory::Source) -> Duration {
+        match source.kind {
+            SourceKind::Access(api) => self.apis[api.index()].integration_timeout,
+            SourceKind::Lambda => Duration::ZERO,
+        }
+    }
+
+    /// The line that says at start what was resolved.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let rules: Vec<_> = self.rules.iter().map(|r| &*r.name).collect();
+        let sinks: Vec<_> = self.sinks.iter().map(|s| s.kind.name()).collect();
+        let apis: Vec<_> = self.apis.iter().map(|a| a.name.as_str()).collect();
+        format!(
+            "APIs {}; window {}, reads every {}; rules {}; sinks {}",
+            apis.join(", "),
+            human(self.window),
+            human(self.interval),
+            rules.join(", "),
+            sinks.join(", ")
+        )
+    }
+}
+
+impl SinkKind {
+    fn name(&self) -> &str {
+        match self {
+            Self::Stdout(_) => "stdout",
+            Self::Sns { topic_arn, .. } => topic_arn,
+        }
+    }
+}
+
+/// Two APIs may share Lambda log groups, but two access logs of one group would count each request twice.
+fn shared_access_groups(apis: &[ApiConfig]) -> Option<(&str, &str, &str)> {
+    let mut owner: BTreeMap<(&Option<String>, &str), &str> = BTreeMap::new();
+    for api in apis {
+        for group in &api.access_log_groups {
+            if let Some(other) = owner.insert((&api.region, group), &api.name) {
+                return Some((group, other, &api.name));
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,237 @@
+//! What is said about alerts, and when: pure, on the alerts' own clock.
+//!
+//! The engine hands out every alert as it stands at each step of event time. A new one waits up to `group_wait` for
+//! its explanations and is then said; one that ends before is never said. Rule: an episode is said as firing at most
+//! once as new, and as resolved exactly once if it was said at all; `seq` counts what was said of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::message::Message;
+use crate::model::alert::{Alert, AlertKey, CauseCount, Reason, Severity, State};
+use crate::model::cause::CauseKind;
+use crate::model::inventory::Inventory;
+use crate::model::time::Timestamp;
+
+/// How messages are planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// How long a new alert waits for its failures to be explained. It does not wait when all of them are.
+    pub group_wait: Duration,
+    /// Least time between a message and a further one about changed causes of the same alert.
+    pub group_interval: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { group_wait: Duration::from_secs(10), group_interval: Duration::from_mins(1) }
+    }
+}
+
+/// What was said of an episode.
+#[derive(Clone, Debug)]
+struct Said {
+    episode: Arc<str>,
+    first_seen: Timestamp,
+    seq: u32,
+    severity: Severity,
+    causes: Vec<CauseCount>,
+    at: Timestamp,
+    /// The newest look, in case the input ends before the wait does.
+    latest: Alert,
+}
+
+/// The plan.
+#[derive(Debug)]
+pub struct Plan {
+    settings: Settings,
+    inventory: Arc<Inventory>,
+    said: BTreeMap<AlertKey, Said>,
+}
+
+impl Plan {
+    /// A plan that has said nothing.
+    #[must_use]
+    pub const fn new(settings: Settings, inventory: Arc<Inventory>) -> Self {
+        Self { settings, inventory, said: BTreeMap::new() }
+    }
+
+    /// An alert as it stands; returns the message that is due by it, if one is.
+    pub fn look(&mut self, alert: Alert) -> Option<Message> {
+        if self.said.get(&alert.key).is_some_and(|s| s.episode != alert.episode) {
+            self.said.remove(&alert.key);
+        }
+        let said = self.said.entry(alert.key.clone()).or_insert_with(|| Said {
+            episode: Arc::clone(&alert.episode),
+            first_seen: alert.time,
+            seq: 0,
+            severity: alert.severity,
+            causes: Vec::new(),
+            at: alert.time,
+            latest: alert.clone(),
+        });
+        let reason = needs_saying(said, &alert, self.settings);
+        if alert.state == State::Resolved {
+            let said = self.said.remove(&alert.key)?;
+            let alert = Alert { causes: said.causes, ..alert };
+            return reason.map(|reason| Message { api: name(&self.inventory, &alert), reason, seq: said.seq + 1, alert });
+        }
+        said.latest = alert;
+        let inventory = &self.inventory;
+        reason.map(|reason| said.say(reason, inventory))
+    }
+
+    /// The end of the input: what still waits is said as it stands.
+    pub fn finish(&mut self) -> Vec<Message> {
+        let inventory = &self.inventory;
+        self.said.values_mut().filter(|s| s.seq == 0).map(|s| s.say(Reason::New, inventory)).collect()
+    }
+}
+
+impl Said {
+    fn say(&mut self, reason: Reason, inventory: &Inventory) -> Message {
+        self.seq += 1;
+        self.severity = self.latest.severity;
+        self.causes.clone_from(&self.latest.causes);
+        self.at = self.latest.time;
+        let alert = self.latest.clone();
+        Message { api: name(inventory, &alert), reason, seq: self.seq, alert }
+    }
+}
+
+fn name(inventory: &Inventory, alert: &Alert) -> Arc<str> {
+    Arc::clone(&inventory.api(alert.key.api).name)
+}
+
+/// The ladder of reasons; the first that holds.
+fn needs_saying(said: &Said, alert: &Alert, settings: Settings) -> Option<Reason> {
+    if alert.state == State::Resolved {
+        // Fired and resolved between two messages: nobody was told, so nobody is told.
+        return (said.seq > 0).then_some(Reason::Resolved);
+    }
+    if said.seq == 0 {
+        let waited = alert.time.since(said.first_seen) >= settings.group_wait;
+        return (waited || alert.explained() == alert.errors).then_some(Reason::New);
+    }
+    if alert.severity > said.severity {
+        return Some(Reason::Escalated);
+    }
+    let rested = alert.time.since(said.at) >= settings.group_interval;
+    (rested && others(&said.causes, &alert.causes)).then_some(Reason::CausesChanged)
+}
+
+/// The causes are others: one that was not said makes up a fifth of the failures or more. New counts of known causes
+/// are no news, and "not explained" is none either.
+fn others(said: &[CauseCount], now: &[CauseCount]) -> bool {
+    let all: u64 = now.iter().map(|c| c.count).sum();
+    let same = |a: &CauseCount, b: &CauseCount| {
+        a.kind == b.kind && a.sample.error_type == b.sample.error_type && a.sample.function == b.sample.function
+    };
+    now.iter()
+        .filter(|c| c.kind != CauseKind::Unknown && c.count * 5 >= all)
+        .any(|c| !said.iter().any(|s| same(s, c)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::alert::CauseSample;
+    use crate::model::inventory::{Api, ApiId, ApiKind};
+
+    fn plan() -> Plan {
+        let api = Api {
+            name: "shop".into(),
+            kind: ApiKind::Auto,
+            integration_timeout: Duration::from_secs(29),
+        };
+        Plan::new(Settings::default(), Arc::new(Inventory { apis: vec![api], sources: Vec::new() }))
+    }
+
+    fn alert(seconds: i64, state: State, severity: Severity, causes: &[(CauseKind, u64)]) -> Alert {
+        Alert {
+            key: AlertKey { rule: "api-5xx".into(), api: ApiId(0), endpoint: None },
+            state,
+            severity,
+            value: 0.4,
+            errors: 12,
+            requests: 30,
+            window: Duration::from_secs(300),
+            time: Timestamp::from_millis(seconds * 1000),
+            since: Timestamp::from_millis(0),
+            episode: "e1".into(),
+            causes: causes
+                .iter()
+                .map(|(kind, count)| CauseCount { kind: *kind, count: *count, sample: CauseSample::default() })
+                .collect(),
+        }
+    }
+
+    const KNOWN: &[(CauseKind, u64)] = &[(CauseKind::UnhandledException, 12)];
+    const HALF: &[(CauseKind, u64)] = &[(CauseKind::UnhandledException, 6), (CauseKind::Unknown, 6)];
+
+    fn reasons(alerts: impl IntoIterator<Item = Alert>) -> Vec<Option<(Reason, u32)>> {
+        let mut plan = plan();
+        alerts.into_iter().map(|a| plan.look(a).map(|m| (m.reason, m.seq))).collect()
+    }
+
+    #[test]
+    fn what_is_explained_is_said_at_once_and_resolved_once() {
+        let got = reasons([
+            alert(10, State::Firing, Severity::Critical, KNOWN),
+            alert(20, State::Firing, Severity::Critical, KNOWN),
+            alert(30, State::Resolved, Severity::Critical, &[]),
+        ]);
+        assert_eq!(got, [Some((Reason::New, 1)), None, Some((Reason::Resolved, 2))]);
+    }
+
+    #[test]
+    fn what_is_not_explained_waits_and_is_then_said_as_it_stands() {
+        let got = reasons([
+            alert(10, State::Firing, Severity::High, HALF),
+            alert(15, State::Firing, Severity::High, HALF),
+            alert(20, State::Firing, Severity::High, HALF),
+        ]);
+        assert_eq!(got, [None, None, Some((Reason::New, 1))]);
+    }
+
+    #[test]
+    fn what_ends_before_it_was_said_is_never_said() {
+        let got = reasons([
+            alert(10, State::Firing, Severity::High, HALF),
+            alert(15, State::Resolved, Severity::High, &[]),
+        ]);
+        assert_eq!(got, [None, None]);
+    }
+
+    #[test]
+    fn escalation_is_said_at_once_changed_causes_after_a_while() {
+        let timeouts: &[(CauseKind, u64)] = &[(CauseKind::UnhandledException, 6), (CauseKind::LambdaTimeout, 6)];
+        let got = reasons([
+            alert(10, State::Firing, Severity::High, KNOWN),
+            alert(20, State::Firing, Severity::Critical, KNOWN),
+            alert(30, State::Firing, Severity::Critical, timeouts),
+            alert(80, State::Firing, Severity::Critical, timeouts),
+            alert(90, State::Firing, Severity::Critical, timeouts),
+        ]);
+        let want = [Some((Reason::New, 1)), Some((Reason::Escalated, 2)), None, Some((Reason::CausesChanged, 3)), None];
+        assert_eq!(got, want);
+    }
+
+    #[test]
+    fn a_resolve_tells_the_causes_that_were_said() {
+        let mut plan = plan();
+        plan.look(alert(10, State::Firing, Severity::High, KNOWN));
+        let resolved = plan.look(alert(20, State::Resolved, Severity::High, &[])).expect("said");
+        assert_eq!(resolved.alert.causes.len(), 1);
+        assert!(plan.said.is_empty(), "nothing is kept of what is over");
+    }
+
+    #[test]
+    fn at_the_end_of_the_input_what_waits_is_said() {
+        let mut plan = plan();
+        plan.look(alert(10, State::Firing, Severity::High, HALF));
+        assert_eq!(plan.finish().len(), 1);
+        assert!(plan.finish().is_empty());
+    }
+}

@@ -1,0 +1,7 @@
+//! Running in the world: logs about itself, signals, the clock.
+//!
+//! Rule: these are the edges; inside, a signal is a token that is cancelled and the time is an argument.
+
+pub mod clock;
+pub mod signals;
+pub mod telemetry;

@@ -1,0 +1,140 @@
+//! A page of events, and how fetching one can fail.
+//!
+//! The one thing in this folder that waits, behind a trait of one method; `aws/` implements it. Rule: an error says
+//! what kind it is, because the kind decides what happens next, and a sentence for people that names the log group.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::model::event::EventId;
+use crate::model::time::Timestamp;
+
+/// What to ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageRequest {
+    /// Log group name or ARN.
+    pub group: Arc<str>,
+    /// Events stamped at or after this.
+    pub from: Timestamp,
+    /// Where the page begins.
+    pub token: Option<String>,
+}
+
+/// An event as it was fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawEvent {
+    /// Tells it from all others of its log group.
+    pub id: EventId,
+    /// Log stream.
+    pub stream: String,
+    /// Its stamp.
+    pub time: Timestamp,
+    /// Its text.
+    pub text: String,
+}
+
+impl RawEvent {
+    /// The id of an event by the service's `eventId`, or where there is none (some emulators) by its content. Two
+    /// events equal in all of stream, stamp and text then count as one.
+    #[must_use]
+    pub fn identify(event_id: Option<&str>, stream: &str, time: Timestamp, ingested: Option<i64>, text: &str) -> EventId {
+        match event_id {
+            Some(id) if !id.is_empty() => EventId(xxh3_128(id.as_bytes())),
+            Some(_) | None => {
+                let ingested = ingested.unwrap_or_default();
+                EventId(xxh3_128(format!("{stream}\0{}\0{ingested}\0{text}", time.as_millis()).as_bytes()))
+            }
+        }
+    }
+}
+
+/// A page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Its events; may be none although there are more pages.
+    pub events: Vec<RawEvent>,
+    /// Where the next page begins; `None` after the last.
+    pub next: Option<String>,
+}
+
+/// How fetching a page failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Problem {
+    /// Asked too often.
+    Throttled,
+    /// No such log group.
+    NotFound,
+    /// Not permitted.
+    Denied,
+    /// The log group's class does not allow this kind of reading.
+    Unsupported,
+    /// The page token was refused.
+    BadToken,
+    /// No credentials, or they have expired.
+    Credentials,
+    /// No connection, or no answer in time.
+    Unreachable,
+    /// The service failed.
+    Service,
+}
+
+impl Problem {
+    /// What the operator can do about it.
+    #[must_use]
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::Throttled => "reading goes on more slowly; the quota is shared by all tools of the account and Region",
+            Self::NotFound => "check the name, Region and account; it is tried again in case it is created later",
+            Self::Denied => "allow logs:FilterLogEvents on this log group",
+            Self::Unsupported => {
+                "FilterLogEvents needs the Standard log class, which is fixed when a log group is created: log to a new one"
+            }
+            Self::BadToken => "the read starts anew",
+            Self::Credentials => "check the profile, role or environment that credentials come from",
+            Self::Unreachable => "check the network, the Region and any AWS_ENDPOINT_URL",
+            Self::Service => "it is tried again",
+        }
+    }
+}
+
+/// A page that could not be fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchError {
+    /// Which kind.
+    pub problem: Problem,
+    /// What the service or the connection said.
+    pub said: String,
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.said, self.problem.advice())
+    }
+}
+
+impl std::error::Error for FetchError {}
+
+/// Fetches pages.
+pub trait Fetch {
+    /// Fetches one page.
+    fn page(&self, request: &PageRequest) -> impl Future<Output = Result<Page, FetchError>> + Send;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_come_from_the_service_or_from_the_content() {
+        let t = Timestamp::from_millis(5);
+        let a = RawEvent::identify(Some("37"), "s", t, None, "x");
+        assert_eq!(a, RawEvent::identify(Some("37"), "other", t, None, "y"));
+        let b = RawEvent::identify(None, "s", t, Some(9), "x");
+        assert_eq!(b, RawEvent::identify(Some(""), "s", t, Some(9), "x"));
+        assert_ne!(b, RawEvent::identify(None, "s", t, Some(10), "x"));
+        assert_ne!(a, b);
+    }
+}
