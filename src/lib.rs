@@ -8,3 +8,5 @@ pub mod config;
 pub mod notify;
 pub mod ops;
 pub mod tail;
+pub mod run;
+pub mod view;

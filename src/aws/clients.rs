@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_sdk_cloudwatchlogs::config::Credentials;
 
 /// Credentials and settings from the usual AWS places (environment, profile, container, instance), and the clients
 /// made from them.
@@ -24,23 +25,23 @@ pub struct NoRegion;
 impl Clients {
     /// Loads what the environment gives. `region` goes before the environment's own.
     pub async fn load(region: Option<&str>) -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(3))
-            .read_timeout(Duration::from_secs(20))
-            .operation_attempt_timeout(Duration::from_secs(30))
-            .operation_timeout(Duration::from_secs(60))
-            .build();
-        // Few attempts: the daemon has its own, slower loop around each call, and a page is asked for again anyway.
-        let retries = RetryConfig::standard()
-            .with_max_attempts(3)
-            .with_initial_backoff(Duration::from_millis(300))
-            .with_max_backoff(Duration::from_secs(5));
-        let mut loader =
-            aws_config::defaults(BehaviorVersion::v2026_01_12()).timeout_config(timeouts).retry_config(retries);
-        if let Some(region) = region {
-            loader = loader.region(Region::new(region.to_owned()));
-        }
-        Self { base: loader.load().await, logs: BTreeMap::new(), sns: BTreeMap::new() }
+        let loader = loader();
+        let loader = match region {
+            Some(region) => loader.region(Region::new(region.to_owned())),
+            None => loader,
+        };
+        Self::with(loader.load().await)
+    }
+
+    /// For the simulation: its address, and credentials that open nothing.
+    pub async fn simulated(endpoint: &str, region: &str) -> Self {
+        let credentials = Credentials::new("simulation", "simulation", None, None, "simulation");
+        let loader = loader().region(Region::new(region.to_owned())).endpoint_url(endpoint);
+        Self::with(loader.credentials_provider(credentials).load().await)
+    }
+
+    const fn with(base: SdkConfig) -> Self {
+        Self { base, logs: BTreeMap::new(), sns: BTreeMap::new() }
     }
 
     /// The Region for what names none itself.
@@ -70,4 +71,19 @@ impl Clients {
         };
         self.sns.entry(region.to_owned()).or_insert_with(make).clone()
     }
+}
+
+fn loader() -> ConfigLoader {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .read_timeout(Duration::from_secs(20))
+        .operation_attempt_timeout(Duration::from_secs(30))
+        .operation_timeout(Duration::from_secs(60))
+        .build();
+    // Few attempts: the daemon has its own, slower loop around each call, and a page is asked for again anyway.
+    let retries = RetryConfig::standard()
+        .with_max_attempts(3)
+        .with_initial_backoff(Duration::from_millis(300))
+        .with_max_backoff(Duration::from_secs(5));
+    aws_config::defaults(BehaviorVersion::v2026_01_12()).timeout_config(timeouts).retry_config(retries)
 }

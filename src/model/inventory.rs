@@ -84,19 +84,27 @@ pub struct Source {
     pub region: Option<Arc<str>>,
     /// What is written there.
     pub kind: SourceKind,
+    /// The Lambda function whose log it is, where that is known.
+    pub function: Option<Arc<str>>,
 }
 
 impl Source {
-    /// The function that writes to a Lambda log group: the part after `/aws/lambda/`, else the last path segment of
-    /// the group's name. A custom group that several functions share tells nothing, and then this is its own name.
+    /// A log group that is read live.
     #[must_use]
-    pub fn function_name(&self) -> &str {
-        let name = self.name.rsplit(":log-group:").next().unwrap_or(&self.name).trim_end_matches(":*");
-        match name.strip_prefix("/aws/lambda/") {
-            Some(function) if !function.is_empty() => function,
-            Some(_) | None => name.rsplit('/').next().unwrap_or(name),
-        }
+    pub fn group(name: &str, region: Option<Arc<str>>, kind: SourceKind) -> Self {
+        let function = match kind {
+            SourceKind::Access(_) => None,
+            SourceKind::Lambda => function_of_group(name).map(Arc::from),
+        };
+        Self { name: name.into(), region, kind, function }
     }
+}
+
+/// The function that writes to a Lambda log group: the part after `/aws/lambda/`. Other groups may be shared by
+/// several functions and tell nothing.
+fn function_of_group(name: &str) -> Option<&str> {
+    let name = name.rsplit(":log-group:").next().unwrap_or(name).trim_end_matches(":*");
+    name.strip_prefix("/aws/lambda/").filter(|function| !function.is_empty())
 }
 
 /// All that is watched.
@@ -136,15 +144,16 @@ mod tests {
     use super::*;
 
     fn lambda(name: &str) -> Source {
-        Source { name: name.into(), region: None, kind: SourceKind::Lambda }
+        Source::group(name, None, SourceKind::Lambda)
     }
 
     #[test]
     fn function_of_a_group() {
-        assert_eq!(lambda("/aws/lambda/checkout-fn").function_name(), "checkout-fn");
-        assert_eq!(lambda("/custom/orders").function_name(), "orders");
-        let arn = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/pay:*";
-        assert_eq!(lambda(arn).function_name(), "pay");
+        assert_eq!(lambda("/aws/lambda/checkout-fn").function.as_deref(), Some("checkout-fn"));
+        assert_eq!(lambda("/custom/orders").function, None);
+        let arn = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/pay";
+        assert_eq!(lambda(arn).function.as_deref(), Some("pay"));
+        assert_eq!(Source::group("/aws/lambda/x", None, SourceKind::Access(ApiId(0))).function, None);
     }
 
     #[test]

@@ -65,7 +65,7 @@ pub fn explain(subject: &Subject<'_>) -> Explanation {
     let words = subject.request.gateway.as_deref().unwrap_or(&unsaid);
     let verdict = decide(subject, words);
     let joined = subject.invocation.is_some();
-    let function: Option<Arc<str>> = subject.invocation.map(|(_, source)| source.function_name().into());
+    let function: Option<Arc<str>> = subject.invocation.and_then(|(_, source)| source.function.clone());
     let fix = fix::fix(&verdict, subject, words, function.as_deref());
     Explanation {
         cause: Cause {

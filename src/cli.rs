@@ -1,0 +1,120 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use gatewatch::model::time::parse_human;
+
+/// Where the configuration is looked for when none is named.
+pub const DEFAULT_CONFIG: &str = "/etc/gatewatch/config.toml";
+
+/// Watches AWS API Gateway live: which endpoint answers 5xx, how much, since when, and why.
+///
+/// Without a command it runs as a daemon with the APIs of the configuration file. Credentials and Region come from
+/// the usual AWS places (environment, profile, container, instance).
+#[derive(Debug, Parser)]
+#[command(name = "gatewatch", version, args_conflicts_with_subcommands = false, subcommand_negates_reqs = true)]
+pub struct Cli {
+    /// Configuration file [default: /etc/gatewatch/config.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Watch one API at the terminal: by its name in the configuration, or any label together with
+    /// --access-log-group
+    #[arg(long, value_name = "API")]
+    pub follow: Option<String>,
+
+    #[command(flatten)]
+    pub following: Following,
+
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Options of --follow.
+#[derive(Debug, Args)]
+pub struct Following {
+    /// Access-log group of the API; may be given several times
+    #[arg(long, value_name = "GROUP", requires = "follow")]
+    pub access_log_group: Vec<String>,
+
+    /// Lambda log group of the API; may be given several times
+    #[arg(long, value_name = "GROUP", requires = "follow", requires = "access_log_group")]
+    pub lambda_log_group: Vec<String>,
+
+    /// Begin this far back
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration, requires = "follow")]
+    pub since: Duration,
+
+    /// Lines instead of a full screen (there is no full screen yet, so this changes nothing)
+    #[arg(long, requires = "follow", hide = true)]
+    pub plain: bool,
+
+    /// text, or one JSON object per line
+    #[arg(long, value_enum, default_value = "text", requires = "follow")]
+    pub output: Format,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Other ways of running.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the same engine over files and report
+    Replay(Replay),
+    /// See all of it on a simulated AWS: no account, no network, about a minute
+    Demo(Demo),
+}
+
+/// Options of replay.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// Access-log files: JSON from `aws logs filter-log-events`, JSON lines of events, S3 exports (also .gz), plain
+    /// lines; `-` is standard input
+    #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "lambda")]
+    pub access: Vec<PathBuf>,
+
+    /// Lambda log files, in the same shapes
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub lambda: Vec<PathBuf>,
+
+    /// With --config: the API whose settings apply [default: the first]
+    #[arg(long, value_name = "NAME", requires = "config")]
+    pub api: Option<String>,
+
+    /// Print every request, and in text every failure too
+    #[arg(long)]
+    pub requests: bool,
+
+    /// text, or one JSON object per line
+    #[arg(long, value_enum, default_value = "text")]
+    pub output: Format,
+}
+
+/// Options of demo.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// How many times as fast as real time, 1 to 20
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=20))]
+    pub speed: u32,
+
+    /// text, or one JSON object per line [default: text on a terminal, json in a pipe]
+    #[arg(long, value_enum)]
+    pub output: Option<Format>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let span = parse_human(text)?;
+    if span > Duration::from_hours(24 * 14) {
+        return Err(format!("`{text}` is too far back: at most 336h"));
+    }
+    Ok(span)
+}

@@ -1,0 +1,175 @@
+//! The binary: command line -> a way of running -> exit code. Everything else is in the library.
+
+mod cli;
+
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Parser;
+use cli::{Cli, Command, DEFAULT_CONFIG, Format};
+use gatewatch::aws::clients::Clients;
+use gatewatch::config::{Config, ConfigError};
+use gatewatch::ops::clock::Clock;
+use gatewatch::ops::{signals, telemetry};
+use gatewatch::run::follow::Show;
+use gatewatch::run::{daemon, demo, follow, replay};
+use gatewatch::view::Paint;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::filter::LevelFilter;
+
+/// Failed while running.
+const FAILED: u8 = 1;
+/// Wrong usage or configuration.
+const USAGE: u8 = 2;
+
+/// Why a run ended badly.
+enum Failure {
+    /// Nothing was started.
+    Usage(String),
+    /// It was running.
+    Run(anyhow::Error),
+}
+
+impl From<ConfigError> for Failure {
+    fn from(e: ConfigError) -> Self {
+        Self::Usage(e.to_string())
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(e: anyhow::Error) -> Self {
+        Self::Run(e)
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let daemon = cli.command.is_none() && cli.follow.is_none();
+    telemetry::init(if daemon { LevelFilter::INFO } else { LevelFilter::WARN });
+    let code = match run(cli) {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Usage(why)) => {
+            complain(&why);
+            USAGE
+        }
+        Err(Failure::Run(why)) => {
+            complain(&format!("{why:#}"));
+            FAILED
+        }
+    };
+    ExitCode::from(code)
+}
+
+#[expect(clippy::print_stderr, reason = "the last words of the process")]
+fn complain(why: &str) {
+    eprintln!("gatewatch: {why}");
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    match &cli.command {
+        Some(Command::Replay(args)) => return run_replay(&cli, args),
+        Some(Command::Demo(_)) | None => {}
+    }
+    // Two threads: the work is waiting for AWS. A host with 64 cores should not get 64 threads for that.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let outcome = runtime.block_on(run_live(cli));
+    // A write to a full pipe cannot be cancelled, and must not hold up the end.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    outcome
+}
+
+async fn run_live(cli: Cli) -> Result<(), Failure> {
+    let stop = CancellationToken::new();
+    signals::stop_on_signals(stop.clone()).context("cannot listen for signals")?;
+    if let Some(Command::Demo(args)) = &cli.command {
+        let json = args.output.map_or_else(|| !io::stdout().is_terminal(), |f| f == Format::Json);
+        return Ok(demo::run(args.speed, json, stop).await?);
+    }
+    let Some(label) = &cli.follow else {
+        let config = Config::load(cli.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG)))?;
+        let clients = clients(&config).await?;
+        return Ok(daemon::run(config, clients, Clock::wall(), false, stop, |_| {}).await?);
+    };
+    let config = followed(&cli, label)?;
+    let clients = clients(&config).await?;
+    let show = show(cli.following.output);
+    Ok(follow::run(config, clients, Clock::wall(), cli.following.since, show, stop).await?)
+}
+
+/// A missing Region is a mistake in the configuration, to be said before anything starts.
+async fn clients(config: &Config) -> Result<Clients, Failure> {
+    let clients = Clients::load(config.region.as_deref()).await;
+    clients.region().map_err(|e| Failure::Usage(e.to_string()))?;
+    Ok(clients)
+}
+
+/// The configuration of what `--follow` names.
+fn followed(cli: &Cli, label: &str) -> Result<Config, Failure> {
+    let default = Path::new(DEFAULT_CONFIG);
+    let file = match &cli.config {
+        Some(path) => Some(Config::load(path)?),
+        None if default.exists() && cli.following.access_log_group.is_empty() => Some(Config::load(default)?),
+        None => None,
+    };
+    if !cli.following.access_log_group.is_empty() {
+        let groups = &cli.following;
+        let ad_hoc = Config::ad_hoc(label, groups.access_log_group.clone(), groups.lambda_log_group.clone());
+        return Ok(match file {
+            Some(file) => Config { apis: ad_hoc.apis, ..file },
+            None => ad_hoc,
+        });
+    }
+    let Some(mut config) = file else {
+        let how = format!(
+            "there is no {DEFAULT_CONFIG} to find API `{label}` in: name a file with --config, or its log groups with \
+             --access-log-group and --lambda-log-group"
+        );
+        return Err(Failure::Usage(how));
+    };
+    let known: Vec<_> = config.apis.iter().map(|a| a.name.clone()).collect();
+    config.apis.retain(|a| a.name == label);
+    if config.apis.is_empty() {
+        let how = format!("no API `{label}` in the configuration; it has {}", known.join(", "));
+        return Err(Failure::Usage(how));
+    }
+    Ok(config)
+}
+
+fn run_replay(cli: &Cli, args: &cli::Replay) -> Result<(), Failure> {
+    let config = match &cli.config {
+        Some(path) => Config::load(path)?,
+        None => Config::ad_hoc("api", Vec::new(), Vec::new()),
+    };
+    let config = match &args.api {
+        Some(name) => {
+            let api = config.apis.iter().find(|a| a.name == *name).cloned();
+            let known = config.apis.iter().map(|a| a.name.as_str()).collect::<Vec<_>>().join(", ");
+            let missing = || Failure::Usage(format!("no API `{name}` in the configuration; it has {known}"));
+            Config { apis: vec![api.ok_or_else(missing)?], ..config }
+        }
+        None => Config { apis: config.apis[..1].to_vec(), ..config },
+    };
+    let replay = replay::Replay {
+        config,
+        access: args.access.clone(),
+        lambda: args.lambda.clone(),
+        requests: args.requests,
+        show: show(args.output),
+    };
+    Ok(replay::run(&replay, &mut io::BufWriter::new(io::stdout().lock()))?)
+}
+
+fn show(format: Format) -> Show {
+    let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    match format {
+        Format::Text => Show::Text(Paint(colour)),
+        Format::Json => Show::Json,
+    }
+}

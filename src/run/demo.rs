@@ -1,0 +1,205 @@
+//! `demo`: the real daemon, through the real SDK, against the embedded simulation of AWS.
+//!
+//! A shop's deploy breaks `POST /checkout` and is rolled back. Simulation and daemon share one clock that runs faster
+//! than real time. No account, no network, no file. Rule: nothing is staged in what the daemon says; it finds out.
+
+use std::collections::BTreeSet;
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tokio_util::sync::CancellationToken;
+
+use super::daemon;
+use super::pipeline::Said;
+use crate::aws::clients::Clients;
+use crate::config::{Config, SinkConfig, SinkKind};
+use crate::engine::window::SLOT;
+use crate::model::alert::{Severity, State};
+use crate::model::json;
+use crate::model::time::Timestamp;
+use crate::notify::sink::StdoutFormat;
+use crate::notify::sns::Format;
+use crate::ops::clock::Clock;
+use crate::sim::{Script, Sim, shop};
+use crate::view::ticker::Ticker;
+use crate::view::{Paint, lines};
+
+const REGION: &str = "eu-west-1";
+const TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:ops-alerts";
+/// The deploy goes live this long after the start, and is rolled back this long after the start.
+const DEPLOY: Duration = Duration::from_secs(40);
+const ROLLBACK: Duration = Duration::from_secs(150);
+/// Traffic ends this long after the start: well after the alert's window is clean again.
+const END: Duration = Duration::from_mins(15);
+/// The daemon finds the incident over this long after the start at the latest, or something is broken.
+const PATIENCE: Duration = Duration::from_mins(12);
+
+/// Plays the demo at `speed` times real time.
+///
+/// # Errors
+/// When the simulation cannot listen on a loopback port, or the daemon did not raise and resolve its alerts.
+pub async fn run(speed: u32, json: bool, stop: CancellationToken) -> Result<()> {
+    let clock = Clock::fast(speed);
+    let start = clock.now();
+    let sim = simulate(&clock, start).await.context("the simulation cannot listen on 127.0.0.1")?;
+    let clients = Clients::simulated(&sim.endpoint(), REGION).await;
+    let mut show = Show::new(json, start, stop.clone());
+    show.welcome(speed);
+    let patience = {
+        let (clock, stop) = (clock.clone(), stop.clone());
+        async move {
+            clock.sleep_until(start.plus(PATIENCE)).await;
+            stop.cancel();
+        }
+    };
+    let patience = tokio::spawn(patience);
+    let hear_clock = clock.clone();
+    let outcome =
+        daemon::run(config(json), clients, clock, true, stop, |said| show.hear(said, hear_clock.now())).await;
+    patience.abort();
+    let published = sim.published();
+    sim.stop().await;
+    outcome?;
+    show.goodbye(published.len())
+}
+
+async fn simulate(clock: &Clock, start: Timestamp) -> io::Result<Sim> {
+    let clock = clock.clone();
+    let sim = Sim::start(Arc::new(move || clock.now())).await?;
+    sim.create_topic(TOPIC);
+    let history = Config::default().window + Duration::from_mins(1);
+    let script =
+        Script::new(502, start.minus(history), start.plus(DEPLOY), start.plus(ROLLBACK), start.plus(END));
+    for event in script.events() {
+        sim.put(event.group, &event.stream, event.time, event.visible_at, &event.text);
+    }
+    Ok(sim)
+}
+
+/// What a user would write for this shop, with the defaults for everything else.
+fn config(json: bool) -> Config {
+    let functions = shop::FUNCTIONS.iter().map(ToString::to_string).collect();
+    let stdout = if json { StdoutFormat::Json } else { StdoutFormat::Text };
+    let sns = SinkKind::Sns { topic_arn: TOPIC.to_owned(), region: REGION.to_owned(), format: Format::Text };
+    Config {
+        sinks: vec![
+            SinkConfig { kind: SinkKind::Stdout(stdout), min_severity: Severity::Elevated },
+            SinkConfig { kind: sns, min_severity: Severity::Elevated },
+        ],
+        ..Config::ad_hoc("shop", vec![shop::ACCESS_GROUP.to_owned()], functions)
+    }
+}
+
+/// What is shown besides the daemon's own messages.
+struct Show {
+    json: bool,
+    paint: Paint,
+    start: Timestamp,
+    ticker: Ticker,
+    next_tick: Timestamp,
+    scenes: Vec<(Timestamp, &'static str)>,
+    explained: BTreeSet<String>,
+    open: BTreeSet<Arc<str>>,
+    told: u32,
+    stop: CancellationToken,
+}
+
+impl Show {
+    fn new(json: bool, start: Timestamp, stop: CancellationToken) -> Self {
+        let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        Self {
+            json,
+            paint: Paint(colour && !json),
+            start,
+            ticker: Ticker::default(),
+            next_tick: start.floor(SLOT).plus(SLOT),
+            scenes: vec![
+                (start.plus(ROLLBACK), "-- the team rolls checkout-fn back to version 41"),
+                (start.plus(DEPLOY), "-- somebody deploys version 42 of checkout-fn"),
+            ],
+            explained: BTreeSet::new(),
+            open: BTreeSet::new(),
+            told: 0,
+            stop,
+        }
+    }
+
+    fn welcome(&mut self, speed: u32) {
+        if !self.json {
+            self.print(&format!(
+                "gatewatch demo: a shop's API on a simulated AWS (CloudWatch Logs and SNS on a loopback port), {speed} times \
+                 as fast as real time.\nThe daemon below is the real one. One line is 10 seconds of traffic; the bars \
+                 are the share of 5xx.\n"
+            ));
+        }
+    }
+
+    fn hear(&mut self, said: &Said, now: Timestamp) {
+        match said {
+            Said::Request(request) => {
+                self.tick(now);
+                if request.time() >= self.start {
+                    self.ticker.request(request);
+                }
+            }
+            Said::Failure(failure) if self.json => {
+                let inventory = config(true).inventory(REGION);
+                self.print(&json::failure(failure, &inventory));
+            }
+            // One example of each cause, as `--follow` shows them; all of them would be too many to read.
+            Said::Failure(failure) => {
+                let cause = &failure.explanation.cause;
+                if self.explained.insert(format!("{}{:?}", cause.kind, cause.certainty)) {
+                    self.print(&lines::failure(failure, self.paint));
+                }
+            }
+            Said::Message(message) => {
+                self.told += 1;
+                match message.alert.state {
+                    State::Firing => self.open.insert(Arc::clone(&message.alert.episode)),
+                    State::Resolved => self.open.remove(&message.alert.episode),
+                };
+                if self.open.is_empty() {
+                    self.stop.cancel();
+                }
+            }
+        }
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        while !self.json && now >= self.next_tick {
+            if self.scenes.last().is_some_and(|(at, _)| self.next_tick >= *at)
+                && let Some((_, scene)) = self.scenes.pop()
+            {
+                self.print(&self.paint.bold(scene));
+            }
+            let line = self.ticker.line(self.next_tick, self.paint);
+            self.print(&line);
+            self.next_tick = self.next_tick.plus(SLOT);
+        }
+    }
+
+    fn goodbye(&mut self, published: usize) -> Result<()> {
+        if self.told == 0 || !self.open.is_empty() {
+            bail!("the demo ended before its alerts were raised and resolved; try a lower --speed");
+        }
+        if !self.json {
+            self.print(&format!(
+                "\n{} messages were printed above and {published} were published to SNS. Point it at your own API with a \
+                 config file of ten lines: see config.example.toml.",
+                self.told
+            ));
+        }
+        Ok(())
+    }
+
+    fn print(&mut self, text: &str) {
+        let mut out = io::stdout().lock();
+        if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
+            // Nobody watches any more.
+            self.stop.cancel();
+        }
+    }
+}

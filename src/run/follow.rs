@@ -1,0 +1,88 @@
+//! `--follow`: one API at a terminal or in a pipe, every request a line, failures with their explanation.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio_util::sync::CancellationToken;
+
+use super::live::Live;
+use super::pipeline::Said;
+use crate::aws::clients::Clients;
+use crate::config::Config;
+use crate::model::inventory::Inventory;
+use crate::model::json;
+use crate::notify;
+use crate::ops::clock::Clock;
+use crate::view::{Paint, lines};
+
+/// How it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Show {
+    /// Lines for people.
+    Text(Paint),
+    /// One JSON object per line.
+    Json,
+}
+
+/// Follows until `stop`, or until nobody reads any more.
+///
+/// # Errors
+/// When no Region is known, a task failed, or the output cannot be written.
+pub async fn run(
+    config: Config,
+    mut clients: Clients,
+    clock: Clock,
+    since: Duration,
+    show: Show,
+    stop: CancellationToken,
+) -> Result<()> {
+    let region = clients.region()?.to_owned();
+    let inventory = Arc::new(config.inventory(&region));
+    tracing::debug!(region, "following; {}", config.summary());
+    let live = Live {
+        config,
+        inventory: Arc::clone(&inventory),
+        clock,
+        history: since,
+        requests: true,
+        stop: stop.clone(),
+    };
+    let mut outcome = Ok(());
+    live.watch(&mut clients, |said| {
+        if outcome.is_ok() {
+            outcome = print(&mut io::stdout().lock(), &said, &inventory, show);
+            if outcome.is_err() {
+                stop.cancel();
+            }
+        }
+    })
+    .await?;
+    match outcome {
+        // The reader has seen enough, as in `gatewatch --follow shop | head`.
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => Ok(outcome?),
+    }
+}
+
+/// Prints one thing that was said.
+///
+/// # Errors
+/// When the output cannot be written.
+pub fn print(out: &mut impl Write, said: &Said, inventory: &Inventory, show: Show) -> io::Result<()> {
+    let line = match (said, show) {
+        (Said::Request(r), Show::Json) => json::request(r, inventory),
+        (Said::Request(r), Show::Text(paint)) => lines::request(r, paint),
+        (Said::Failure(f), Show::Json) => json::failure(f, inventory),
+        (Said::Failure(f), Show::Text(paint)) => lines::failure(f, paint),
+        (Said::Message(m), Show::Json) => notify::json::render(m),
+        (Said::Message(m), Show::Text(paint)) => {
+            let text = notify::text::render(m);
+            let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
+            format!("\n{}\n{rest}\n", paint.bold(first))
+        }
+    };
+    writeln!(out, "{line}")?;
+    out.flush()
+}

@@ -1,0 +1,350 @@
+//! Files of log events: what shape a file has, and its events one after another.
+//!
+//! Shapes: JSON as `aws logs filter-log-events` prints it, one JSON event per line, an export to S3 (each line led by
+//! a time, perhaps gzip), and plain lines. Not their order: the merge sorts. Rule: a file is read once, from start to
+//! end; only the JSON document has to fit into memory.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use flate2::bufread::MultiGzDecoder;
+use serde::Deserialize;
+
+use crate::model::event::{EventId, LogEvent};
+use crate::model::time::{Timestamp, millis};
+use crate::read::stamp;
+use crate::tail::fetch::RawEvent;
+
+/// Lines looked through at the start of a plain file for one that carries a time.
+const PEEK_LINES: usize = 1000;
+/// Longest line that is taken whole; a log event has at most 1 MB.
+const LINE_MAX: u64 = 4 << 20;
+
+/// A file that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum InputError {
+    /// It cannot be opened or read.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// There is nothing in it.
+    #[error("{path}: the file is empty; export log events into it first, for example with `aws logs filter-log-events`")]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It begins like a JSON document of events but is none.
+    #[error("{path}: begins like the JSON of `aws logs filter-log-events`, but is not: {why}")]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What the JSON reader says.
+        why: String,
+    },
+}
+
+/// An event and, where the file has them, its id.
+pub type Event = (Option<EventId>, LogEvent);
+
+/// The events of one file.
+pub struct Input {
+    path: PathBuf,
+    shape: Shape,
+    stream: Arc<str>,
+    /// Lines that begin like an event but are none.
+    pub broken: u64,
+}
+
+enum Shape {
+    /// A document, read already.
+    Document(std::vec::IntoIter<JsonEvent>),
+    /// One JSON event per line.
+    JsonLines(Lines),
+    /// Lines led by a time; one without continues the one before.
+    Export(Lines),
+    /// Plain lines; `last` is the newest time seen.
+    Plain(Lines, Timestamp),
+}
+
+#[derive(Deserialize)]
+struct Document {
+    events: Vec<JsonEvent>,
+}
+
+/// An event as the AWS CLI prints it.
+#[derive(Deserialize)]
+struct JsonEvent {
+    #[serde(rename = "eventId")]
+    event_id: Option<String>,
+    #[serde(rename = "logStreamName")]
+    stream: Option<String>,
+    timestamp: i64,
+    message: String,
+}
+
+/// Lines with a look at those to come.
+struct Lines {
+    reader: Box<dyn BufRead>,
+    ahead: std::collections::VecDeque<String>,
+}
+
+impl Lines {
+    /// The next line without its end; bytes that are not UTF-8 are replaced.
+    fn next(&mut self) -> io::Result<Option<String>> {
+        match self.ahead.pop_front() {
+            Some(line) => Ok(Some(line)),
+            None => self.read(),
+        }
+    }
+
+    fn peek(&mut self, at: usize) -> io::Result<Option<&str>> {
+        while self.ahead.len() <= at {
+            match self.read()? {
+                Some(line) => self.ahead.push_back(line),
+                None => return Ok(None),
+            }
+        }
+        Ok(self.ahead.get(at).map(String::as_str))
+    }
+
+    fn read(&mut self) -> io::Result<Option<String>> {
+        let mut bytes = Vec::new();
+        if self.reader.by_ref().take(LINE_MAX).read_until(b'\n', &mut bytes)? == 0 {
+            return Ok(None);
+        }
+        while bytes.last().is_some_and(|b| matches!(b, b'\n' | b'\r')) {
+            bytes.pop();
+        }
+        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+    }
+}
+
+impl Input {
+    /// Opens a file (`-` is standard input) and finds out its shape.
+    ///
+    /// # Errors
+    /// When it cannot be read, is empty, or is a broken JSON document.
+    pub fn open(path: &Path) -> Result<Self, InputError> {
+        let io_error = |source| InputError::Io { path: path.to_owned(), source };
+        let (raw, modified): (Box<dyn Read>, _) = if path == Path::new("-") {
+            (Box::new(io::stdin()), None)
+        } else {
+            let file = File::open(path).map_err(io_error)?;
+            let modified = file.metadata().and_then(|m| m.modified()).ok();
+            (Box::new(file), modified)
+        };
+        let mut reader = BufReader::new(raw);
+        let gzip = reader.fill_buf().map_err(io_error)?.starts_with(&[0x1f, 0x8b]);
+        let reader: Box<dyn BufRead> =
+            if gzip { Box::new(BufReader::new(MultiGzDecoder::new(reader))) } else { Box::new(reader) };
+        let mut lines = Lines { reader, ahead: std::collections::VecDeque::new() };
+        let mut first = 0;
+        while lines.peek(first).map_err(io_error)?.is_some_and(|l| l.trim().is_empty()) && first < PEEK_LINES {
+            first += 1;
+        }
+        let Some(head) = lines.peek(first).map_err(io_error)?.map(str::to_owned) else {
+            return Err(InputError::Empty { path: path.to_owned() });
+        };
+        let modified = modified.and_then(|m| m.duration_since(UNIX_EPOCH).ok()).map(millis);
+        let shape = shape(lines, &head, modified, path)?;
+        let stream = path.to_string_lossy().as_ref().into();
+        Ok(Self { path: path.to_owned(), shape, stream, broken: 0 })
+    }
+
+    /// The next event.
+    ///
+    /// # Errors
+    /// When the file cannot be read further.
+    pub fn next(&mut self) -> Result<Option<Event>, InputError> {
+        let stream = Arc::clone(&self.stream);
+        let event = match &mut self.shape {
+            Shape::Document(events) => Ok(events.next().map(|e| e.into_event(&stream))),
+            Shape::JsonLines(lines) => json_line(lines, &stream, &mut self.broken),
+            Shape::Export(lines) => export(lines, &stream),
+            Shape::Plain(lines, last) => plain(lines, last, &stream),
+        };
+        event.map_err(|source| InputError::Io { path: self.path.clone(), source })
+    }
+}
+
+fn shape(mut lines: Lines, head: &str, modified: Option<i64>, path: &Path) -> Result<Shape, InputError> {
+    let io_error = |source| InputError::Io { path: path.to_owned(), source };
+    if serde_json::from_str::<JsonEvent>(head).is_ok() {
+        return Ok(Shape::JsonLines(lines));
+    }
+    let is_access_line = serde_json::from_str::<serde_json::Value>(head).is_ok_and(|v| v.get("events").is_none());
+    let trimmed = head.trim();
+    let begins_a_document =
+        trimmed == "{" || trimmed == "[" || trimmed.starts_with("{\"events\"") || trimmed.starts_with("{ \"events\"");
+    if begins_a_document && !is_access_line {
+        let mut text = String::new();
+        while let Some(line) = lines.next().map_err(io_error)? {
+            text.push_str(&line);
+            text.push('\n');
+        }
+        return document(&text).map(|e| Shape::Document(e.into_iter())).map_err(|why| InputError::Json {
+            path: path.to_owned(),
+            why,
+        });
+    }
+    let led = stamp::split_leading(head.trim_start());
+    // Lambda's old timeout line begins with a time and a blank as well.
+    if led.is_some_and(|(_, rest)| !rest.contains("Task timed out after") || stamp::split_leading(rest).is_some()) {
+        return Ok(Shape::Export(lines));
+    }
+    let mut start = None;
+    for at in 0..PEEK_LINES {
+        let Some(line) = lines.peek(at).map_err(io_error)? else { break };
+        start = stamp::of_line(line);
+        if start.is_some() {
+            break;
+        }
+    }
+    let start = start.unwrap_or_else(|| Timestamp::from_millis(modified.unwrap_or(0)));
+    Ok(Shape::Plain(lines, start))
+}
+
+/// One document, or several after one another; each an object with `events`, or an array of events.
+fn document(text: &str) -> Result<Vec<JsonEvent>, String> {
+    let mut events = Vec::new();
+    if text.trim_start().starts_with('[') {
+        return serde_json::from_str(text).map_err(|e| e.to_string());
+    }
+    for document in serde_json::Deserializer::from_str(text).into_iter::<Document>() {
+        events.append(&mut document.map_err(|e| e.to_string())?.events);
+    }
+    Ok(events)
+}
+
+impl JsonEvent {
+    fn into_event(self, stream: &Arc<str>) -> Event {
+        let time = Timestamp::from_millis(self.timestamp);
+        let stream = self.stream.map_or_else(|| Arc::clone(stream), Into::into);
+        let id = self.event_id.map(|id| RawEvent::identify(Some(&id), &stream, time, None, &self.message));
+        (id, LogEvent { stream, time, text: self.message })
+    }
+}
+
+fn json_line(lines: &mut Lines, stream: &Arc<str>, broken: &mut u64) -> io::Result<Option<Event>> {
+    while let Some(line) = lines.next()? {
+        if line.trim().is_empty() {
+            continue;
+        }
+        match serde_json::from_str::<JsonEvent>(&line) {
+            Ok(event) => return Ok(Some(event.into_event(stream))),
+            Err(_) => *broken += 1,
+        }
+    }
+    Ok(None)
+}
+
+fn export(lines: &mut Lines, stream: &Arc<str>) -> io::Result<Option<Event>> {
+    let Some(line) = lines.next()? else { return Ok(None) };
+    let Some((time, text)) = stamp::split_leading(&line) else {
+        // Only blank lines can stand before the first time: the shape was told by it.
+        let event = LogEvent { stream: Arc::clone(stream), time: Timestamp::MIN, text: line };
+        return if event.text.trim().is_empty() { export(lines, stream) } else { Ok(Some((None, event))) };
+    };
+    let mut text = text.to_owned();
+    while lines.peek(0)?.is_some_and(|l| stamp::split_leading(l).is_none()) {
+        if let Some(more) = lines.next()? {
+            text.push('\n');
+            text.push_str(&more);
+        }
+    }
+    Ok(Some((None, LogEvent { stream: Arc::clone(stream), time, text })))
+}
+
+fn plain(lines: &mut Lines, last: &mut Timestamp, stream: &Arc<str>) -> io::Result<Option<Event>> {
+    let Some(mut text) = lines.next()? else { return Ok(None) };
+    // A stack trace that was one event: its lines are indented, or the head of a Python traceback.
+    let goes_on = |l: &str| {
+        l.starts_with([' ', '\t', '\u{a0}']) && !l.trim().is_empty() || l.starts_with("Traceback (most recent call last)")
+    };
+    while !text.trim().is_empty() && lines.peek(0)?.is_some_and(goes_on) {
+        if let Some(more) = lines.next()? {
+            text.push('\n');
+            text.push_str(&more);
+        }
+    }
+    if let Some(time) = stamp::of_line(&text) {
+        *last = time;
+    }
+    Ok(Some((None, LogEvent { stream: Arc::clone(stream), time: *last, text })))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn events(content: &[u8]) -> Result<Vec<(i64, String)>, InputError> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(content).unwrap();
+        let mut input = Input::open(file.path())?;
+        let mut all = Vec::new();
+        while let Some((_, e)) = input.next()? {
+            all.push((e.time.as_millis(), e.text));
+        }
+        Ok(all)
+    }
+
+    const T: i64 = 1_785_231_944_443;
+
+    #[test]
+    fn the_clis_document_pretty_or_on_one_line() {
+        let event = format!(r#"{{"logStreamName":"s","timestamp":{T},"message":"hello\n","ingestionTime":1,"eventId":"37"}}"#);
+        for text in [
+            format!("{{\n    \"events\": [\n{event},\n{event}],\n    \"searchedLogStreams\": []\n}}\n"),
+            format!("{{\"events\":[{event},{event}]}}"),
+            format!("[\n{event},\n{event}\n]"),
+            format!("{event}\n\n{event}\nnot json\n"),
+        ] {
+            assert_eq!(events(text.as_bytes()).unwrap(), vec![(T, "hello\n".to_owned()); 2], "{text}");
+        }
+        assert!(matches!(events(b"{\n  \"events\": [ 1 ]\n}"), Err(InputError::Json { .. })));
+    }
+
+    #[test]
+    fn exports_continue_lines_and_may_be_gzip() {
+        let text = "2026-07-28T09:45:44.443Z [ERROR] KeyError: 'x'\nTraceback (most recent call last):\n  File \"/var/task/a.py\"\n2026-07-28T09:45:44.443Z END RequestId: a\n";
+        let want = vec![
+            (T, "[ERROR] KeyError: 'x'\nTraceback (most recent call last):\n  File \"/var/task/a.py\"".to_owned()),
+            (T, "END RequestId: a".to_owned()),
+        ];
+        assert_eq!(events(text.as_bytes()).unwrap(), want);
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gz.write_all(text.as_bytes()).unwrap();
+        assert_eq!(events(&gz.finish().unwrap()).unwrap(), want);
+    }
+
+    #[test]
+    fn plain_lines_take_the_last_time_seen() {
+        let text = "START RequestId: a Version: 1\n2026-07-28T09:45:44.443Z\ta\tERROR\tInvoke Error \t{}\nEND RequestId: a\n";
+        let got = events(text.as_bytes()).unwrap();
+        assert_eq!(got.iter().map(|e| e.0).collect::<Vec<_>>(), [T, T, T]);
+        let access = format!("{{\"requestTimeEpoch\":\"{T}\",\"status\":\"200\"}}\n");
+        assert_eq!(events(access.as_bytes()).unwrap()[0].0, T);
+    }
+
+    #[test]
+    fn empty_and_missing_files_are_named() {
+        assert!(events(b"").unwrap_err().to_string().contains("empty"));
+        assert!(events(b"\n\n").unwrap_err().to_string().contains("empty"));
+        let missing = Input::open(Path::new("/nonexistent/x.log")).err().unwrap().to_string();
+        assert!(missing.contains("/nonexistent/x.log"), "{missing}");
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_survived() {
+        assert_eq!(events(b"\xff\xfe oops\n").unwrap().len(), 1);
+    }
+}

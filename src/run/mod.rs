@@ -1,0 +1,14 @@
+//! One file per way of running, and what they share.
+//!
+//! Here the parts meet: sources feed the [`pipeline`], what it says goes to people. Not the parts themselves. Rule:
+//! decisions stay below; what is here moves data, waits, and stops.
+
+pub mod daemon;
+pub mod demo;
+
+pub mod follow;
+mod input;
+mod live;
+pub mod pipeline;
+mod poll;
+pub mod replay;

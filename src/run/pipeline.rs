@@ -1,0 +1,106 @@
+//! Facts in, what is said out: the engine and the plan behind one another, the same for live reading and for files.
+
+use std::sync::Arc;
+
+use crate::engine::{Engine, Output, Settings};
+use crate::model::cause::Failure;
+use crate::model::event::{Batch, Fact};
+use crate::model::inventory::SourceId;
+use crate::model::request::Request;
+use crate::model::time::Timestamp;
+use crate::notify::message::Message;
+use crate::notify::plan::{self, Plan};
+
+/// What there is to say.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Said {
+    /// A request was answered.
+    Request(Box<Request>),
+    /// A failed request is explained.
+    Failure(Failure),
+    /// A message about an alert is due.
+    Message(Arc<Message>),
+}
+
+/// Engine and plan.
+#[derive(Debug)]
+pub struct Pipeline {
+    engine: Engine,
+    plan: Plan,
+}
+
+impl Pipeline {
+    /// A pipeline that has seen nothing.
+    #[must_use]
+    pub fn new(settings: Settings, plan: plan::Settings) -> Self {
+        let inventory = Arc::clone(&settings.inventory);
+        Self { engine: Engine::new(settings), plan: Plan::new(plan, inventory) }
+    }
+
+    /// Takes a batch in.
+    pub fn batch(&mut self, batch: Batch, now: Timestamp) -> Vec<Said> {
+        for fact in batch.facts {
+            self.engine.ingest(batch.source, fact, now);
+        }
+        if let Some(at) = batch.sealed {
+            self.engine.seal(batch.source, at);
+        }
+        self.engine.tick(now);
+        self.drain()
+    }
+
+    /// Takes one fact in; what it leads to comes with the next call that hands out.
+    pub fn fact(&mut self, source: SourceId, fact: Fact, now: Timestamp) {
+        self.engine.ingest(source, fact, now);
+    }
+
+    /// All sources are read up to `at`.
+    pub fn seal_all(&mut self, sources: usize, at: Timestamp) -> Vec<Said> {
+        for source in 0..u16::try_from(sources).unwrap_or(u16::MAX) {
+            self.engine.seal(SourceId(source), at);
+        }
+        self.engine.tick(at);
+        self.drain()
+    }
+
+    /// A source cannot be read.
+    pub fn blind(&mut self, source: SourceId) {
+        self.engine.blind(source);
+    }
+
+    /// Time passes.
+    pub fn tick(&mut self, now: Timestamp) -> Vec<Said> {
+        self.engine.tick(now);
+        self.drain()
+    }
+
+    /// When the next tick is wanted.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.engine.next_deadline()
+    }
+
+    /// The end of the input: everything that waits is said as it stands.
+    pub fn finish(&mut self) -> Vec<Said> {
+        self.engine.finish();
+        let mut said = self.drain();
+        said.extend(self.plan.finish().into_iter().map(|m| Said::Message(Arc::new(m))));
+        said
+    }
+
+    /// The engine, to look at.
+    #[must_use]
+    pub const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    fn drain(&mut self) -> Vec<Said> {
+        let plan = &mut self.plan;
+        let said = self.engine.drain().into_iter().filter_map(|output| match output {
+            Output::Request(request) => Some(Said::Request(request)),
+            Output::Failure(failure) => Some(Said::Failure(failure)),
+            Output::Alert(alert) => plan.look(*alert).map(|m| Said::Message(Arc::new(m))),
+        });
+        said.collect()
+    }
+}

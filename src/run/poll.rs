@@ -1,0 +1,210 @@
+//! The task of one source: reads its log group as the schedule says and hands facts on.
+//!
+//! The shell around `tail`'s decisions. Rule: ids count as seen only after the engine has taken the batch in, so a
+//! stop or a failure in between loses nothing; an error is said once, then only when it changes or is over.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::model::event::{Batch, EventId, LogEvent};
+use crate::model::inventory::{Source, SourceId};
+use crate::model::time::Timestamp;
+use crate::ops::clock::Clock;
+use crate::read::Reader;
+use crate::tail::fetch::{Fetch, FetchError, Page, PageRequest, Problem};
+use crate::tail::ids::IdRing;
+use crate::tail::schedule::{Pace, Read, Schedule, back_off};
+use crate::tail::slice::{Next, Slice};
+
+/// Names of streams kept to be shared by their events.
+const STREAMS_MAX: usize = 10_000;
+
+/// What a source hands on.
+#[derive(Debug)]
+pub enum Delivery {
+    /// Facts; `taken` is told once they are counted.
+    Facts {
+        /// The facts.
+        batch: Batch,
+        /// Answered when the engine has taken them in.
+        taken: oneshot::Sender<()>,
+    },
+    /// The source cannot be read at the moment.
+    Blind(SourceId),
+}
+
+/// Settings of one source's task.
+#[derive(Clone, Debug)]
+pub struct Polling {
+    /// Its number.
+    pub id: SourceId,
+    /// What it is.
+    pub source: Source,
+    /// Depth and pace of its reads.
+    pub pace: Pace,
+    /// Stamp of the earliest events that are read.
+    pub origin: Timestamp,
+    /// Event ids remembered.
+    pub max_ids: usize,
+}
+
+/// Why a read ended early.
+enum Ended {
+    /// The service or the connection failed.
+    Failed(FetchError),
+    /// A stop was asked for, or nobody takes facts any more.
+    Stopped,
+}
+
+struct Poll<F> {
+    fetch: F,
+    polling: Polling,
+    clock: Clock,
+    out: mpsc::Sender<Delivery>,
+    stop: CancellationToken,
+    reader: Reader,
+    ids: IdRing,
+    streams: HashMap<String, Arc<str>>,
+}
+
+/// Reads until `stop`.
+pub async fn poll<F: Fetch>(
+    fetch: F,
+    polling: Polling,
+    clock: Clock,
+    out: mpsc::Sender<Delivery>,
+    stop: CancellationToken,
+) {
+    let mut schedule = Schedule::new(polling.pace, polling.origin);
+    let reader = Reader::new(polling.source.kind);
+    let ids = IdRing::new(polling.max_ids);
+    let mut poll = Poll { fetch, polling, clock, out, stop, reader, ids, streams: HashMap::new() };
+    let mut trouble: Option<(Problem, u32)> = None;
+    loop {
+        let now = poll.clock.now();
+        let Some(read) = schedule.due(now) else {
+            tokio::select! {
+                () = poll.stop.cancelled() => break,
+                () = poll.clock.sleep_until(schedule.next()) => continue,
+            }
+        };
+        match poll.read(read, now).await {
+            Ok(()) => {
+                schedule.done(read, now);
+                poll.recovered(trouble.take());
+            }
+            Err(Ended::Stopped) => break,
+            Err(Ended::Failed(error)) => {
+                let failures = trouble.map_or(0, |(_, n)| n) + 1;
+                poll.failed(&error, trouble.map(|(p, _)| p)).await;
+                trouble = Some((error.problem, failures));
+                schedule.failed(poll.clock.now().plus(back_off(failures)));
+            }
+        }
+        // A minute of grace: the clock may be set back.
+        poll.ids.forget_before(schedule.horizon(poll.clock.now()).minus(Duration::from_mins(1)));
+    }
+    if !poll.reader.unread().is_empty() {
+        let unread: Vec<_> = poll.reader.unread().iter().map(|(reason, n)| format!("{n} {reason}")).collect();
+        tracing::info!(group = &*poll.polling.source.name, "lines that could not be read: {}", unread.join(", "));
+    }
+}
+
+impl<F: Fetch> Poll<F> {
+    /// One read, page by page.
+    async fn read(&mut self, read: Read, began: Timestamp) -> Result<(), Ended> {
+        let mut slice = Slice::new(read.from, began);
+        loop {
+            let request = PageRequest {
+                group: Arc::clone(&self.polling.source.name),
+                from: slice.from,
+                token: slice.token.clone(),
+            };
+            let page = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Err(Ended::Stopped),
+                page = self.fetch.page(&request) => page,
+            };
+            let next = match page {
+                Ok(mut page) => {
+                    let next = slice.page(page.next.take(), self.clock.now());
+                    self.hand_on(page, (next == Next::Done).then_some(began)).await?;
+                    next
+                }
+                Err(error) if error.problem == Problem::BadToken => slice.restart(self.clock.now()),
+                Err(error) => return Err(Ended::Failed(error)),
+            };
+            match next {
+                Next::More => {}
+                Next::Done => return Ok(()),
+                Next::Stuck => {
+                    let said = "the service keeps repeating its page token".to_owned();
+                    return Err(Ended::Failed(FetchError { problem: Problem::Service, said }));
+                }
+            }
+        }
+    }
+
+    /// Reads what is new in a page, hands the facts on, and notes the ids once they are counted.
+    async fn hand_on(&mut self, page: Page, sealed: Option<Timestamp>) -> Result<(), Ended> {
+        let mut facts = Vec::new();
+        let mut new: Vec<(Timestamp, EventId)> = Vec::new();
+        for raw in page.events {
+            // Pages of one read do not overlap, but nothing promises it: what is new twice is new once.
+            if self.ids.contains(raw.time, raw.id) {
+                continue;
+            }
+            new.push((raw.time, raw.id));
+            let stream = self.stream(raw.stream);
+            self.reader.read(LogEvent { stream, time: raw.time, text: raw.text }, &mut facts);
+        }
+        if facts.is_empty() && sealed.is_none() {
+            self.note(&new);
+            return Ok(());
+        }
+        let (taken, answer) = oneshot::channel();
+        let batch = Batch { source: self.polling.id, facts, sealed };
+        self.out.send(Delivery::Facts { batch, taken }).await.map_err(|_| Ended::Stopped)?;
+        answer.await.map_err(|_| Ended::Stopped)?;
+        self.note(&new);
+        Ok(())
+    }
+
+    fn note(&mut self, new: &[(Timestamp, EventId)]) {
+        for (time, id) in new {
+            self.ids.insert(*time, *id);
+        }
+    }
+
+    fn stream(&mut self, name: String) -> Arc<str> {
+        if let Some(known) = self.streams.get(&name) {
+            return Arc::clone(known);
+        }
+        if self.streams.len() >= STREAMS_MAX {
+            self.streams.clear();
+        }
+        let shared: Arc<str> = name.as_str().into();
+        self.streams.insert(name, Arc::clone(&shared));
+        shared
+    }
+
+    async fn failed(&self, error: &FetchError, before: Option<Problem>) {
+        if before != Some(error.problem) {
+            let source = &self.polling.source;
+            let region = source.region.as_deref().unwrap_or("?");
+            tracing::warn!("log group {} in {region} cannot be read: {error}", source.name);
+        }
+        // If nobody listens any more, the next read finds that out as well.
+        let _ = self.out.send(Delivery::Blind(self.polling.id)).await;
+    }
+
+    fn recovered(&self, trouble: Option<(Problem, u32)>) {
+        if let Some((_, failures)) = trouble {
+            tracing::info!("log group {} is read again after {failures} failed reads", self.polling.source.name);
+        }
+    }
+}
