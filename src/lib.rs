@@ -1,12 +1,12 @@
 #![doc = "placeholder"]
-pub mod engine;
-pub mod model;
-pub mod read;
-pub mod sim;
 pub mod aws;
 pub mod config;
+pub mod engine;
+pub mod model;
 pub mod notify;
 pub mod ops;
-pub mod tail;
+pub mod read;
 pub mod run;
+pub mod sim;
+pub mod tail;
 pub mod view;

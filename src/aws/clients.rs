@@ -78,7 +78,7 @@ fn loader() -> ConfigLoader {
         .connect_timeout(Duration::from_secs(3))
         .read_timeout(Duration::from_secs(20))
         .operation_attempt_timeout(Duration::from_secs(30))
-        .operation_timeout(Duration::from_secs(60))
+        .operation_timeout(Duration::from_mins(1))
         .build();
     // Few attempts: the daemon has its own, slower loop around each call, and a page is asked for again anyway.
     let retries = RetryConfig::standard()

@@ -1,4 +1,4 @@
-//! FilterLogEvents: one page.
+//! `FilterLogEvents`: one page.
 
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
@@ -53,8 +53,11 @@ fn error(e: &SdkError<FilterLogEventsError>) -> FetchError {
             "InvalidParameterException" if e.message().is_some_and(|m| m.to_ascii_lowercase().contains("token")) => {
                 Problem::BadToken
             }
-            "ExpiredTokenException" | "UnrecognizedClientException" | "InvalidSignatureException"
-            | "InvalidClientTokenId" | "MissingAuthenticationTokenException" => Problem::Credentials,
+            "ExpiredTokenException"
+            | "UnrecognizedClientException"
+            | "InvalidSignatureException"
+            | "InvalidClientTokenId"
+            | "MissingAuthenticationTokenException" => Problem::Credentials,
             _ => Problem::Service,
         },
         SdkError::TimeoutError(_) | SdkError::ResponseError(_) => Problem::Unreachable,

@@ -229,7 +229,8 @@ fn apis(source: &Source<'_>, tables: &[Spanned<ApiTable>]) -> Result<Vec<ApiConf
             return Err(source.wrong(api.name.span(), format!("two APIs are named `{name}`: names must differ")));
         }
         if api.access_log_groups.is_empty() {
-            let wrong = format!("API `{name}` has no access_log_groups: without an access log there is nothing to watch");
+            let wrong =
+                format!("API `{name}` has no access_log_groups: without an access log there is nothing to watch");
             return Err(source.wrong(table.span(), wrong));
         }
         let kind = match api.r#type.unwrap_or(ApiType::Auto) {

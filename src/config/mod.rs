@@ -128,8 +128,8 @@ impl Config {
     /// # Errors
     /// What is wrong in it, or why it cannot be read.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| ConfigError::new(path, None, format!("cannot be read: {e}")))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|e| ConfigError::new(path, None, format!("cannot be read: {e}")))?;
         Self::parse(&text, path)
     }
 

@@ -162,7 +162,7 @@ mod tests {
     use crate::model::inventory::ApiId;
 
     fn rule(hold: u64, keep: u64) -> Rule {
-        let mut rule = Rule::built_in(Duration::from_secs(300)).remove(0);
+        let mut rule = Rule::built_in(Duration::from_mins(5)).remove(0);
         rule.hold = Duration::from_secs(hold);
         rule.keep_firing = Duration::from_secs(keep);
         rule

@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::tally::Label;
+use super::tally::Counted;
 use crate::model::cause::{Certainty, Explanation, Failure};
 use crate::model::request::{Endpoint, Request};
 use crate::model::time::Timestamp;
@@ -38,8 +38,8 @@ pub struct Case {
     pub opened: Timestamp,
     /// What is known now.
     pub explanation: Arc<Explanation>,
-    /// Under which label it is tallied.
-    pub label: Label,
+    /// How it is tallied.
+    pub counted: Counted,
     revision: u32,
     reported: bool,
 }
@@ -93,7 +93,7 @@ impl Cases {
         endpoint: Arc<Endpoint>,
         lambda_request_id: Option<Arc<str>>,
         explanation: Arc<Explanation>,
-        label: Label,
+        counted: Counted,
         now: Timestamp,
         reports: &mut Vec<Failure>,
     ) {
@@ -110,7 +110,7 @@ impl Cases {
             lambda_request_id,
             opened: now,
             explanation,
-            label,
+            counted,
             revision: 0,
             reported: false,
         };
@@ -135,12 +135,12 @@ impl Cases {
     }
 
     /// More is known: replaces the explanation, and reports it if it is due.
-    pub fn revise(&mut self, id: u64, explanation: Arc<Explanation>, label: Label, reports: &mut Vec<Failure>) {
+    pub fn revise(&mut self, id: u64, explanation: Arc<Explanation>, counted: Counted, reports: &mut Vec<Failure>) {
         let Some(case) = self.by_id.get_mut(&id) else { return };
         let differs = case.explanation.cause != explanation.cause;
         let certain = explanation.cause.certainty == Certainty::Certain;
         case.explanation = explanation;
-        case.label = label;
+        case.counted = counted;
         if self.reporting == Reporting::Live && differs && (case.reported || certain) {
             reports.push(case.report());
         }

@@ -190,7 +190,7 @@ mod tests {
         }
     }
 
-    const WINDOW: Duration = Duration::from_secs(60);
+    const WINDOW: Duration = Duration::from_mins(1);
 
     #[test]
     fn past_the_cap_requests_count_as_other_until_something_is_idle() {

@@ -72,9 +72,9 @@ fn bucket(value: u32) -> usize {
     if value < 16 {
         return value as usize;
     }
-    let power = 31 - value.leading_zeros();
+    let power = value.ilog2();
     let within = (value >> (power - 4)) & 15;
-    ((power - 3) * 16 + within).min(BUCKETS as u32 - 1) as usize
+    (((power - 3) * 16 + within) as usize).min(BUCKETS - 1)
 }
 
 fn middle(at: usize) -> u32 {
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn the_window_moves() {
         let at = |s: i64| Timestamp::from_millis(s * 1000);
-        let window = Duration::from_secs(300);
+        let window = Duration::from_mins(5);
         let mut l = Latencies::new(window);
         l.record(at(0), 10);
         l.record(at(299), 20);

@@ -238,7 +238,7 @@ mod tests {
     }
 
     fn table() -> Invocations {
-        Invocations::new(100, Duration::from_secs(600))
+        Invocations::new(100, Duration::from_mins(10))
     }
 
     const S: SourceId = SourceId(0);

@@ -26,7 +26,7 @@ use self::endpoints::{Endpoints, Figures};
 use self::explain::{Subject, explain};
 use self::invocations::Invocations;
 use self::rules::{By, Look, Rule};
-use self::tally::{Label, merge};
+use self::tally::merge;
 use self::totals::Totals;
 use self::window::SLOT;
 use crate::model::alert::{Alert, AlertKey, CauseCount, CauseSample, State};
@@ -287,14 +287,13 @@ impl Engine {
         let lambda_id: Option<Arc<str>> = request.lambda_request_id.as_deref().map(Arc::from);
         let explanation = self.explain(&request);
         let sample = sample(&explanation, &request);
-        let label = Label::of(&explanation);
         let Some(stats) = self.apis[request.api.index()].endpoints.get_mut(&endpoint) else { return };
-        let label = stats.tally.add(time, label, sample);
+        let counted = stats.tally.add(time, &explanation, sample);
         if let Some(id) = &lambda_id {
             self.invocations.expect(id, self.cases.next_id(), now);
         }
         let mut reports = Vec::new();
-        self.cases.open(request, time, endpoint, lambda_id, explanation, label, now, &mut reports);
+        self.cases.open(request, time, endpoint, lambda_id, explanation, counted, now, &mut reports);
         self.report(reports);
     }
 
@@ -306,15 +305,16 @@ impl Engine {
             return;
         }
         let api = case.request.api.index();
-        let label = match self.apis[api].endpoints.get_mut(&case.endpoint) {
+        let counted = match self.apis[api].endpoints.get_mut(&case.endpoint) {
             Some(stats) => {
-                stats.tally.remove(case.time, &case.label);
-                stats.tally.add(case.time, Label::of(&explanation), sample(&explanation, &case.request))
+                stats.tally.remove(&case.counted);
+                stats.tally.add(case.time, &explanation, sample(&explanation, &case.request))
             }
-            None => Label::of(&explanation),
+            // Its endpoint was idle for a whole window and made room for another: nothing is tallied any more.
+            None => case.counted.clone(),
         };
         let mut reports = Vec::new();
-        self.cases.revise(id, explanation, label, &mut reports);
+        self.cases.revise(id, explanation, counted, &mut reports);
         self.report(reports);
     }
 

@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     fn judge(errors: u64, requests: u64) -> Finding {
-        Rule::built_in(Duration::from_secs(300))[0].judge(Look { requests, errors })
+        Rule::built_in(Duration::from_mins(5))[0].judge(Look { requests, errors })
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::window::{SLOT, slots_in};
 use crate::model::alert::{CauseCount, CauseSample};
-use crate::model::cause::{CauseKind, Explanation};
+use crate::model::cause::{CauseKind, Certainty, Explanation};
 use crate::model::time::Timestamp;
 
 /// Labels kept apart for one endpoint: an endpoint that fails in more ways is not read cause by cause any more.
@@ -49,34 +49,53 @@ struct Entry {
     sampled: Timestamp,
 }
 
+/// Failures of one label in one slot.
+#[derive(Clone, Copy, Debug, Default)]
+struct Failures {
+    all: u32,
+    certain: u32,
+}
+
+/// How a failure was counted, to take it back by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counted {
+    time: Timestamp,
+    label: Label,
+    certain: bool,
+}
+
 /// The tally of one endpoint.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     entries: Vec<Entry>,
     /// (slot, place in `entries`) -> failures.
-    counts: BTreeMap<(i64, usize), u32>,
+    counts: BTreeMap<(i64, usize), Failures>,
 }
 
 impl Tally {
-    /// Counts a failure under its label. Returns the label it was counted under, to be given to [`Tally::remove`].
-    pub fn add(&mut self, time: Timestamp, label: Label, sample: CauseSample) -> Label {
-        let at = self.place(label);
+    /// Counts an explained failure of event time `time`. What it returns is to be given to [`Tally::remove`].
+    pub fn add(&mut self, time: Timestamp, explanation: &Explanation, sample: CauseSample) -> Counted {
+        let certain = explanation.cause.certainty == Certainty::Certain;
+        let at = self.place(Label::of(explanation));
         let entry = &mut self.entries[at];
         if entry.sampled <= time {
             entry.sample = sample;
             entry.sampled = time;
         }
-        *self.counts.entry((time.slot(SLOT), at)).or_default() += 1;
-        entry.label.clone()
+        let failures = self.counts.entry((time.slot(SLOT), at)).or_default();
+        failures.all += 1;
+        failures.certain += u32::from(certain);
+        Counted { time, label: entry.label.clone(), certain }
     }
 
-    /// Takes a failure back that was counted at `time` under `label`.
-    pub fn remove(&mut self, time: Timestamp, label: &Label) {
-        let Some(at) = self.entries.iter().position(|e| e.label == *label) else { return };
-        let key = (time.slot(SLOT), at);
-        if let Some(count) = self.counts.get_mut(&key) {
-            *count -= 1;
-            if *count == 0 {
+    /// Takes a failure back.
+    pub fn remove(&mut self, counted: &Counted) {
+        let Some(at) = self.entries.iter().position(|e| e.label == counted.label) else { return };
+        let key = (counted.time.slot(SLOT), at);
+        if let Some(failures) = self.counts.get_mut(&key) {
+            failures.all -= 1;
+            failures.certain -= u32::from(counted.certain);
+            if failures.all == 0 {
                 self.counts.remove(&key);
             }
         }
@@ -87,13 +106,15 @@ impl Tally {
     pub fn total(&self, end: Timestamp, window: Duration) -> Vec<(Label, CauseCount)> {
         let last = end.slot(SLOT);
         let first = last.saturating_sub(i64::try_from(slots_in(window)).unwrap_or(i64::MAX));
-        let mut counts = vec![0_u64; self.entries.len()];
-        for ((_, at), n) in self.counts.range((first, 0)..(last, 0)) {
-            counts[*at] += u64::from(*n);
+        let mut causes: Vec<CauseCount> = self.entries.iter().map(Entry::none).collect();
+        for ((_, at), failures) in self.counts.range((first, 0)..(last, 0)) {
+            causes[*at].count += u64::from(failures.all);
+            causes[*at].certain += u64::from(failures.certain);
         }
-        let mut causes: Vec<_> = self.entries.iter().zip(counts).filter(|(_, n)| *n > 0).collect();
-        causes.sort_by(|(a, n), (b, m)| m.cmp(n).then_with(|| a.label.cmp(&b.label)));
-        causes.into_iter().map(|(e, count)| (e.label.clone(), e.count(count))).collect()
+        let labels = self.entries.iter().map(|e| e.label.clone());
+        let mut causes: Vec<_> = labels.zip(causes).filter(|(_, c)| c.count > 0).collect();
+        causes.sort_by(|(a, n), (b, m)| m.count.cmp(&n.count).then_with(|| a.cmp(b)));
+        causes
     }
 
     /// Forgets slots that ended before `before`.
@@ -117,8 +138,8 @@ impl Tally {
 }
 
 impl Entry {
-    fn count(&self, count: u64) -> CauseCount {
-        CauseCount { kind: self.label.kind, count, sample: self.sample.clone() }
+    fn none(&self) -> CauseCount {
+        CauseCount { kind: self.label.kind, count: 0, certain: 0, sample: self.sample.clone() }
     }
 }
 
@@ -127,38 +148,59 @@ impl Entry {
 pub fn merge(all: impl IntoIterator<Item = (Label, CauseCount)>) -> Vec<CauseCount> {
     let mut by_label: BTreeMap<Label, CauseCount> = BTreeMap::new();
     for (label, cause) in all {
-        by_label.entry(label).and_modify(|c| c.count += cause.count).or_insert(cause);
+        let add = |c: &mut CauseCount| {
+            c.count += cause.count;
+            c.certain += cause.certain;
+        };
+        by_label.entry(label).and_modify(add).or_insert(cause);
     }
     let mut causes: Vec<_> = by_label.into_values().collect();
-    causes.sort_by(|a, b| b.count.cmp(&a.count));
+    causes.sort_by_key(|c| std::cmp::Reverse(c.count));
     causes
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::cause::{Cause, Fix, Join};
 
-    fn label(kind: CauseKind, error_type: &str) -> Label {
-        Label { kind, error_type: Some(error_type.into()), function: None }
+    fn explained(kind: CauseKind, certainty: Certainty, error_type: Option<&str>) -> Explanation {
+        Explanation {
+            cause: Cause {
+                kind,
+                certainty,
+                error_type: error_type.map(Into::into),
+                message: None,
+                join: Join::None,
+                candidates: 0,
+            },
+            function: None,
+            site: None,
+            evidence: Vec::new(),
+            fix: Fix { text: String::new(), command: None },
+        }
     }
 
     fn at(s: i64) -> Timestamp {
         Timestamp::from_millis(s * 1000)
     }
 
-    const WINDOW: Duration = Duration::from_secs(300);
+    const WINDOW: Duration = Duration::from_mins(5);
 
     #[test]
     fn counts_move_with_the_explanation() {
         let mut tally = Tally::default();
-        let unknown = Label::only_kind(CauseKind::Unknown);
-        let counted = tally.add(at(5), unknown, CauseSample::default());
-        tally.add(at(6), label(CauseKind::UnhandledException, "TypeError"), CauseSample::default());
-        tally.remove(at(5), &counted);
-        tally.add(at(5), label(CauseKind::UnhandledException, "TypeError"), CauseSample::default());
+        let unknown = explained(CauseKind::Unknown, Certainty::Unknown, None);
+        let known = explained(CauseKind::UnhandledException, Certainty::Certain, Some("TypeError"));
+        let counted = tally.add(at(5), &unknown, CauseSample::default());
+        tally.add(at(6), &known, CauseSample::default());
+        assert_eq!(tally.total(at(10), WINDOW).len(), 2);
+        tally.remove(&counted);
+        tally.add(at(5), &known, CauseSample::default());
         let total = tally.total(at(10), WINDOW);
         assert_eq!(total.len(), 1);
-        assert_eq!((total[0].1.kind, total[0].1.count), (CauseKind::UnhandledException, 2));
+        let cause = &total[0].1;
+        assert_eq!((cause.kind, cause.count, cause.certain), (CauseKind::UnhandledException, 2, 2));
         assert!(tally.total(at(0), WINDOW).is_empty(), "a window that ends before does not see them");
     }
 
@@ -166,18 +208,20 @@ mod tests {
     fn labels_are_bounded_and_nothing_is_lost() {
         let mut tally = Tally::default();
         for i in 0..100 {
-            tally.add(at(i % 10), label(CauseKind::UnhandledException, &format!("E{i}")), CauseSample::default());
+            let e = explained(CauseKind::UnhandledException, Certainty::Likely, Some(&format!("E{i}")));
+            tally.add(at(i % 10), &e, CauseSample::default());
         }
         let total = tally.total(at(10), WINDOW);
         assert_eq!(total.len(), LABELS_MAX + 1);
         assert_eq!(total.iter().map(|(_, c)| c.count).sum::<u64>(), 100);
         assert_eq!(total[0].1.count, 100 - LABELS_MAX as u64, "the rest counts by its kind");
+        assert_eq!(total[0].1.certain, 0);
     }
 
     #[test]
     fn old_slots_are_forgotten() {
         let mut tally = Tally::default();
-        tally.add(at(5), label(CauseKind::Throttled, "x"), CauseSample::default());
+        tally.add(at(5), &explained(CauseKind::Throttled, Certainty::Certain, None), CauseSample::default());
         tally.forget_before(at(10));
         assert!(tally.total(at(10), WINDOW).is_empty());
     }

@@ -113,7 +113,7 @@ pub(super) fn place(number: i64, len: usize) -> usize {
 mod tests {
     use super::*;
 
-    const FIVE_MINUTES: Duration = Duration::from_secs(300);
+    const FIVE_MINUTES: Duration = Duration::from_mins(5);
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_millis(seconds * 1000)

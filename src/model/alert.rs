@@ -94,6 +94,12 @@ impl Alert {
         known.or(self.causes.first())?.sample.fix.as_deref()
     }
 
+    /// Whether the cause of every failure in the window is certain: then waiting brings nothing more.
+    #[must_use]
+    pub fn settled(&self) -> bool {
+        self.causes.iter().map(|c| c.certain).sum::<u64>() == self.errors
+    }
+
     /// Failures in the window whose cause is known.
     #[must_use]
     pub fn explained(&self) -> u64 {
@@ -108,6 +114,8 @@ pub struct CauseCount {
     pub kind: CauseKind,
     /// How many failures of the window.
     pub count: u64,
+    /// For how many of them the cause is certain.
+    pub certain: u64,
     /// The newest of them.
     pub sample: CauseSample,
 }

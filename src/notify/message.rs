@@ -82,7 +82,8 @@ pub fn cause(c: &CauseCount) -> String {
     };
     let function = s.function.as_ref().map(|f| format!(" in {f}")).unwrap_or_default();
     let site = s.site.as_ref().map(|p| format!(" {p}")).unwrap_or_default();
-    format!("{what}{function}{site}")
+    let sure = if c.certain == 0 && c.kind != CauseKind::Unknown { " (likely)" } else { "" };
+    format!("{what}{function}{site}{sure}")
 }
 
 /// A duration without blanks: `5m`, `1m30s`.

@@ -75,7 +75,12 @@ impl Plan {
         if alert.state == State::Resolved {
             let said = self.said.remove(&alert.key)?;
             let alert = Alert { causes: said.causes, ..alert };
-            return reason.map(|reason| Message { api: name(&self.inventory, &alert), reason, seq: said.seq + 1, alert });
+            return reason.map(|reason| Message {
+                api: name(&self.inventory, &alert),
+                reason,
+                seq: said.seq + 1,
+                alert,
+            });
         }
         said.latest = alert;
         let inventory = &self.inventory;
@@ -112,7 +117,7 @@ fn needs_saying(said: &Said, alert: &Alert, settings: Settings) -> Option<Reason
     }
     if said.seq == 0 {
         let waited = alert.time.since(said.first_seen) >= settings.group_wait;
-        return (waited || alert.explained() == alert.errors).then_some(Reason::New);
+        return (waited || alert.settled()).then_some(Reason::New);
     }
     if alert.severity > said.severity {
         return Some(Reason::Escalated);
@@ -128,9 +133,7 @@ fn others(said: &[CauseCount], now: &[CauseCount]) -> bool {
     let same = |a: &CauseCount, b: &CauseCount| {
         a.kind == b.kind && a.sample.error_type == b.sample.error_type && a.sample.function == b.sample.function
     };
-    now.iter()
-        .filter(|c| c.kind != CauseKind::Unknown && c.count * 5 >= all)
-        .any(|c| !said.iter().any(|s| same(s, c)))
+    now.iter().filter(|c| c.kind != CauseKind::Unknown && c.count * 5 >= all).any(|c| !said.iter().any(|s| same(s, c)))
 }
 
 #[cfg(test)]
@@ -140,11 +143,7 @@ mod tests {
     use crate::model::inventory::{Api, ApiId, ApiKind};
 
     fn plan() -> Plan {
-        let api = Api {
-            name: "shop".into(),
-            kind: ApiKind::Auto,
-            integration_timeout: Duration::from_secs(29),
-        };
+        let api = Api { name: "shop".into(), kind: ApiKind::Auto, integration_timeout: Duration::from_secs(29) };
         Plan::new(Settings::default(), Arc::new(Inventory { apis: vec![api], sources: Vec::new() }))
     }
 
@@ -156,13 +155,18 @@ mod tests {
             value: 0.4,
             errors: 12,
             requests: 30,
-            window: Duration::from_secs(300),
+            window: Duration::from_mins(5),
             time: Timestamp::from_millis(seconds * 1000),
             since: Timestamp::from_millis(0),
             episode: "e1".into(),
             causes: causes
                 .iter()
-                .map(|(kind, count)| CauseCount { kind: *kind, count: *count, sample: CauseSample::default() })
+                .map(|(kind, count)| CauseCount {
+                    kind: *kind,
+                    count: *count,
+                    certain: if *kind == CauseKind::Unknown { 0 } else { *count },
+                    sample: CauseSample::default(),
+                })
                 .collect(),
         }
     }
@@ -197,10 +201,8 @@ mod tests {
 
     #[test]
     fn what_ends_before_it_was_said_is_never_said() {
-        let got = reasons([
-            alert(10, State::Firing, Severity::High, HALF),
-            alert(15, State::Resolved, Severity::High, &[]),
-        ]);
+        let got =
+            reasons([alert(10, State::Firing, Severity::High, HALF), alert(15, State::Resolved, Severity::High, &[])]);
         assert_eq!(got, [None, None]);
     }
 

@@ -7,6 +7,8 @@ use crate::model::cause::CauseKind;
 
 /// Mail clients and phones show this much without breaking it themselves.
 const COLUMNS: usize = 72;
+/// Indent of a cause.
+const COUNT: usize = 4;
 
 /// The message as lines, without a line end behind the last.
 #[must_use]
@@ -15,10 +17,12 @@ pub fn render(m: &Message) -> String {
     let mut out = first_line(m);
     let mut add = |indent: usize, text: &str| {
         out.push('\n');
-        out.push_str(&wrap(text, indent));
+        out.push_str(&wrap(text, indent, indent + 2));
     };
     match a.state {
-        State::Resolved => add(2, &format!("api {}, rule {}; lasted {}, worst {}", m.api, a.key.rule, short(m.lasted()), a.severity)),
+        State::Resolved => {
+            add(2, &format!("api {}, rule {}; lasted {}, worst {}", m.api, a.key.rule, short(m.lasted()), a.severity));
+        }
         State::Firing => {
             let why = match m.reason {
                 Reason::New => String::new(),
@@ -32,9 +36,9 @@ pub fn render(m: &Message) -> String {
             }
             for c in &a.causes {
                 let said = c.sample.message.as_deref().map(|s| format!(": {s}")).unwrap_or_default();
-                add(4, &format!("{:>4}x {}{said}", c.count, cause(c)));
+                add(COUNT, &format!("{}x {}{said}", c.count, cause(c)));
                 if let Some(id) = c.sample.request_id.as_deref().filter(|_| c.kind != CauseKind::Unknown) {
-                    add(10, &format!("for example request {id}"));
+                    add(COUNT + 2, &format!("for example request {id}"));
                 }
             }
             if let Some(fix) = a.fix() {
@@ -54,12 +58,16 @@ pub fn render(m: &Message) -> String {
 #[must_use]
 pub fn first_line(m: &Message) -> String {
     let causes = m.causes();
-    if causes.is_empty() || m.alert.state == State::Resolved { m.headline() } else { format!("{}: {causes}", m.headline()) }
+    if causes.is_empty() || m.alert.state == State::Resolved {
+        m.headline()
+    } else {
+        format!("{}: {causes}", m.headline())
+    }
 }
 
-/// Breaks at blanks, with `indent` blanks before each line and two more before those that go on. An indent of zero
+/// Breaks at blanks, with `indent` blanks before the first line and `hang` before those that go on. An indent of zero
 /// leaves the text as it is.
-fn wrap(text: &str, indent: usize) -> String {
+fn wrap(text: &str, indent: usize, hang: usize) -> String {
     let text = text.replace(['\n', '\r', '\t'], " ");
     if indent == 0 {
         return text;
@@ -70,8 +78,8 @@ fn wrap(text: &str, indent: usize) -> String {
         let len = word.chars().count();
         if at > 0 && column + 1 + len > COLUMNS {
             out.push('\n');
-            out.push_str(&" ".repeat(indent + 2));
-            column = indent + 2;
+            out.push_str(&" ".repeat(hang));
+            column = hang;
         } else if at > 0 {
             out.push(' ');
             column += 1;
@@ -89,9 +97,9 @@ mod tests {
     #[test]
     fn wraps_at_72_columns_and_never_splits_a_word() {
         let text = "word ".repeat(40) + &"x".repeat(100);
-        let wrapped = wrap(&text, 4);
+        let wrapped = wrap(&text, 4, 6);
         assert!(wrapped.lines().all(|l| l.chars().count() <= COLUMNS || l.trim() == "x".repeat(100)));
         assert_eq!(wrapped.split_whitespace().count(), 41);
-        assert_eq!(wrap("a\nb", 2), "  a b");
+        assert_eq!(wrap("a\nb", 2, 4), "  a b");
     }
 }

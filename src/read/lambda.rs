@@ -1,6 +1,6 @@
 //! Lines of Lambda logs in text format -> what they say about an invocation.
 //!
-//! The platform's lines (START, END, REPORT, INIT_REPORT, timeouts, faults) and the unhandled errors of Node.js and
+//! The platform's lines (START, END, REPORT, `INIT_REPORT`, timeouts, faults) and the unhandled errors of Node.js and
 //! Python. Shapes: AWS's open-sourced runtime core and runtime interface clients; separators may be tabs or blanks,
 //! because exports and pastes turn one into the other. Rule: only the runtime's own words are an unhandled error; what
 //! a function logs at error level is an error line, and everything else says nothing.
@@ -48,7 +48,7 @@ impl LambdaReader {
             return;
         }
         if !self.open.is_empty() && self.open.contains_key(&event.stream) {
-            self.go_on(event, found);
+            self.go_on(&event, found);
             return;
         }
         let text = newlines(&event.text);
@@ -58,7 +58,7 @@ impl LambdaReader {
                 if self.open.len() < BLOCKS_MAX {
                     self.open.insert(event.stream, block);
                 } else {
-                    found(block.line(event.stream));
+                    found(block.line(&event.stream));
                 }
                 return;
             }
@@ -83,12 +83,12 @@ impl LambdaReader {
         let mut open: Vec<_> = self.open.drain().collect();
         open.sort_by(|a, b| a.0.cmp(&b.0));
         for (stream, block) in open {
-            found(block.line(stream));
+            found(block.line(&stream));
         }
     }
 
     /// Another event of a stream whose block is open.
-    fn go_on(&mut self, event: LogEvent, mut found: impl FnMut(LambdaLine)) {
+    fn go_on(&mut self, event: &LogEvent, mut found: impl FnMut(LambdaLine)) {
         let Some(block) = self.open.get_mut(&event.stream) else { return };
         block.text.push('\n');
         block.text.push_str(&newlines(&event.text));
@@ -104,14 +104,14 @@ impl LambdaReader {
             return;
         }
         if let Some(block) = self.open.remove(stream) {
-            found(block.line(Arc::clone(stream)));
+            found(block.line(stream));
         }
     }
 }
 
 impl Block {
-    fn line(self, stream: Arc<str>) -> LambdaLine {
-        node_error(&self.text, &stream, self.time)
+    fn line(&self, stream: &Arc<str>) -> LambdaLine {
+        node_error(&self.text, stream, self.time)
     }
 }
 
@@ -310,7 +310,7 @@ fn python(text: &str) -> Option<(LambdaSays, Option<&str>)> {
     let error = RuntimeError {
         error_type: Some(error_type.into()),
         message: message.map(|m| cut(m, MESSAGE_MAX).into()),
-        site: rest.lines().filter_map(python_site).last(),
+        site: rest.lines().filter_map(python_site).next_back(),
     };
     Some((LambdaSays::Unhandled(error), None))
 }
@@ -360,10 +360,8 @@ mod tests {
     }
 
     fn unhandled(line: &LambdaLine) -> &RuntimeError {
-        match &line.says {
-            LambdaSays::Unhandled(e) => e,
-            other => panic!("{other:?}"),
-        }
+        let LambdaSays::Unhandled(e) = &line.says else { panic!("{line:?}") };
+        e
     }
 
     #[test]

@@ -56,8 +56,7 @@ pub async fn run(speed: u32, json: bool, stop: CancellationToken) -> Result<()> 
     };
     let patience = tokio::spawn(patience);
     let hear_clock = clock.clone();
-    let outcome =
-        daemon::run(config(json), clients, clock, true, stop, |said| show.hear(said, hear_clock.now())).await;
+    let outcome = daemon::run(config(json), clients, clock, true, stop, |said| show.hear(said, hear_clock.now())).await;
     patience.abort();
     let published = sim.published();
     sim.stop().await;
@@ -70,8 +69,7 @@ async fn simulate(clock: &Clock, start: Timestamp) -> io::Result<Sim> {
     let sim = Sim::start(Arc::new(move || clock.now())).await?;
     sim.create_topic(TOPIC);
     let history = Config::default().window + Duration::from_mins(1);
-    let script =
-        Script::new(502, start.minus(history), start.plus(DEPLOY), start.plus(ROLLBACK), start.plus(END));
+    let script = Script::new(502, start.minus(history), start.plus(DEPLOY), start.plus(ROLLBACK), start.plus(END));
     for event in script.events() {
         sim.put(event.group, &event.stream, event.time, event.visible_at, &event.text);
     }
@@ -137,9 +135,9 @@ impl Show {
     }
 
     fn hear(&mut self, said: &Said, now: Timestamp) {
+        self.tick(now);
         match said {
             Said::Request(request) => {
-                self.tick(now);
                 if request.time() >= self.start {
                     self.ticker.request(request);
                 }

@@ -41,14 +41,8 @@ pub async fn run(
     let region = clients.region()?.to_owned();
     let inventory = Arc::new(config.inventory(&region));
     tracing::debug!(region, "following; {}", config.summary());
-    let live = Live {
-        config,
-        inventory: Arc::clone(&inventory),
-        clock,
-        history: since,
-        requests: true,
-        stop: stop.clone(),
-    };
+    let live =
+        Live { config, inventory: Arc::clone(&inventory), clock, history: since, requests: true, stop: stop.clone() };
     let mut outcome = Ok(());
     live.watch(&mut clients, |said| {
         if outcome.is_ok() {

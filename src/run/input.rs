@@ -35,7 +35,9 @@ pub enum InputError {
         source: io::Error,
     },
     /// There is nothing in it.
-    #[error("{path}: the file is empty; export log events into it first, for example with `aws logs filter-log-events`")]
+    #[error(
+        "{path}: the file is empty; export log events into it first, for example with `aws logs filter-log-events`"
+    )]
     Empty {
         /// The file.
         path: PathBuf,
@@ -189,10 +191,9 @@ fn shape(mut lines: Lines, head: &str, modified: Option<i64>, path: &Path) -> Re
             text.push_str(&line);
             text.push('\n');
         }
-        return document(&text).map(|e| Shape::Document(e.into_iter())).map_err(|why| InputError::Json {
-            path: path.to_owned(),
-            why,
-        });
+        return document(&text)
+            .map(|e| Shape::Document(e.into_iter()))
+            .map_err(|why| InputError::Json { path: path.to_owned(), why });
     }
     let led = stamp::split_leading(head.trim_start());
     // Lambda's old timeout line begins with a time and a blank as well.
@@ -266,7 +267,8 @@ fn plain(lines: &mut Lines, last: &mut Timestamp, stream: &Arc<str>) -> io::Resu
     let Some(mut text) = lines.next()? else { return Ok(None) };
     // A stack trace that was one event: its lines are indented, or the head of a Python traceback.
     let goes_on = |l: &str| {
-        l.starts_with([' ', '\t', '\u{a0}']) && !l.trim().is_empty() || l.starts_with("Traceback (most recent call last)")
+        l.starts_with([' ', '\t', '\u{a0}']) && !l.trim().is_empty()
+            || l.starts_with("Traceback (most recent call last)")
     };
     while !text.trim().is_empty() && lines.peek(0)?.is_some_and(goes_on) {
         if let Some(more) = lines.next()? {
@@ -301,7 +303,8 @@ mod tests {
 
     #[test]
     fn the_clis_document_pretty_or_on_one_line() {
-        let event = format!(r#"{{"logStreamName":"s","timestamp":{T},"message":"hello\n","ingestionTime":1,"eventId":"37"}}"#);
+        let event =
+            format!(r#"{{"logStreamName":"s","timestamp":{T},"message":"hello\n","ingestionTime":1,"eventId":"37"}}"#);
         for text in [
             format!("{{\n    \"events\": [\n{event},\n{event}],\n    \"searchedLogStreams\": []\n}}\n"),
             format!("{{\"events\":[{event},{event}]}}"),
@@ -328,7 +331,8 @@ mod tests {
 
     #[test]
     fn plain_lines_take_the_last_time_seen() {
-        let text = "START RequestId: a Version: 1\n2026-07-28T09:45:44.443Z\ta\tERROR\tInvoke Error \t{}\nEND RequestId: a\n";
+        let text =
+            "START RequestId: a Version: 1\n2026-07-28T09:45:44.443Z\ta\tERROR\tInvoke Error \t{}\nEND RequestId: a\n";
         let got = events(text.as_bytes()).unwrap();
         assert_eq!(got.iter().map(|e| e.0).collect::<Vec<_>>(), [T, T, T]);
         let access = format!("{{\"requestTimeEpoch\":\"{T}\",\"status\":\"200\"}}\n");

@@ -236,7 +236,8 @@ fn unread(files: &[Merged]) -> Vec<UnreadLines> {
         let broken = (file.broken > 0).then(|| ("not_json".to_owned(), file.broken));
         let reasons = file.reader.unread().iter().map(|(reason, n)| (reason.to_string(), *n));
         let name = file.name.clone();
-        let lines = reasons.chain(broken).map(move |(reason, count)| UnreadLines { source: name.clone(), reason, count });
+        let lines =
+            reasons.chain(broken).map(move |(reason, count)| UnreadLines { source: name.clone(), reason, count });
         lines.collect::<Vec<_>>()
     };
     files.iter().flat_map(of).collect()

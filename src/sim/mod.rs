@@ -100,6 +100,7 @@ impl Sim {
     /// Stores one event, making the group if need be. `FilterLogEvents` returns it once `now() >= visible_at`, with
     /// `visible_at` as its ingestion time. Returns its event id: 56 decimal digits, unique, growing with `time` and,
     /// at equal times, with the order of the calls.
+    #[expect(clippy::must_use_candidate, reason = "the event is put in all the same")]
     pub fn put(&self, group: &str, stream: &str, time: Timestamp, visible_at: Timestamp, text: &str) -> String {
         self.shared.state().store.put(group, stream, time, visible_at, text)
     }

@@ -40,7 +40,13 @@ impl RawEvent {
     /// The id of an event by the service's `eventId`, or where there is none (some emulators) by its content. Two
     /// events equal in all of stream, stamp and text then count as one.
     #[must_use]
-    pub fn identify(event_id: Option<&str>, stream: &str, time: Timestamp, ingested: Option<i64>, text: &str) -> EventId {
+    pub fn identify(
+        event_id: Option<&str>,
+        stream: &str,
+        time: Timestamp,
+        ingested: Option<i64>,
+        text: &str,
+    ) -> EventId {
         match event_id {
             Some(id) if !id.is_empty() => EventId(xxh3_128(id.as_bytes())),
             Some(_) | None => {
@@ -86,7 +92,9 @@ impl Problem {
     #[must_use]
     pub const fn advice(self) -> &'static str {
         match self {
-            Self::Throttled => "reading goes on more slowly; the quota is shared by all tools of the account and Region",
+            Self::Throttled => {
+                "reading goes on more slowly; the quota is shared by all tools of the account and Region"
+            }
             Self::NotFound => "check the name, Region and account; it is tried again in case it is created later",
             Self::Denied => "allow logs:FilterLogEvents on this log group",
             Self::Unsupported => {

@@ -121,8 +121,8 @@ mod tests {
     #[test]
     fn it_is_bounded_and_says_what_it_lost() {
         let mut ring = IdRing::new(100);
-        for i in 0..1000_i64 {
-            ring.insert(at(i / 10), EventId(i as u128));
+        for (i, id) in (0_i64..1000).zip(0_u128..) {
+            ring.insert(at(i / 10), EventId(id));
         }
         assert!(ring.len() <= 100);
         assert_eq!(ring.len() as u64 + ring.forgotten, 1000);

@@ -73,8 +73,7 @@ impl Schedule {
         if now >= self.next_warm {
             return Some(Read { from: self.origin.max(now.minus(self.pace.warm_depth)), warm: true });
         }
-        (now >= self.next_hot)
-            .then(|| Read { from: self.origin.max(now.minus(self.pace.hot_depth)), warm: false })
+        (now >= self.next_hot).then(|| Read { from: self.origin.max(now.minus(self.pace.hot_depth)), warm: false })
     }
 
     /// A read was finished that began at `began`.
@@ -122,7 +121,7 @@ mod tests {
     }
 
     fn pace() -> Pace {
-        Pace::new(Duration::from_secs(5), Duration::from_secs(29), Duration::from_secs(300))
+        Pace::new(Duration::from_secs(5), Duration::from_secs(29), Duration::from_mins(5))
     }
 
     #[test]

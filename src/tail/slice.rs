@@ -71,6 +71,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(0);
 
+    #[expect(clippy::unnecessary_wraps, reason = "it stands where the service's token does")]
     fn token(t: &str) -> Option<String> {
         Some(t.to_owned())
     }

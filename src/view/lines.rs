@@ -42,7 +42,12 @@ pub fn failure(f: &Failure, paint: Paint) -> String {
     };
     let again = if f.revision > 1 { " (more is known now)" } else { "" };
     let id = f.request_id.as_deref().unwrap_or("-");
-    let mut out = format!("  {} {} {}", paint.red("why"), paint.bold(&harmless(&format!("{what}{function}{site}"))), paint.dim(&format!("[{sure}, joined by {}]{again}", c.join)));
+    let mut out = format!(
+        "  {} {} {}",
+        paint.red("why"),
+        paint.bold(&harmless(&format!("{what}{function}{site}"))),
+        paint.dim(&format!("[{sure}, joined by {}]{again}", c.join))
+    );
     out.push_str(&paint.dim(&harmless(&format!("  {} {} request {id}", f.status, f.endpoint))));
     if let Some(message) = &c.message {
         out.push_str(&format!("\n      {}", one_line(message)));

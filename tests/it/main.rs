@@ -1,5 +1,7 @@
 //! The integration tests, as one binary: each further one would link the AWS SDK again.
 
+#![expect(clippy::print_stderr, reason = "what a program said is shown when a test fails")]
+
 mod daemon;
 mod moto;
 mod moto_server;

@@ -87,9 +87,11 @@ fn function_error(text: &str) -> Option<&str> {
 
 /// The function ran and failed. The message tells some kinds apart; the function's log is the better witness.
 fn function_failed(said: &str) -> Verdict {
-    let kind = if said.contains("Task timed out after") {
-        CauseKind::LambdaTimeout
-    } else if said.contains("Response payload size exceeded") {
+    if let Some(at) = said.find("Task timed out after") {
+        // A time and an ID stand before it.
+        return Verdict::new(CauseKind::LambdaTimeout, Certainty::Likely).message(said[at..].trim_end());
+    }
+    let kind = if said.contains("Response payload size exceeded") {
         CauseKind::ResponseTooLarge
     } else if said.contains("Runtime exited") || said.contains("Process exited before completing request") {
         CauseKind::ProcessExit

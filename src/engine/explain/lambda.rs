@@ -42,9 +42,12 @@ pub(super) fn verdict(invocation: &Invocation) -> Option<Verdict> {
     let certain = |kind| Verdict::new(kind, Certainty::Certain);
 
     let timed_out = says().find_map(|s| if let LambdaSays::TimedOut { after_ms } = s { Some(*after_ms) } else { None });
-    let init = says().find_map(|s| match s {
-        LambdaSays::InitFailed { error_type, timed_out } => Some((error_type.as_deref(), *timed_out)),
-        _ => None,
+    let init = says().find_map(|s| {
+        if let LambdaSays::InitFailed { error_type, timed_out } = s {
+            Some((error_type.as_deref(), *timed_out))
+        } else {
+            None
+        }
     });
     let error = says().find_map(|s| if let LambdaSays::Unhandled(e) = s { Some(e) } else { None });
     let status = report.and_then(|r| r.status);
@@ -78,9 +81,8 @@ pub(super) fn verdict(invocation: &Invocation) -> Option<Verdict> {
     if status == Some(ReportStatus::Failure) {
         return Some(certain(CauseKind::PlatformFailure).error_type(reported));
     }
-    let fault = says().find_map(|s| match s {
-        LambdaSays::Fault { reason, error_type } => Some((&**reason, error_type.as_deref())),
-        _ => None,
+    let fault = says().find_map(|s| {
+        if let LambdaSays::Fault { reason, error_type } = s { Some((&**reason, error_type.as_deref())) } else { None }
     });
     if let Some((reason, fault_type)) = fault {
         let kind = fault_type.and_then(kind_of_type).or(reported_kind).unwrap_or(CauseKind::ProcessExit);
