@@ -1,1 +1,130 @@
+use super::*;
 
+const EXAMPLE: &str = include_str!("../../config.example.toml");
+
+fn parse(text: &str) -> Result<Config, String> {
+    Config::parse(text, Path::new("g.toml")).map_err(|e| e.to_string())
+}
+
+fn wrong(text: &str) -> String {
+    let message = parse(text).expect_err("this is wrong");
+    assert!(!message.contains('\n'), "one line: {message}");
+    message
+}
+
+const API: &str = "[[api]]\nname = \"shop\"\naccess_log_groups = [\"/a\"]\n";
+
+#[test]
+fn the_example_is_the_defaults() {
+    let example = parse(EXAMPLE).expect("the example is valid");
+    let sample = ApiConfig {
+        name: "shop".to_owned(),
+        kind: ApiKind::Auto,
+        region: None,
+        access_log_groups: vec!["/aws/apigateway/shop-prod".to_owned()],
+        lambda_log_groups: vec!["/aws/lambda/checkout-fn".to_owned(), "/aws/lambda/catalog-fn".to_owned()],
+        integration_timeout: ApiKind::Auto.default_timeout(),
+    };
+    let topic = SinkKind::Sns {
+        topic_arn: "arn:aws:sns:eu-west-1:111122223333:ops-alerts".to_owned(),
+        region: "eu-west-1".to_owned(),
+        format: Format::Text,
+    };
+    let sns = SinkConfig { kind: topic, ..SinkConfig::default() };
+    let defaults = Config { apis: vec![sample], sinks: vec![SinkConfig::default(), sns], ..Config::default() };
+    assert_eq!(example, defaults);
+}
+
+/// The TOML reader lists the keys it knows when it meets one it does not: the example must name each of them.
+#[test]
+fn the_example_names_every_key() {
+    for table in ["", "[poll]\n", "[notify]\n", "[[api]]\n", "[[rule]]\n", "[[sink]]\n"] {
+        let message = wrong(&format!("{table}no_such_key = 1\n"));
+        let keys = message.split("expected one of").nth(1).or(message.split("expected").nth(1));
+        let keys: Vec<_> = keys.expect("it lists the keys").split('`').skip(1).step_by(2).collect();
+        assert!(keys.len() >= 2, "{message}");
+        for key in keys {
+            let named = EXAMPLE.lines().any(|l| {
+                let l = l.trim_start_matches(['#', ' ', '[']);
+                l.strip_prefix(key).is_some_and(|rest| rest.starts_with([' ', ']']))
+            });
+            assert!(named, "config.example.toml does not document `{key}` of {table}");
+        }
+    }
+}
+
+#[test]
+fn a_minimal_file_is_enough() {
+    let config = parse(API).unwrap();
+    assert_eq!(config.window, Duration::from_mins(5));
+    assert_eq!(config.sinks, [SinkConfig::default()]);
+    assert_eq!(config.rules.len(), 2);
+}
+
+#[test]
+fn a_rule_changes_only_what_it_gives() {
+    let config = parse(&format!("window = \"1m\"\n{API}[[rule]]\nname = \"api-5xx\"\nenabled = false\n[[rule]]\nname = \"endpoint-5xx\"\nmin_errors = 7\n")).unwrap();
+    assert_eq!(config.rules.len(), 1);
+    let rule = &config.rules[0];
+    assert_eq!((rule.min_errors, rule.min_requests, rule.window), (7, 10, Duration::from_mins(1)));
+}
+
+#[test]
+fn mistakes_name_file_line_key_value_and_what_is_right() {
+    let cases = [
+        (format!("{API}[poll]\nintervall = \"5s\"\n"), vec!["g.toml:5:", "intervall = \"5s\"", "`interval`"]),
+        (format!("window = 300\n{API}"), vec!["g.toml:1:", "window = 300", "string"]),
+        (format!("window = \"5 parsecs\"\n{API}"), vec!["g.toml:1:", "5 parsecs", "\"30s\""]),
+        (format!("window = \"15s\"\n{API}"), vec!["g.toml:1:", "window = \"15s\"", "multiple of 10s"]),
+        (format!("max_endpoints = 0\n{API}"), vec!["g.toml:1:", "max_endpoints = 0", "1 to 100000"]),
+        (format!("max_endpoints = -4\n{API}"), vec!["g.toml:1:", "max_endpoints = -4"]),
+        (format!("{API}[poll]\ninterval = \"1ms\"\n"), vec!["g.toml:5:", "1ms", "500ms to 5m"]),
+        (format!("{API}{API}"), vec!["g.toml:5:", "two APIs are named `shop`"]),
+        (String::new(), vec!["g.toml", "no [[api]]"]),
+        ("[[api]]\nname = \"shop\"\n".to_owned(), vec!["g.toml:1:", "`shop` has no access_log_groups"]),
+        ("[[api]]\nname = \"\"\naccess_log_groups = [\"/a\"]\n".to_owned(), vec!["g.toml:2:", "must not be empty"]),
+        (
+            "[[api]]\nname = \"shop\"\naccess_log_groups = [\"/a/*\"]\n".to_owned(),
+            vec!["g.toml:3:", "`/a/*`", "without wildcards"],
+        ),
+        (
+            format!("{API}[[api]]\nname = \"b\"\naccess_log_groups = [\"/a\"]\n"),
+            vec!["`/a`", "`shop` and `b`", "count twice"],
+        ),
+        (format!("{API}type = \"soap\"\n"), vec!["g.toml:4:", "type = \"soap\"", "`rest`"]),
+        (format!("{API}[[rule]]\nname = \"5xx\"\n"), vec!["g.toml:5:", "`5xx`", "endpoint-5xx, api-5xx"]),
+        (
+            format!("{API}[[rule]]\nname = \"api-5xx\"\nseverity = {{ elevated = 0.5, high = 0.1, critical = 0.2 }}\n"),
+            vec!["g.toml:6:", "0.5, 0.1, 0.2", "elevated <= high <= critical"],
+        ),
+        (format!("{API}[[sink]]\nkind = \"pager\"\n"), vec!["g.toml:5:", "kind = \"pager\"", "`stdout`", "`sns`"]),
+        (format!("{API}[[sink]]\nkind = \"sns\"\n"), vec!["g.toml:4:", "needs topic_arn"]),
+        (
+            format!("{API}[[sink]]\nkind = \"sns\"\ntopic_arn = \"ops\"\n"),
+            vec!["g.toml:6:", "`ops`", "arn:aws:sns:REGION:ACCOUNT:NAME"],
+        ),
+        (format!("{API}x = [1,\n"), vec!["g.toml:"]),
+    ];
+    for (text, parts) in cases {
+        let message = wrong(&text);
+        for part in parts {
+            assert!(message.contains(part), "`{part}` is not in: {message}");
+        }
+    }
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let message = Config::load(Path::new("/no/such/file.toml")).unwrap_err().to_string();
+    assert!(message.starts_with("/no/such/file.toml: cannot be read"), "{message}");
+}
+
+#[test]
+fn shared_lambda_groups_are_one_source() {
+    let config = parse(
+        "[[api]]\nname = \"a\"\naccess_log_groups = [\"/a\"]\nlambda_log_groups = [\"/aws/lambda/x\"]\n\
+         [[api]]\nname = \"b\"\naccess_log_groups = [\"/b\"]\nlambda_log_groups = [\"/aws/lambda/x\"]\n",
+    )
+    .unwrap();
+    assert_eq!(config.inventory("eu-west-1").sources.len(), 3);
+}

@@ -1,1 +1,223 @@
+use super::*;
+use crate::model::alert::Severity;
+use crate::model::cause::{CauseKind, Certainty};
+use crate::model::invocation::{LambdaSays, Report, RuntimeError};
+use crate::model::inventory::{Api, ApiKind, Source};
+use crate::model::request::GatewayWords;
 
+const ACCESS: SourceId = SourceId(0);
+const LAMBDA: SourceId = SourceId(1);
+const SECOND_ACCESS: SourceId = SourceId(2);
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(1_800_000_000_000 + seconds * 1000)
+}
+
+fn engine(change: impl FnOnce(&mut Settings)) -> Engine {
+    let api = Api { name: "shop".into(), kind: ApiKind::Rest, integration_timeout: Duration::from_secs(29) };
+    let mut inventory = Inventory { apis: vec![api], sources: Vec::new() };
+    inventory.add_source(Source::group("/access", None, SourceKind::Access(ApiId(0))));
+    inventory.add_source(Source::group("/aws/lambda/checkout-fn", None, SourceKind::Lambda));
+    inventory.add_source(Source::group("/access/Canary", None, SourceKind::Access(ApiId(0))));
+    let mut settings = Settings::new(Arc::new(inventory));
+    change(&mut settings);
+    Engine::new(settings)
+}
+
+fn request(seconds: i64, status: u16, lambda_id: Option<&str>) -> Fact {
+    let words = GatewayWords { logs_lambda_request_id: true, ..GatewayWords::default() };
+    Fact::Request(Box::new(Request {
+        api: ApiId(0),
+        endpoint: Endpoint::new("POST", "/checkout").into(),
+        status,
+        start: at(seconds),
+        request_id: lambda_id.map(|id| format!("r-{id}").into()),
+        lambda_request_id: lambda_id.map(Into::into),
+        response_latency_ms: None,
+        integration_latency_ms: None,
+        gateway: (status >= 500).then(|| Box::new(words)),
+    }))
+}
+
+fn line(seconds: i64, id: &str, says: LambdaSays) -> Fact {
+    Fact::Lambda(LambdaLine {
+        stream: "s".into(),
+        time: at(seconds),
+        request_id: Some(id.into()),
+        says,
+        text: "text".into(),
+    })
+}
+
+fn type_error() -> LambdaSays {
+    let error_type = Some("TypeError".into());
+    LambdaSays::Unhandled(RuntimeError { error_type, ..RuntimeError::default() })
+}
+
+fn alerts(outputs: Vec<Output>) -> Vec<Alert> {
+    outputs.into_iter().filter_map(|o| if let Output::Alert(a) = o { Some(*a) } else { None }).collect()
+}
+
+fn failures(outputs: Vec<Output>) -> Vec<Failure> {
+    outputs.into_iter().filter_map(|o| if let Output::Failure(f) = o { Some(f) } else { None }).collect()
+}
+
+/// 12 of 30 fail, and the Lambda lines of all of them come.
+fn incident(engine: &mut Engine) {
+    for i in 0..30 {
+        let id = format!("id{i}");
+        let status = if i < 12 { 502 } else { 200 };
+        engine.ingest(ACCESS, request(3, status, Some(&id)), at(5));
+        if i < 12 {
+            engine.ingest(LAMBDA, line(3, &id, type_error()), at(5));
+        }
+    }
+}
+
+#[test]
+fn twelve_of_thirty_is_critical_and_explained() {
+    let mut engine = engine(|_| {});
+    engine.seal(ACCESS, at(0));
+    incident(&mut engine);
+    engine.seal(ACCESS, at(9));
+    assert!(alerts(engine.drain()).is_empty(), "the slot is not over");
+    engine.seal(ACCESS, at(10));
+    let alerts = alerts(engine.drain());
+    let rules: Vec<_> = alerts.iter().map(|a| &*a.key.rule).collect();
+    assert_eq!(rules, ["endpoint-5xx", "api-5xx"]);
+    for alert in &alerts {
+        assert_eq!((alert.errors, alert.requests, alert.severity), (12, 30, Severity::Critical));
+        assert!((alert.value - 0.4).abs() < 1e-9);
+        assert_eq!(alert.causes.len(), 1);
+        assert_eq!((alert.causes[0].kind, alert.causes[0].count), (CauseKind::UnhandledException, 12));
+        assert_eq!(alert.causes[0].sample.function.as_deref(), Some("checkout-fn"));
+        assert!(alert.settled());
+    }
+}
+
+#[test]
+fn a_failure_is_reported_at_once_when_certain_and_again_when_more_is_known() {
+    let mut engine = engine(|_| {});
+    engine.ingest(ACCESS, request(3, 502, Some("a")), at(5));
+    assert!(failures(engine.drain()).is_empty(), "it waits for the Lambda lines");
+    engine.ingest(LAMBDA, line(3, "a", type_error()), at(6));
+    let got = failures(engine.drain());
+    assert_eq!((got.len(), got[0].revision), (1, 1));
+    assert_eq!(got[0].explanation.cause.certainty, Certainty::Certain);
+
+    engine.ingest(ACCESS, request(3, 502, Some("b")), at(5));
+    let due = engine.next_deadline().expect("a failure waits");
+    engine.tick(due);
+    let got = failures(engine.drain());
+    assert_eq!((got[0].revision, got[0].explanation.cause.kind), (1, CauseKind::Unknown));
+    engine.ingest(LAMBDA, line(3, "b", LambdaSays::TimedOut { after_ms: 3000 }), at(60));
+    let got = failures(engine.drain());
+    assert_eq!((got[0].revision, got[0].explanation.cause.kind), (2, CauseKind::LambdaTimeout));
+}
+
+#[test]
+fn lambda_lines_that_come_before_the_access_line_are_found() {
+    let mut engine = engine(|_| {});
+    engine.ingest(LAMBDA, line(1, "a", LambdaSays::Start), at(2));
+    engine.ingest(LAMBDA, line(1, "a", type_error()), at(2));
+    engine.ingest(LAMBDA, line(1, "a", LambdaSays::Report(Report::default())), at(2));
+    engine.ingest(ACCESS, request(1, 502, Some("a")), at(5));
+    assert_eq!(failures(engine.drain()).len(), 1);
+}
+
+#[test]
+fn final_reporting_says_each_failure_once() {
+    let mut engine = engine(|s| s.reporting = Reporting::Final);
+    incident(&mut engine);
+    engine.tick(at(60));
+    assert!(failures(engine.drain()).is_empty());
+    engine.finish();
+    let got = failures(engine.drain());
+    assert_eq!(got.len(), 12);
+    assert!(got.iter().all(|f| f.revision == 1 && f.explanation.cause.kind == CauseKind::UnhandledException));
+}
+
+#[test]
+fn the_watermark_is_the_least_of_the_apis_access_logs_and_a_blind_one_does_not_hold_it() {
+    let mut engine = engine(|_| {});
+    engine.seal(ACCESS, at(0));
+    engine.seal(SECOND_ACCESS, at(0));
+    incident(&mut engine);
+    engine.seal(ACCESS, at(20));
+    assert!(alerts(engine.drain()).is_empty(), "the canary's log is not read that far");
+    engine.blind(SECOND_ACCESS);
+    engine.seal(ACCESS, at(21));
+    assert!(!alerts(engine.drain()).is_empty());
+}
+
+#[test]
+fn nothing_steps_while_the_only_access_log_is_blind() {
+    let mut engine = engine(|_| {});
+    engine.seal(ACCESS, at(0));
+    incident(&mut engine);
+    engine.blind(ACCESS);
+    engine.seal(LAMBDA, at(100));
+    assert!(alerts(engine.drain()).is_empty());
+    engine.seal(ACCESS, at(100));
+    assert_eq!(alerts(engine.drain()).len(), 20, "ten steps of two rules are caught up");
+}
+
+#[test]
+fn an_event_from_the_future_counts_now_and_moves_nothing() {
+    let mut engine = engine(|_| {});
+    engine.seal(ACCESS, at(0));
+    engine.ingest(ACCESS, request(7200, 502, Some("f")), at(5));
+    incident(&mut engine);
+    engine.seal(ACCESS, at(10));
+    let alerts = alerts(engine.drain());
+    assert_eq!((alerts[0].errors, alerts[0].requests), (13, 31));
+    assert_eq!(engine.dropped().future_requests, 1);
+}
+
+#[test]
+fn a_long_gap_in_event_time_is_crossed_quickly_and_alerts_resolve_in_it() {
+    let mut engine = engine(|_| {});
+    engine.seal(ACCESS, at(0));
+    incident(&mut engine);
+    engine.seal(ACCESS, at(10));
+    engine.drain();
+    let ten_years = 10 * 365 * 86_400;
+    engine.seal(ACCESS, at(ten_years));
+    let resolved = alerts(engine.drain()).iter().filter(|a| a.state == State::Resolved).count();
+    assert_eq!(resolved, 2);
+    assert!(engine.alerts.at_rest());
+}
+
+#[test]
+fn tables_stay_bounded_under_a_flood_of_failures() {
+    let mut engine = engine(|s| {
+        s.max_cases = 100;
+        s.max_invocations = 200;
+    });
+    for i in 0..10_000 {
+        engine.ingest(ACCESS, request(3, 502, Some(&format!("id{i}"))), at(5));
+    }
+    let dropped = engine.dropped();
+    assert_eq!(dropped.cases, 9_900);
+    assert_eq!(dropped.invocations, 9_800);
+    assert_eq!(failures(engine.drain()).len(), 9_900, "each closed case was reported");
+    engine.seal(ACCESS, at(0));
+    engine.seal(ACCESS, at(10));
+    let alerts = alerts(engine.drain());
+    assert_eq!((alerts[0].errors, alerts[0].causes[0].count), (10_000, 10_000));
+}
+
+#[test]
+fn after_a_tick_at_the_deadline_the_next_one_is_later() {
+    let mut engine = engine(|_| {});
+    for i in 0..20 {
+        engine.ingest(ACCESS, request(3, 502, Some(&format!("id{i}"))), at(5 + i));
+    }
+    let mut last = Timestamp::MIN;
+    while let Some(due) = engine.next_deadline() {
+        assert!(due > last);
+        last = due;
+        engine.tick(due);
+    }
+    assert_eq!(failures(engine.drain()).len(), 20);
+}
