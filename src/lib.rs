@@ -1,4 +1,57 @@
-#![doc = "placeholder"]
+//! gatewatch watches AWS API Gateway live: which endpoint answers 5xx, how much, since when, and why.
+//!
+//! This is the manual for whoever changes it. How to run it stands in the README.
+//!
+//! # Words
+//!
+//! | word | meaning |
+//! | --- | --- |
+//! | API | one stage under watch: its access-log groups and its Lambda log groups |
+//! | request | one access-log line, read |
+//! | endpoint | method and route template (`POST /users/{id}`), never a raw path |
+//! | invocation | one run of a Lambda function, put together from its lines |
+//! | failure | a request with a 5xx status |
+//! | explanation | cause, certainty, evidence, and what to do about it |
+//! | rule, alert, episode | a threshold; one instance of it for an endpoint or API; from firing to resolved |
+//! | sealed | event time below which a source is believed to be read |
+//!
+//! *Event time* (when a request ended) decides windows, joins and rules. *Arrival time* decides waiting. Code that
+//! decides never reads a clock: `now` is an argument.
+//!
+//! # The house
+//!
+//! A folder is a stage on an event's way, and knows only those named beside it; `tests/architecture.rs` holds that.
+//!
+//! | folder | what lives there | knows |
+//! | --- | --- | --- |
+//! | [`model`] | the words above as plain types | nothing |
+//! | [`read`] | one line of text -> one fact | model |
+//! | [`engine`] | facts -> statistics, explanations, alert states; pure | model |
+//! | [`tail`] | a log group -> every event once; pure but for the trait that fetches | model |
+//! | [`notify`] | alerts -> messages -> people | model |
+//! | [`view`] | what is known -> lines for people; pure | model |
+//! | [`config`] | file -> validated settings | model, settings types of engine, tail, notify |
+//! | [`aws`] | the AWS SDK | model, tail, notify, config |
+//! | [`ops`] | the clock, signals, logs about itself | model |
+//! | [`sim`] | simulated CloudWatch Logs and SNS, for demo, tests, benches | model |
+//! | [`run`] | one file per way of running | all |
+//!
+//! # An event's way
+//!
+//! [`aws::fetch`] gets a page. The source's task in `run/poll.rs` drops what [`tail::ids`] has seen and lets a
+//! [`read::Reader`] make facts. A bounded channel carries the batch to the one owner of the [`engine::Engine`]; only
+//! when it has taken the batch in do its ids count as seen. A request is counted in its endpoint's slot; if it failed a
+//! case is opened. A Lambda line goes to its invocation; when case and invocation meet, [`engine::explain`] decides.
+//! Each 10 s of event time the rules look at the windows and the alert states step. [`notify::plan`] decides what is
+//! said, [`notify::outbox`] delivers it.
+//!
+//! # Where to change what
+//!
+//! A new access-log shape: [`read::access`]. A new line of a runtime: [`read::lambda`]. A new cause: [`model::cause`],
+//! then [`engine::explain`] and its fix. A rule or a state: [`engine::rules`], [`engine::alerts`]. A message's words:
+//! [`notify::text`]. A setting: [`config`], and `config.example.toml`, which a test compares. A bug: a scenario file
+//! first.
+
 pub mod aws;
 pub mod config;
 pub mod engine;

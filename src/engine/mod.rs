@@ -128,6 +128,17 @@ pub struct Dropped {
     pub cases: u64,
 }
 
+/// How far a source is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// Not yet; its API waits for it.
+    Nowhere,
+    /// Up to this event time.
+    To(Timestamp),
+    /// It cannot be read; its API does not wait for it.
+    Blind,
+}
+
 #[derive(Debug)]
 struct ApiState {
     endpoints: Endpoints,
@@ -140,8 +151,8 @@ struct ApiState {
 pub struct Engine {
     settings: Settings,
     apis: Vec<ApiState>,
-    /// How far each source is read; `None` while it is blind or was never read.
-    sealed: Vec<Option<Timestamp>>,
+    /// How far each source is read.
+    reach: Vec<Reach>,
     invocations: Invocations,
     cases: Cases,
     alerts: Alerts,
@@ -160,7 +171,7 @@ impl Engine {
             apis: apis
                 .map(|_| ApiState { endpoints: Endpoints::new(settings.max_endpoints, longest), next_step: None })
                 .collect(),
-            sealed: vec![None; settings.inventory.sources.len()],
+            reach: vec![Reach::Nowhere; settings.inventory.sources.len()],
             invocations: Invocations::new(settings.max_invocations, settings.explain_hold),
             cases: Cases::new(settings.max_cases, settings.explain_wait, settings.explain_hold, settings.reporting),
             alerts: Alerts::default(),
@@ -181,8 +192,11 @@ impl Engine {
 
     /// The source is read up to event time `at`: its API's rules may look at what lies before.
     pub fn seal(&mut self, source: SourceId, at: Timestamp) {
-        let sealed = &mut self.sealed[source.index()];
-        *sealed = (*sealed).max(Some(at));
+        let reach = &mut self.reach[source.index()];
+        *reach = match *reach {
+            Reach::To(before) => Reach::To(before.max(at)),
+            Reach::Nowhere | Reach::Blind => Reach::To(at),
+        };
         if let SourceKind::Access(api) = self.settings.inventory.source(source).kind {
             self.step_to_watermark(api);
         }
@@ -190,7 +204,7 @@ impl Engine {
 
     /// The source cannot be read: the rules over its API stand still unless another access log of it is read.
     pub fn blind(&mut self, source: SourceId) {
-        self.sealed[source.index()] = None;
+        self.reach[source.index()] = Reach::Blind;
     }
 
     /// Lets arrival time pass: failures that have waited long enough are reported, old entries expire.
@@ -342,11 +356,23 @@ impl Engine {
         }
     }
 
-    /// The rules of an API look once per slot of its watermark: the least of what its access logs are read up to.
+    /// The least event time that the access logs of an API are read up to; `None` before all of them were read once.
+    fn watermark(&self, api: ApiId) -> Option<Timestamp> {
+        let sources = self.settings.inventory.sources.iter().zip(&self.reach);
+        let mut least = None;
+        for (_, reach) in sources.filter(|(s, _)| s.kind == SourceKind::Access(api)) {
+            match reach {
+                Reach::Nowhere => return None,
+                Reach::To(at) => least = Some(least.map_or(*at, |l: Timestamp| l.min(*at))),
+                Reach::Blind => {}
+            }
+        }
+        least
+    }
+
+    /// The rules of an API look once per slot of its watermark.
     fn step_to_watermark(&mut self, api: ApiId) {
-        let sources = self.settings.inventory.sources.iter().zip(&self.sealed);
-        let of_api = sources.filter(|(s, _)| s.kind == SourceKind::Access(api)).filter_map(|(_, sealed)| *sealed);
-        let Some(watermark) = of_api.min().map(|w| w.floor(SLOT)) else { return };
+        let Some(watermark) = self.watermark(api).map(|w| w.floor(SLOT)) else { return };
         let mut step = self.apis[api.index()].next_step.unwrap_or(watermark);
         let behind = watermark.slot(SLOT).saturating_sub(step.slot(SLOT));
         let mut left = STEPS_MAX;

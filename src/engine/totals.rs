@@ -2,6 +2,7 @@
 //!
 //! Not a window: it only grows, by endpoint, and endpoints are bounded by the engine. Off in the daemon.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,28 +10,24 @@ use super::histogram::Histogram;
 use crate::model::cause::CauseKind;
 use crate::model::inventory::ApiId;
 use crate::model::request::{Endpoint, Request};
+use crate::model::summary::{EndpointSummary, Summary};
 use crate::model::time::Timestamp;
 
-/// Figures of one endpoint.
 #[derive(Clone, Debug, Default)]
-pub struct EndpointTotal {
-    /// Requests.
-    pub count: u64,
-    /// Requests answered 5xx.
-    pub errors_5xx: u64,
+struct EndpointTotal {
+    count: u64,
+    errors_5xx: u64,
     /// Response latencies, milliseconds.
-    pub latencies: Histogram,
+    latencies: Histogram,
 }
 
 /// Figures over everything that was ingested.
 #[derive(Clone, Debug, Default)]
 pub struct Totals {
-    /// Earliest and latest event time of a request.
-    pub span: Option<(Timestamp, Timestamp)>,
-    /// By API and endpoint.
-    pub endpoints: BTreeMap<(ApiId, Arc<Endpoint>), EndpointTotal>,
-    /// Failures by cause, as finally explained.
-    pub causes: BTreeMap<CauseKind, u64>,
+    span: Option<(Timestamp, Timestamp)>,
+    endpoints: BTreeMap<(ApiId, Arc<Endpoint>), EndpointTotal>,
+    /// As finally explained.
+    causes: BTreeMap<CauseKind, u64>,
 }
 
 impl Totals {
@@ -52,9 +49,23 @@ impl Totals {
         *self.causes.entry(kind).or_default() += 1;
     }
 
-    /// Requests and failures of all endpoints.
+    /// The figures.
     #[must_use]
-    pub fn sum(&self) -> (u64, u64) {
-        self.endpoints.values().fold((0, 0), |(n, e), t| (n + t.count, e + t.errors_5xx))
+    pub fn summary(&self) -> Summary {
+        let endpoints = self.endpoints.iter().map(|((api, endpoint), t)| EndpointSummary {
+            api: *api,
+            endpoint: Arc::clone(endpoint),
+            count: t.count,
+            errors_5xx: t.errors_5xx,
+            p50_ms: t.latencies.quantile(0.5),
+            p95_ms: t.latencies.quantile(0.95),
+            p99_ms: t.latencies.quantile(0.99),
+        });
+        let mut endpoints: Vec<_> = endpoints.collect();
+        // The map is sorted by name and the sort is stable, so equals stay in that order.
+        endpoints.sort_by_key(|e| (Reverse(e.errors_5xx), Reverse(e.count)));
+        let mut causes: Vec<_> = self.causes.iter().map(|(kind, n)| (*kind, *n)).collect();
+        causes.sort_by_key(|(_, n)| Reverse(*n));
+        Summary { span: self.span, endpoints, causes }
     }
 }

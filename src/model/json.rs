@@ -25,20 +25,6 @@ impl<'a> From<&'a Endpoint> for EndpointJson<'a> {
     }
 }
 
-impl EndpointJson<'_> {
-    /// HTTP method.
-    #[must_use]
-    pub const fn method(&self) -> &str {
-        self.method
-    }
-
-    /// Route template.
-    #[must_use]
-    pub const fn route(&self) -> &str {
-        self.route
-    }
-}
-
 /// What to do.
 #[derive(Debug, Serialize)]
 pub struct FixJson<'a> {

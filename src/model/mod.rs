@@ -10,4 +10,5 @@ pub mod inventory;
 pub mod invocation;
 pub mod json;
 pub mod request;
+pub mod summary;
 pub mod time;

@@ -149,13 +149,12 @@ impl<F: Fetch> Poll<F> {
         }
     }
 
-    /// Reads what is new in a page, hands the facts on, and notes the ids once they are counted.
+    /// Reads what is new in a page and hands the facts on. Ids of what is not taken in are not seen.
     async fn hand_on(&mut self, page: Page, sealed: Option<Timestamp>) -> Result<(), Ended> {
         let mut facts = Vec::new();
         let mut new: Vec<(Timestamp, EventId)> = Vec::new();
         for raw in page.events {
-            // Pages of one read do not overlap, but nothing promises it: what is new twice is new once.
-            if self.ids.contains(raw.time, raw.id) {
+            if !self.ids.insert(raw.time, raw.id) {
                 continue;
             }
             new.push((raw.time, raw.id));
@@ -163,21 +162,18 @@ impl<F: Fetch> Poll<F> {
             self.reader.read(LogEvent { stream, time: raw.time, text: raw.text }, &mut facts);
         }
         if facts.is_empty() && sealed.is_none() {
-            self.note(&new);
             return Ok(());
         }
         let (taken, answer) = oneshot::channel();
         let batch = Batch { source: self.polling.id, facts, sealed };
-        self.out.send(Delivery::Facts { batch, taken }).await.map_err(|_| Ended::Stopped)?;
-        answer.await.map_err(|_| Ended::Stopped)?;
-        self.note(&new);
-        Ok(())
-    }
-
-    fn note(&mut self, new: &[(Timestamp, EventId)]) {
-        for (time, id) in new {
-            self.ids.insert(*time, *id);
+        let sent = self.out.send(Delivery::Facts { batch, taken }).await.is_ok();
+        if sent && answer.await.is_ok() {
+            return Ok(());
         }
+        for (time, id) in new {
+            self.ids.remove(time, id);
+        }
+        Err(Ended::Stopped)
     }
 
     fn stream(&mut self, name: String) -> Arc<str> {

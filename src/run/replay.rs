@@ -93,10 +93,10 @@ impl Replay {
         }
         say(pipeline.finish())?;
         let unread = unread(&files);
-        let totals = pipeline.engine().totals();
+        let summary = pipeline.engine().totals().summary();
         match self.show {
-            Show::Json => writeln!(out, "{}", report::json(totals, &inventory, &unread))?,
-            Show::Text(_) => write!(out, "{}", report::text(totals, &inventory, &unread))?,
+            Show::Json => writeln!(out, "{}", report::json(&summary, &inventory, &unread))?,
+            Show::Text(_) => write!(out, "{}", report::text(&summary, &inventory, &unread))?,
         }
         out.flush()?;
         if failed > 0 {

@@ -71,6 +71,13 @@ impl IdRing {
         new
     }
 
+    /// Takes an id back: its fact was not taken in after all.
+    pub fn remove(&mut self, time: Timestamp, id: EventId) {
+        if self.buckets.get_mut(&time.slot(BUCKET)).is_some_and(|b| b.remove(&id)) {
+            self.len -= 1;
+        }
+    }
+
     /// Forgets events stamped before `horizon`, which no read reaches any more.
     pub fn forget_before(&mut self, horizon: Timestamp) {
         let kept = self.buckets.split_off(&horizon.slot(BUCKET));
@@ -106,6 +113,8 @@ mod tests {
         assert!(ring.insert(at(1), EventId(7)));
         assert!(!ring.insert(at(1), EventId(7)));
         assert!(ring.contains(at(1), EventId(7)));
+        ring.remove(at(1), EventId(7));
+        assert!(!ring.contains(at(1), EventId(7)) && ring.is_empty());
     }
 
     #[test]

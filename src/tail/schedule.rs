@@ -54,19 +54,26 @@ pub struct Schedule {
     origin: Timestamp,
     next_hot: Timestamp,
     next_warm: Timestamp,
+    /// The latest time that was shown.
+    latest: Timestamp,
 }
 
 impl Schedule {
     /// Begins with a read of everything since `origin`.
     #[must_use]
     pub const fn new(pace: Pace, origin: Timestamp) -> Self {
-        Self { pace, origin, next_hot: Timestamp::MIN, next_warm: Timestamp::MIN }
+        Self { pace, origin, next_hot: Timestamp::MIN, next_warm: Timestamp::MIN, latest: Timestamp::MIN }
     }
 
     /// The read that is due, if one is.
-    #[must_use]
-    pub fn due(&self, now: Timestamp) -> Option<Read> {
+    pub fn due(&mut self, now: Timestamp) -> Option<Read> {
         let first = self.next_warm == Timestamp::MIN;
+        if now < self.latest && !first {
+            // The clock was set back: what was planned by it may lie hours ahead.
+            self.next_hot = now;
+            self.next_warm = now;
+        }
+        self.latest = now;
         if first {
             return Some(Read { from: self.origin, warm: true });
         }
@@ -144,7 +151,8 @@ mod tests {
     #[test]
     fn nothing_before_the_origin_is_ever_read() {
         let mut s = Schedule::new(pace(), at(990));
-        s.done(s.due(at(1000)).unwrap(), at(1000));
+        let first = s.due(at(1000)).unwrap();
+        s.done(first, at(1000));
         assert_eq!(s.due(at(1005)).unwrap().from, at(990));
         assert_eq!(s.horizon(at(1005)), at(990));
     }
@@ -152,13 +160,23 @@ mod tests {
     #[test]
     fn after_a_failure_the_next_read_reaches_over_the_gap() {
         let mut s = Schedule::new(pace(), at(0));
-        s.done(s.due(at(1000)).unwrap(), at(1000));
+        let first = s.due(at(1000)).unwrap();
+        s.done(first, at(1000));
         s.failed(at(1012));
         assert_eq!(s.due(at(1011)), None);
         assert!(s.due(at(1012)).unwrap().warm);
         let mut s = Schedule::new(pace(), at(700));
         s.failed(at(1010));
         assert_eq!(s.due(at(1010)).unwrap().from, at(700), "the first read is still owed");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_stop_the_reading() {
+        let mut s = Schedule::new(pace(), at(0));
+        let first = s.due(at(10_000)).unwrap();
+        s.done(first, at(10_000));
+        assert_eq!(s.due(at(10_001)), None);
+        assert_eq!(s.due(at(5_000)), Some(Read { from: at(5_000 - 360), warm: true }));
     }
 
     #[test]

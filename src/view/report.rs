@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::harmless;
-use crate::engine::totals::Totals;
 use crate::model::inventory::Inventory;
 use crate::model::json::{EndpointJson, VERSION, line};
+use crate::model::summary::Summary;
 
 /// Lines that could not be read, of one source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -49,50 +49,36 @@ struct CauseJson<'a> {
     count: u64,
 }
 
-fn rows<'a>(totals: &'a Totals, inventory: &'a Inventory) -> Vec<RowJson<'a>> {
-    let rows = totals.endpoints.iter().map(|((api, endpoint), t)| RowJson {
-        api: &inventory.api(*api).name,
-        endpoint: (&**endpoint).into(),
-        count: t.count,
-        errors_5xx: t.errors_5xx,
-        p50_ms: t.latencies.quantile(0.5),
-        p95_ms: t.latencies.quantile(0.95),
-        p99_ms: t.latencies.quantile(0.99),
-    });
-    let mut rows: Vec<_> = rows.collect();
-    // The table comes sorted by name; the sort is stable, so equals stay in that order.
-    rows.sort_by(|a, b| b.errors_5xx.cmp(&a.errors_5xx).then_with(|| b.count.cmp(&a.count)));
-    rows
-}
-
-fn causes(totals: &Totals) -> Vec<CauseJson<'static>> {
-    let mut causes: Vec<_> = totals.causes.iter().map(|(k, n)| CauseJson { kind: k.word(), count: *n }).collect();
-    causes.sort_by_key(|c| std::cmp::Reverse(c.count));
-    causes
-}
-
 /// The `summary` object.
 #[must_use]
-pub fn json(totals: &Totals, inventory: &Inventory, unread: &[UnreadLines]) -> String {
-    let (requests, failures) = totals.sum();
+pub fn json(summary: &Summary, inventory: &Inventory, unread: &[UnreadLines]) -> String {
+    let endpoints = summary.endpoints.iter().map(|e| RowJson {
+        api: &inventory.api(e.api).name,
+        endpoint: (&*e.endpoint).into(),
+        count: e.count,
+        errors_5xx: e.errors_5xx,
+        p50_ms: e.p50_ms,
+        p95_ms: e.p95_ms,
+        p99_ms: e.p99_ms,
+    });
     line(&SummaryJson {
         v: VERSION,
         r#type: "summary",
-        from: totals.span.map(|s| s.0.to_string()),
-        to: totals.span.map(|s| s.1.to_string()),
-        requests,
-        failures,
-        endpoints: rows(totals, inventory),
-        causes: causes(totals),
+        from: summary.span.map(|s| s.0.to_string()),
+        to: summary.span.map(|s| s.1.to_string()),
+        requests: summary.requests(),
+        failures: summary.failures(),
+        endpoints: endpoints.collect(),
+        causes: summary.causes.iter().map(|(kind, count)| CauseJson { kind: kind.word(), count: *count }).collect(),
         unread,
     })
 }
 
 /// The same for people.
 #[must_use]
-pub fn text(totals: &Totals, inventory: &Inventory, unread: &[UnreadLines]) -> String {
-    let (requests, failures) = totals.sum();
-    let mut out = match totals.span {
+pub fn text(summary: &Summary, inventory: &Inventory, unread: &[UnreadLines]) -> String {
+    let (requests, failures) = (summary.requests(), summary.failures());
+    let mut out = match summary.span {
         Some((from, to)) => {
             format!("{requests} requests, {failures} answered 5xx ({}), {from} to {to}\n", share(failures, requests))
         }
@@ -103,24 +89,24 @@ pub fn text(totals: &Totals, inventory: &Inventory, unread: &[UnreadLines]) -> S
     }
     let ms = |v: Option<u32>| v.map_or_else(|| "-".to_owned(), |v| v.to_string());
     let several = inventory.apis.len() > 1;
-    for row in rows(totals, inventory) {
-        let api = if several { format!("{}: ", row.api) } else { String::new() };
-        let name = harmless(&format!("{api}{} {}", row.endpoint.method(), row.endpoint.route()));
+    for e in &summary.endpoints {
+        let api = if several { format!("{}: ", inventory.api(e.api).name) } else { String::new() };
+        let name = harmless(&format!("{api}{}", e.endpoint));
         out.push_str(&format!(
             "{:>8} {:>7} {:>7} {:>9} {:>9} {:>9}  {name}\n",
-            row.count,
-            row.errors_5xx,
-            share(row.errors_5xx, row.count),
-            ms(row.p50_ms),
-            ms(row.p95_ms),
-            ms(row.p99_ms),
+            e.count,
+            e.errors_5xx,
+            share(e.errors_5xx, e.count),
+            ms(e.p50_ms),
+            ms(e.p95_ms),
+            ms(e.p99_ms),
         ));
     }
-    if !totals.causes.is_empty() {
+    if !summary.causes.is_empty() {
         out.push_str("\nfailures  cause\n");
     }
-    for cause in causes(totals) {
-        out.push_str(&format!("{:>8}  {}\n", cause.count, cause.kind.replace('_', " ")));
+    for (kind, count) in &summary.causes {
+        out.push_str(&format!("{count:>8}  {}\n", kind.word().replace('_', " ")));
     }
     for u in unread {
         out.push_str(&format!("\n{} lines of {} were not read: {}\n", u.count, u.source, u.reason.replace('_', " ")));

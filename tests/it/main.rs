@@ -2,6 +2,10 @@
 
 #![expect(clippy::print_stderr, reason = "what a program said is shown when a test fails")]
 
+mod cli;
 mod daemon;
+mod faults;
 mod moto;
 mod moto_server;
+mod properties;
+mod scenarios;

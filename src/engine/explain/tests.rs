@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::engine::invocations::Invocations;
-use crate::model::invocation::{LambdaLine, LambdaSays, Report, ReportStatus, RuntimeError};
 use crate::model::inventory::{ApiId, ApiKind, SourceId, SourceKind};
+use crate::model::invocation::{LambdaLine, LambdaSays, Report, ReportStatus, RuntimeError};
 use crate::model::request::Endpoint;
 use crate::model::time::Timestamp;
 
@@ -96,7 +96,10 @@ fn the_functions_log_is_the_better_witness_for_how_it_failed() {
     let joined = explained(&request, &[LambdaSays::Start, unhandled("TypeError"), report(None, None, 36)]);
     assert_eq!(kind(&joined), (CauseKind::UnhandledException, Certainty::Certain));
     assert_eq!(joined.cause.join, Join::IntegrationRequestId);
-    assert_eq!((joined.function.as_deref(), joined.cause.error_type.as_deref()), (Some("checkout-fn"), Some("TypeError")));
+    assert_eq!(
+        (joined.function.as_deref(), joined.cause.error_type.as_deref()),
+        (Some("checkout-fn"), Some("TypeError"))
+    );
     assert!(joined.fix.text.contains("TypeError at index.js:12 in checkout-fn"), "{}", joined.fix.text);
     assert_eq!(joined.evidence.len(), 2);
 }
@@ -148,11 +151,9 @@ fn each_way_an_invocation_ends() {
 
 #[test]
 fn what_the_gateway_names_needs_no_log() {
-    let malformed =
-        with_error(502, "Execution failed due to configuration error: Malformed Lambda proxy response");
+    let malformed = with_error(502, "Execution failed due to configuration error: Malformed Lambda proxy response");
     assert_eq!(kind(&explained(&malformed, &[])), (CauseKind::MalformedResponse, Certainty::Certain));
-    let denied =
-        with_error(500, "Execution failed due to configuration error: Invalid permissions on Lambda function");
+    let denied = with_error(500, "Execution failed due to configuration error: Invalid permissions on Lambda function");
     let denied = explained(&denied, &[]);
     assert_eq!(kind(&denied), (CauseKind::PermissionDenied, Certainty::Certain));
     assert!(denied.fix.command.is_some_and(|c| c.contains("add-permission") && c.contains("POST/checkout")));

@@ -1,0 +1,52 @@
+//! Figures over a whole input, as they are reported.
+
+use std::sync::Arc;
+
+use super::cause::CauseKind;
+use super::inventory::ApiId;
+use super::request::Endpoint;
+use super::time::Timestamp;
+
+/// Figures of one endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointSummary {
+    /// The API.
+    pub api: ApiId,
+    /// Which endpoint.
+    pub endpoint: Arc<Endpoint>,
+    /// Requests.
+    pub count: u64,
+    /// Requests answered 5xx.
+    pub errors_5xx: u64,
+    /// Response latency that half of the requests do not exceed, milliseconds, to within a bucket of 6.25 %.
+    pub p50_ms: Option<u32>,
+    /// The same for 95 % of the requests.
+    pub p95_ms: Option<u32>,
+    /// The same for 99 % of the requests.
+    pub p99_ms: Option<u32>,
+}
+
+/// Figures over everything that was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Earliest and latest event time of a request.
+    pub span: Option<(Timestamp, Timestamp)>,
+    /// Endpoints, those with most failures first, then those with most requests.
+    pub endpoints: Vec<EndpointSummary>,
+    /// Failures by cause, most frequent first.
+    pub causes: Vec<(CauseKind, u64)>,
+}
+
+impl Summary {
+    /// All requests.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.endpoints.iter().map(|e| e.count).sum()
+    }
+
+    /// All requests answered 5xx.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        self.endpoints.iter().map(|e| e.errors_5xx).sum()
+    }
+}

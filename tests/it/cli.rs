@@ -1,0 +1,284 @@
+//! The command line: wrong usage, wrong configuration, files that are not there.
+//!
+//! What a person sees who made a mistake: an exit code, and for a configuration one line that names file, line, key,
+//! value and what would be right. Through the real binary, since exit code and standard error are its contract. Rule:
+//! no test here needs a network; what is wrong is said before anything is asked for.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A program that has ended.
+struct Ended {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ended {
+    fn json(&self) -> Vec<Value> {
+        self.stdout.lines().map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{e}: {l}"))).collect()
+    }
+}
+
+/// The program with these arguments and an environment in which nothing is known: no Region, no credentials.
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gatewatch"));
+    command.args(arguments).env_clear().current_dir(folder).stdin(Stdio::null());
+    command.env("HOME", folder).env("AWS_EC2_METADATA_DISABLED", "true");
+    if let Some(profile) = std::env::var_os("LLVM_PROFILE_FILE") {
+        command.env("LLVM_PROFILE_FILE", profile);
+    }
+    command
+}
+
+fn run(folder: &TempDir, arguments: &[&str]) -> Ended {
+    let output = command(folder.path(), arguments).output().expect("the program can be started");
+    let text = |bytes| String::from_utf8(bytes).expect("it writes UTF-8");
+    Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    for (name, content) in files {
+        fs::write(folder.path().join(name), content).expect("a file can be written");
+    }
+    folder
+}
+
+const API: &str = "[[api]]\nname = \"shop\"\naccess_log_groups = [\"/aws/apigateway/shop-prod\"]\n";
+
+/// A line of `config.toml` is wrong: one line on standard error with all of `words`, exit code 2, nothing else.
+fn assert_mistake(config: &str, words: &[&str]) {
+    let folder = folder(&[("config.toml", config)]);
+    let ended = run(&folder, &["--config", "config.toml"]);
+    let said = ended.stderr.trim_end();
+    assert_eq!(ended.code, Some(2), "{config}\n-> {said}");
+    assert_eq!(said.lines().count(), 1, "one line for one mistake:\n{said}");
+    assert_eq!(ended.stdout, "");
+    let missing: Vec<_> = words.iter().filter(|word| !said.contains(**word)).collect();
+    assert!(missing.is_empty(), "{missing:?} missing in: {said}");
+}
+
+#[test]
+fn an_unknown_key_is_one_line_with_its_place_and_what_is_known() {
+    assert_mistake(
+        &format!("{API}\n[poll]\nintervall = \"5s\"\n"),
+        &["config.toml:6", "intervall = \"5s\"", "unknown field", "`interval`"],
+    );
+    assert_mistake(&format!("regoin = \"eu-west-1\"\n{API}"), &["config.toml:1", "regoin", "`region`"]);
+    assert_mistake(
+        &format!("{API}acces_log_groups = []\n"),
+        &["config.toml:4", "acces_log_groups", "`access_log_groups`"],
+    );
+    assert_mistake(
+        &format!("{API}[[rule]]\nname = \"endpoint-5xx\"\nkeep = \"1m\"\n"),
+        &["config.toml:6", "keep = \"1m\"", "`keep_firing_for`"],
+    );
+    assert_mistake(
+        &format!("{API}[[rule]]\nname = \"endpoint-6xx\"\n"),
+        &["config.toml:5", "endpoint-6xx", "endpoint-5xx"],
+    );
+    assert_mistake(
+        &format!("{API}[[sink]]\nkind = \"mail\"\n"),
+        &["config.toml:5", "kind = \"mail\"", "`stdout`", "`sns`"],
+    );
+}
+
+#[test]
+fn a_wrong_type_is_one_line_with_the_value_and_what_is_expected() {
+    assert_mistake(&format!("window = 300\n{API}"), &["config.toml:1", "window = 300", "string"]);
+    assert_mistake(&format!("window = \"five minutes\"\n{API}"), &["config.toml:1", "`five minutes`", "\"5m\""]);
+    assert_mistake(
+        "[[api]]\nname = \"shop\"\naccess_log_groups = \"/aws/apigateway/shop\"\n",
+        &["config.toml:3", "access_log_groups", "sequence"],
+    );
+    assert_mistake(&format!("{API}type = \"soap\"\n"), &["config.toml:4", "soap", "`rest`", "`http`"]);
+    assert_mistake(
+        &format!("{API}[[rule]]\nname = \"endpoint-5xx\"\nmin_errors = -1\n"),
+        &["config.toml:6", "min_errors = -1"],
+    );
+    assert_mistake(&format!("{API}[poll\ninterval = \"5s\"\n"), &["config.toml:4", "[poll"]);
+}
+
+#[test]
+fn a_value_out_of_range_is_one_line_with_the_range() {
+    assert_mistake(
+        &format!("{API}[poll]\ninterval = \"1ms\"\n"),
+        &["config.toml:5", "interval = \"1ms\"", "500ms", "5m"],
+    );
+    assert_mistake(&format!("window = \"7s\"\n{API}"), &["config.toml:1", "window = \"7s\"", "multiple of 10s"]);
+    assert_mistake(&format!("window = \"48h\"\n{API}"), &["config.toml:1", "window = \"48h\"", "6h"]);
+    assert_mistake(&format!("max_endpoints = 0\n{API}"), &["config.toml:1", "max_endpoints = 0", "1 to"]);
+    let ladder = "severity = { elevated = 0.5, high = 0.05, critical = 0.15 }";
+    assert_mistake(
+        &format!("{API}[[rule]]\nname = \"api-5xx\"\n{ladder}\n"),
+        &["config.toml:6", "0.5", "elevated <= high <= critical"],
+    );
+    let topic = "kind = \"sns\"\ntopic_arn = \"ops-alerts\"";
+    assert_mistake(&format!("{API}[[sink]]\n{topic}\n"), &["config.toml:6", "ops-alerts", "arn:aws:sns:"]);
+    assert_mistake(&format!("{API}[[sink]]\nkind = \"sns\"\n"), &["config.toml", "topic_arn"]);
+}
+
+#[test]
+fn apis_that_cannot_be_told_apart_or_watched_are_mistakes() {
+    assert_mistake(&format!("{API}\n{API}"), &["config.toml:6", "`shop`", "names must differ"]);
+    let other = API.replace("\"shop\"", "\"other\"");
+    assert_mistake(&format!("{API}\n{other}"), &["config.toml", "/aws/apigateway/shop-prod", "`shop`", "`other`"]);
+    assert_mistake("", &["config.toml", "[[api]]", "access_log_groups"]);
+    assert_mistake("[[api]]\nname = \"shop\"\n", &["config.toml:1", "`shop`", "access_log_groups"]);
+    assert_mistake("[[api]]\nname = \" \"\naccess_log_groups = [\"/a\"]\n", &["config.toml:2", "name", "empty"]);
+    assert_mistake("[[api]]\nname = \"shop\"\naccess_log_groups = [\"/a b\"]\n", &["config.toml:3", "`/a b`"]);
+    assert_mistake(
+        "[[api]]\nname = \"shop\"\naccess_log_groups = [\"/a\", \"/a\"]\n",
+        &["config.toml:3", "`/a`", "twice"],
+    );
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_is_named() {
+    let folder = folder(&[("latin1.toml", "")]);
+    fs::write(folder.path().join("latin1.toml"), b"name = \"caf\xe9\"\n").expect("a file can be written");
+    fs::create_dir(folder.path().join("folder.toml")).expect("a folder can be made");
+    for name in ["nowhere.toml", "latin1.toml", "folder.toml"] {
+        let ended = run(&folder, &["--config", name]);
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+        assert_eq!(ended.stderr.trim_end().lines().count(), 1, "{}", ended.stderr);
+        assert!(ended.stderr.contains(name), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn without_a_region_nothing_starts() {
+    let folder = folder(&[("config.toml", API)]);
+    for arguments in [&["--config", "config.toml"][..], &["--config", "config.toml", "--follow", "shop"]] {
+        let ended = run(&folder, arguments);
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+        assert_eq!(ended.stderr.trim_end().lines().count(), 1, "{}", ended.stderr);
+        assert!(ended.stderr.contains("Region") && ended.stderr.contains("AWS_REGION"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn following_what_is_not_known_says_what_is() {
+    let folder = folder(&[("config.toml", API)]);
+    let ended = run(&folder, &["--config", "config.toml", "--follow", "shopp"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{}", ended.stderr);
+    assert_eq!(ended.stderr.trim_end().lines().count(), 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains("`shopp`") && ended.stderr.contains("shop\n"), "{}", ended.stderr);
+}
+
+#[test]
+fn the_configuration_may_be_named_before_or_behind_the_command() {
+    let folder = folder(&[("config.toml", API), ("good.log", &access_line(1))]);
+    let replay = ["replay", "--api", "shop", "--output", "json", "--access", "good.log"];
+    let config = ["--config", "config.toml"];
+    for arguments in [[&config[..], &replay].concat(), [&replay[..], &config].concat()] {
+        let ended = run(&folder, &arguments);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{arguments:?}");
+        assert_eq!(ended.json()[0]["endpoints"][0]["api"], "shop");
+    }
+    let ended = run(&folder, &["replay", "--config", "config.toml", "--api", "nope", "--access", "good.log"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{}", ended.stderr);
+    assert_eq!(ended.stderr.trim_end().lines().count(), 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains("`nope`") && ended.stderr.contains("shop"), "{}", ended.stderr);
+}
+
+#[test]
+fn wrong_usage_is_2() {
+    let folder = folder(&[("config.toml", API)]);
+    for arguments in [
+        &["--frobnicate"][..],
+        &["frobnicate"],
+        &["replay"],
+        &["replay", "--access"],
+        &["replay", "--output", "xml", "--access", "x"],
+        &["replay", "--api", "shop", "--access", "x"],
+        &["--follow"],
+        &["--since", "5m"],
+        &["--config", "config.toml", "--follow", "shop", "--since", "yesterday"],
+        &["--config", "config.toml", "--follow", "shop", "--since", "1000h"],
+        &["--follow", "shop", "--lambda-log-group", "/aws/lambda/x"],
+        &["demo", "--speed", "0"],
+    ] {
+        let ended = run(&folder, arguments);
+        assert_eq!(ended.code, Some(2), "{arguments:?}: {}", ended.stderr);
+        assert_eq!(ended.stdout, "", "{arguments:?}");
+        assert!(!ended.stderr.trim().is_empty(), "{arguments:?} says nothing");
+    }
+    for arguments in [&["--help"][..], &["--version"], &["replay", "--help"]] {
+        let ended = run(&folder, arguments);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{arguments:?}");
+    }
+}
+
+fn access_line(n: usize) -> String {
+    format!(
+        "{{\"requestId\":\"r-{n}\",\"requestTimeEpoch\":\"{}\",\"httpMethod\":\"GET\",\"resourcePath\":\"/pets\",\"status\":\"200\"}}\n",
+        1_795_338_000_000 + n
+    )
+}
+
+#[test]
+fn files_that_cannot_be_read_are_named_and_the_others_reported() {
+    let folder = folder(&[
+        ("empty.log", ""),
+        ("blank.log", "\n \n"),
+        ("good.log", &access_line(1)),
+        ("broken.json", "{\n  \"events\": [ {\n"),
+    ]);
+    fs::create_dir(folder.path().join("folder.log")).expect("a folder can be made");
+    for name in ["empty.log", "blank.log", "missing.log", "folder.log", "broken.json"] {
+        let ended = run(&folder, &["replay", "--output", "json", "--access", name, "good.log"]);
+        assert_eq!(ended.code, Some(1), "{name}: {}", ended.stderr);
+        assert!(ended.stderr.lines().any(|l| l.contains(name)), "{name} is not named: {}", ended.stderr);
+        assert!(!ended.stderr.contains("good.log"), "{}", ended.stderr);
+        assert!(ended.stderr.lines().count() <= 2, "the file and the sum: {}", ended.stderr);
+        let objects = ended.json();
+        assert_eq!(
+            objects.last().map(|o| (&o["type"], &o["requests"])),
+            Some((&"summary".into(), &1.into())),
+            "{name}"
+        );
+        // Alone it leaves nothing to report.
+        let ended = run(&folder, &["replay", "--output", "json", "--lambda", name]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{name}: {}", ended.stderr);
+        assert!(ended.stderr.contains(name), "{name} is not named: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_file_may_come_on_standard_input() {
+    let folder = folder(&[("good.log", &(access_line(1) + &access_line(2)))]);
+    let file = fs::File::open(folder.path().join("good.log")).expect("it was just written");
+    let output = command(folder.path(), &["replay", "--output", "json", "--access", "-"]).stdin(file).output();
+    let output = output.expect("the program can be started");
+    assert_eq!(output.status.code(), Some(0));
+    let summary: Value = serde_json::from_slice(&output.stdout).expect("one object");
+    assert_eq!(summary["requests"], 2);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_it_quietly() {
+    // Far more than a pipe holds, so that it is still writing when the pipe is closed.
+    let lines: String = (0..5_000).map(access_line).collect();
+    let folder = folder(&[("many.log", &lines)]);
+    for output in ["json", "text"] {
+        let mut command = command(folder.path(), &["replay", "--requests", "--output", output, "--access", "many.log"]);
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program can be started");
+        let mut first = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        stdout.read_line(&mut first).expect("there is a line");
+        drop(stdout);
+        let mut said = String::new();
+        child.stderr.take().expect("it is piped").read_to_string(&mut said).expect("it can be read");
+        let status = child.wait().expect("it is our child");
+        assert!(first.contains("/pets"), "{first}");
+        assert_eq!((status.code(), said.as_str()), (Some(0), ""), "as in `gatewatch replay .. | head -1`");
+    }
+}
