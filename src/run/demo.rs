@@ -17,6 +17,7 @@ use crate::aws::clients::Clients;
 use crate::config::{Config, SinkConfig, SinkKind};
 use crate::engine::window::SLOT;
 use crate::model::alert::{Severity, State};
+use crate::model::cause::{CauseKind, Certainty};
 use crate::model::json;
 use crate::model::time::Timestamp;
 use crate::notify::sink::StdoutFormat;
@@ -98,7 +99,7 @@ struct Show {
     ticker: Ticker,
     next_tick: Timestamp,
     scenes: Vec<(Timestamp, &'static str)>,
-    explained: BTreeSet<String>,
+    explained: BTreeSet<(CauseKind, Certainty)>,
     open: BTreeSet<Arc<str>>,
     told: u32,
     stop: CancellationToken,
@@ -149,7 +150,7 @@ impl Show {
             // One example of each cause, as `--follow` shows them; all of them would be too many to read.
             Said::Failure(failure) => {
                 let cause = &failure.explanation.cause;
-                if self.explained.insert(format!("{}{:?}", cause.kind, cause.certainty)) {
+                if self.explained.insert((cause.kind, cause.certainty)) {
                     self.print(&lines::failure(failure, self.paint));
                 }
             }

@@ -4,7 +4,7 @@
 //! later than that is late, as it would be live. Rule: the same input gives the same output, whenever it is run.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,9 +15,10 @@ use super::follow::{Show, print};
 use super::input::Input;
 use super::pipeline::{Pipeline, Said};
 use crate::config::Config;
+use crate::engine;
 use crate::engine::correlate::Reporting;
 use crate::engine::window::SLOT;
-use crate::engine::{self};
+use crate::model::cause::{CauseKind, Certainty};
 use crate::model::event::Fact;
 use crate::model::inventory::{ApiId, Inventory, Source, SourceId, SourceKind};
 use crate::model::time::Timestamp;
@@ -75,8 +76,9 @@ impl Replay {
             ..engine::Settings::new(Arc::clone(&inventory))
         };
         let mut pipeline = Pipeline::new(settings, self.config.notify);
+        let mut examples = BTreeSet::new();
         let mut say = |said: Vec<Said>| -> io::Result<()> {
-            said.iter().filter(|s| self.shows(s)).try_for_each(|s| print(out, s, &inventory, self.show))
+            said.iter().filter(|s| self.shows(s, &mut examples)).try_for_each(|s| print(out, s, &inventory, self.show))
         };
         let mut step = None;
         let mut now = Timestamp::MIN;
@@ -94,6 +96,9 @@ impl Replay {
         say(pipeline.finish())?;
         let unread = unread(&files);
         let summary = pipeline.engine().totals().summary();
+        if self.show != Show::Json && (!summary.causes.is_empty() || self.requests) {
+            writeln!(out)?;
+        }
         match self.show {
             Show::Json => writeln!(out, "{}", report::json(&summary, &inventory, &unread))?,
             Show::Text(_) => write!(out, "{}", report::text(&summary, &inventory, &unread))?,
@@ -105,11 +110,14 @@ impl Replay {
         Ok(())
     }
 
-    /// People get the alerts and the report; programs every failure as well.
-    const fn shows(&self, said: &Said) -> bool {
+    /// People get the alerts, one example of each cause, and the report; programs get every failure.
+    fn shows(&self, said: &Said, examples: &mut BTreeSet<(CauseKind, Certainty)>) -> bool {
         match said {
             Said::Request(_) | Said::Message(_) => true,
-            Said::Failure(_) => matches!(self.show, Show::Json) || self.requests,
+            Said::Failure(failure) => {
+                let cause = &failure.explanation.cause;
+                self.show == Show::Json || self.requests || examples.insert((cause.kind, cause.certainty))
+            }
         }
     }
 

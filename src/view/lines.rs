@@ -72,10 +72,9 @@ pub fn clock(t: Timestamp) -> String {
 /// The first line of a text, cut to what a terminal shows.
 fn one_line(text: &str) -> String {
     const WIDTH: usize = 160;
-    let flat = harmless(text).replace('\n', " ");
-    let flat = flat.trim();
+    let flat = harmless(text).split_whitespace().collect::<Vec<_>>().join(" ");
     match flat.char_indices().nth(WIDTH) {
         Some((end, _)) => format!("{}..", &flat[..end]),
-        None => flat.to_owned(),
+        None => flat,
     }
 }

@@ -80,7 +80,8 @@ pub fn text(summary: &Summary, inventory: &Inventory, unread: &[UnreadLines]) ->
     let (requests, failures) = (summary.requests(), summary.failures());
     let mut out = match summary.span {
         Some((from, to)) => {
-            format!("{requests} requests, {failures} answered 5xx ({}), {from} to {to}\n", share(failures, requests))
+            let noun = if requests == 1 { "request" } else { "requests" };
+            format!("{requests} {noun}, {failures} answered 5xx ({}), {from} to {to}\n", share(failures, requests))
         }
         None => "no requests\n".to_owned(),
     };

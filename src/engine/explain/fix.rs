@@ -160,14 +160,15 @@ fn unknown(subject: &Subject<'_>, words: &GatewayWords) -> (String, Option<Strin
                     its log; log requestContext.requestId in the function.";
         return (text.to_owned(), None);
     }
-    let api = if subject.api.kind == ApiKind::Http {
-        "aws apigatewayv2 update-stage --api-id API_ID --stage-name STAGE --access-log-settings"
+    let command = if subject.api.kind == ApiKind::Http {
+        "aws apigatewayv2 update-stage --api-id API_ID --stage-name STAGE --access-log-settings \
+         'DestinationArn=LOG_GROUP_ARN,Format=FORMAT'"
     } else {
         "aws apigateway update-stage --rest-api-id API_ID --stage-name STAGE --patch-operations \
-         op=replace,path=/accessLogSettings/format,value="
+         'op=replace,path=/accessLogSettings/format,value=FORMAT'"
     };
-    let text = "Let the stage's access log carry \"integrationRequestId\":\"$context.integration.requestId\", \
-                \"integrationError\":\"$context.integration.error\" and \
-                \"errorType\":\"$context.error.responseType\": without them a failure cannot be explained.";
-    (text.to_owned(), Some(format!("{api} '<the format in gatewatch's README>'")))
+    let text = "Let the stage's access log carry $context.integration.requestId, $context.integration.error and \
+                $context.error.responseType (a whole FORMAT stands in gatewatch's README, under \"The access log it \
+                needs\"): without them a failure cannot be explained.";
+    (text.to_owned(), Some(command.to_owned()))
 }
