@@ -42,7 +42,7 @@ const FAILS_EVERY: u32 = 100;
 const FAILURES: u32 = REQUESTS / FAILS_EVERY;
 /// What the requests are spread over. With [`AGE`] and the time a bench takes it must fit into the default window of
 /// five minutes.
-const SPAN: Duration = Duration::from_secs(120);
+const SPAN: Duration = Duration::from_mins(2);
 /// How long ago the last request began: longer than it takes, and then some whole slot of 10 s has passed, so that
 /// the first look of the rules sees all requests.
 const AGE: Duration = Duration::from_secs(20);
@@ -327,11 +327,13 @@ async fn serve() -> Result<()> {
     Ok(())
 }
 
-/// How request `n` fails, if it does. Of ten failures six throw, two time out and two run out of memory, among them
-/// the last.
+/// How request `n` fails, if it does. Of five failures three throw, one times out, and one runs out of memory; the last
+/// is such a one.
 fn failure(n: u32) -> Option<CauseKind> {
-    let fails = n % FAILS_EVERY == FAILS_EVERY - 1;
-    fails.then(|| match n / FAILS_EVERY % 5 {
+    if n % FAILS_EVERY != FAILS_EVERY - 1 {
+        return None;
+    }
+    Some(match n / FAILS_EVERY % 5 {
         0..=2 => CauseKind::UnhandledException,
         3 => CauseKind::LambdaTimeout,
         _ => CauseKind::OutOfMemory,

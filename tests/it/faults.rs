@@ -276,6 +276,32 @@ async fn late_and_future_stamps_stand_in_the_alert_once() {
     assert_eq!(daemon.terminate(Duration::from_secs(10)), 0);
 }
 
+/// `--since` reaches back further than the window: what is too old for the statistics is still a request.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_history_longer_than_the_window_is_printed_whole_from_every_group() {
+    let groups = ["/history/one", "/history/two"];
+    let sim = simulation().await;
+    let begun = now();
+    let mut expected: BTreeMap<String, u32> = BTreeMap::new();
+    for group in groups {
+        for back in (0..15).rev().map(|n| n * 20) {
+            let id = format!("{group} {back} s ago");
+            let stamp = begun.minus(Duration::from_secs(back));
+            sim.put(group, "s", stamp, stamp, &access_line(&id, if back == 280 { 502 } else { 200 }));
+            expected.insert(id, 1);
+        }
+    }
+    let config = config("", &[("shop", &groups)]);
+    let path = config.path.to_str().expect("temporary folders have plain names");
+    let arguments = ["--config", path, "--follow", "shop", "--output", "json", "--since", "10m"];
+    let mut daemon = Daemon::start(&arguments, &aws_environment(&sim.endpoint()));
+    for group in groups {
+        until(&format!("three reads of {group}"), || sim.requests(group) >= 3).await;
+    }
+    assert_eq!(daemon.terminate(Duration::from_secs(10)), 0);
+    assert_eq!(printed(&daemon), expected, "every request once");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dead_endpoint_is_said_once_for_each_group_and_does_not_hold_up_the_end() {
     // A port that was free a moment ago: nobody listens there.

@@ -119,7 +119,7 @@ fn settings() -> Settings {
 fn request(time: i64, how: u8) -> Request {
     let words = GatewayWords {
         // A third of the failures is explained by the gateway's own words.
-        integration_error: (how % 3 == 0).then(|| "Execution failed due to a timeout error".to_owned()),
+        integration_error: how.is_multiple_of(3).then(|| "Execution failed due to a timeout error".to_owned()),
         ..GatewayWords::default()
     };
     let failed = how >= 128;
@@ -153,7 +153,7 @@ fn alerts_in_pieces(requests: &[(i64, u8)], sizes: &[usize]) -> Vec<Alert> {
     let (mut rest, mut sizes) = (requests, sizes.iter().cycle());
     while !rest.is_empty() {
         let (piece, after) = rest.split_at(sizes.next().map_or(rest.len(), |n| (*n).min(rest.len())));
-        let now = at(piece.last().unwrap().0);
+        let now = at(piece.last().expect("no piece is empty").0);
         for (time, how) in piece {
             engine.ingest(SourceId(0), Fact::Request(Box::new(request(*time, *how))), now);
         }
@@ -501,12 +501,12 @@ fn luck() -> impl Strategy<Value = Luck> {
 
 /// Reads a group on the real schedule, with the real paging and ring, over 20 simulated minutes. Returns how often each
 /// event was taken in.
-fn tail(puts: &[Put], page: usize, lucks: &[Luck], seconds: i64) -> Vec<u32> {
+fn tail(puts: &[Put], page_size: usize, lucks: &[Luck], seconds: i64) -> Vec<u32> {
     let mut taken = vec![0; puts.len()];
     let mut by_stamp: Vec<usize> = (0..puts.len()).collect();
     by_stamp.sort_by_key(|i| puts[*i].0);
-    let pace = Pace::new(Duration::from_secs(5), Duration::from_secs(29), FIVE_MINUTES);
-    let mut schedule = Schedule::new(pace, at(-300_000));
+    let mut schedule =
+        Schedule::new(Pace::new(Duration::from_secs(5), Duration::from_secs(29), FIVE_MINUTES), at(-300_000));
     let mut ring = IdRing::new(1_000_000);
     let mut lucks = lucks.iter().cycle();
     for second in 0..seconds {
@@ -516,20 +516,23 @@ fn tail(puts: &[Put], page: usize, lucks: &[Luck], seconds: i64) -> Vec<u32> {
         let calm = second > seconds - 400;
         let mut slice = Slice::new(read.from, now);
         let done = loop {
-            let luck = if calm { Luck::Fine } else { *lucks.next().unwrap() };
-            let place = slice.token.as_deref().map_or(0, |t| t.split('-').next().unwrap().parse().unwrap());
+            let luck = if calm { Luck::Fine } else { *lucks.next().expect("it goes round") };
+            let place = slice.token.as_deref().map_or(0, number_of);
             let visible = by_stamp.iter().filter(|i| at(puts[**i].0 * 1000) >= slice.from && puts[**i].1 <= second);
             let rest: Vec<usize> = visible.skip(place).copied().collect();
-            let token = |n: usize| Some(format!("{}-{:?}", place + n, slice.token.as_deref().map_or(0, str::len)));
+            let token_behind =
+                |n: usize| Some(format!("{}-{:?}", place + n, slice.token.as_deref().map_or(0, str::len)));
             let (events, next) = match luck {
                 Luck::Failed => break false,
                 Luck::Refused if slice.token.is_some() => match slice.restart(now) {
                     Next::Stuck => break false,
                     Next::More | Next::Done => continue,
                 },
-                Luck::Empty => (&rest[..0], token(0)),
-                Luck::Repeated if slice.token.is_some() => (&rest[..page.min(rest.len())], slice.token.clone()),
-                Luck::Fine | Luck::Refused | Luck::Repeated if rest.len() > page => (&rest[..page], token(page)),
+                Luck::Empty => (&rest[..0], token_behind(0)),
+                Luck::Repeated if slice.token.is_some() => (&rest[..page_size.min(rest.len())], slice.token.clone()),
+                Luck::Fine | Luck::Refused | Luck::Repeated if rest.len() > page_size => {
+                    (&rest[..page_size], token_behind(page_size))
+                }
                 Luck::Fine | Luck::Refused | Luck::Repeated => (&rest[..], None),
             };
             for i in events {
@@ -553,6 +556,11 @@ fn tail(puts: &[Put], page: usize, lucks: &[Luck], seconds: i64) -> Vec<u32> {
         ring.forget_before(schedule.horizon(now).minus(Duration::from_mins(1)));
     }
     taken
+}
+
+/// A token says how many events lie before it.
+fn number_of(token: &str) -> usize {
+    token.split('-').next().and_then(|n| n.parse().ok()).expect("tokens are ours")
 }
 
 proptest! {

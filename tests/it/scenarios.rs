@@ -299,9 +299,6 @@ fn commands_are_shell(objects: &[Value]) -> Result<(), String> {
         if !checked.status.success() {
             return Err(format!("no shell reads {command}\n{}", String::from_utf8_lossy(&checked.stderr)));
         }
-        if command.contains("= '") {
-            return Err(format!("the value stands apart from its key in {command}"));
-        }
     }
     Ok(())
 }
@@ -333,7 +330,7 @@ fn shuffle(events: &mut [Event]) {
 }
 
 fn lines(values: &[Value]) -> String {
-    values.iter().map(|v| format!("{v}\n")).collect()
+    values.iter().flat_map(|v| [v.to_string(), "\n".to_owned()]).collect()
 }
 
 fn time(at: &str) -> i64 {
