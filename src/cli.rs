@@ -87,7 +87,7 @@ pub struct Replay {
     pub lambda: Vec<PathBuf>,
 
     /// With --config: the API whose settings apply [default: the first]
-    #[arg(long, value_name = "NAME", requires = "config")]
+    #[arg(long, value_name = "NAME")]
     pub api: Option<String>,
 
     /// Print every request, and in text every failure too

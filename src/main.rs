@@ -145,6 +145,9 @@ fn followed(cli: &Cli, label: &str) -> Result<Config, Failure> {
 fn run_replay(cli: &Cli, args: &cli::Replay) -> Result<(), Failure> {
     let config = match &cli.config {
         Some(path) => Config::load(path)?,
+        None if args.api.is_some() => {
+            return Err(Failure::Usage("--api names an API of the configuration: name that with --config".to_owned()));
+        }
         None => Config::ad_hoc("api", Vec::new(), Vec::new()),
     };
     let config = match &args.api {

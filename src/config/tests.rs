@@ -1,3 +1,5 @@
+//! The example against the defaults, and each mistake against its message.
+
 use super::*;
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");

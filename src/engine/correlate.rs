@@ -38,8 +38,8 @@ pub struct Case {
     pub opened: Timestamp,
     /// What is known now.
     pub explanation: Arc<Explanation>,
-    /// How it is tallied.
-    pub counted: Counted,
+    /// How it is tallied; `None` when its endpoint is no longer tracked.
+    pub counted: Option<Counted>,
     revision: u32,
     reported: bool,
 }
@@ -93,7 +93,7 @@ impl Cases {
         endpoint: Arc<Endpoint>,
         lambda_request_id: Option<Arc<str>>,
         explanation: Arc<Explanation>,
-        counted: Counted,
+        counted: Option<Counted>,
         now: Timestamp,
         reports: &mut Vec<Failure>,
     ) {
@@ -135,7 +135,13 @@ impl Cases {
     }
 
     /// More is known: replaces the explanation, and reports it if it is due.
-    pub fn revise(&mut self, id: u64, explanation: Arc<Explanation>, counted: Counted, reports: &mut Vec<Failure>) {
+    pub fn revise(
+        &mut self,
+        id: u64,
+        explanation: Arc<Explanation>,
+        counted: Option<Counted>,
+        reports: &mut Vec<Failure>,
+    ) {
         let Some(case) = self.by_id.get_mut(&id) else { return };
         let differs = case.explanation.cause != explanation.cause;
         let certain = explanation.cause.certainty == Certainty::Certain;

@@ -18,11 +18,13 @@ const MINUTE: Duration = Duration::from_mins(1);
 pub struct Histogram {
     counts: Box<[u32; BUCKETS]>,
     total: u64,
+    /// The largest value: no quantile is told above it.
+    max: u32,
 }
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self { counts: Box::new([0; BUCKETS]), total: 0 }
+        Self { counts: Box::new([0; BUCKETS]), total: 0, max: 0 }
     }
 }
 
@@ -32,6 +34,7 @@ impl Histogram {
         let count = &mut self.counts[bucket(value)];
         *count = count.saturating_add(1);
         self.total += 1;
+        self.max = self.max.max(value);
     }
 
     /// Adds the counts of another.
@@ -40,6 +43,7 @@ impl Histogram {
             *mine = mine.saturating_add(*theirs);
         }
         self.total += other.total;
+        self.max = self.max.max(other.max);
     }
 
     /// How many values were counted.
@@ -60,10 +64,10 @@ impl Histogram {
         for (at, count) in self.counts.iter().enumerate() {
             seen += u64::from(*count);
             if seen >= rank {
-                return Some(middle(at));
+                return Some(middle(at).min(self.max));
             }
         }
-        Some(middle(BUCKETS - 1))
+        Some(self.max)
     }
 }
 
@@ -163,6 +167,7 @@ mod tests {
         assert!((48..=53).contains(&p50), "{p50}");
         assert!((95..=103).contains(&p99), "{p99}");
         assert_eq!(h.quantile(0.0), Some(1));
+        assert_eq!(h.quantile(1.0), Some(100), "never more than the largest value");
     }
 
     #[test]

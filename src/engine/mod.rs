@@ -11,85 +11,40 @@ pub mod endpoints;
 pub mod explain;
 pub mod histogram;
 pub mod invocations;
+mod looks;
 pub mod rules;
+mod settings;
 pub mod tally;
 pub mod totals;
 pub mod window;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::alerts::{Alerts, Standing};
+use self::alerts::Alerts;
 use self::correlate::{Cases, Reporting};
 use self::endpoints::{Endpoints, Figures};
 use self::explain::{Subject, explain};
 use self::invocations::Invocations;
-use self::rules::{By, Look, Rule};
-use self::tally::merge;
+pub use self::settings::Settings;
 use self::totals::Totals;
 use self::window::SLOT;
-use crate::model::alert::{Alert, AlertKey, CauseCount, CauseSample, State};
+use crate::model::alert::{Alert, CauseSample};
 use crate::model::cause::{Explanation, Failure};
 use crate::model::event::Fact;
-use crate::model::inventory::{ApiId, Inventory, SourceId, SourceKind};
+use crate::model::inventory::{ApiId, SourceId, SourceKind};
 use crate::model::invocation::LambdaLine;
 use crate::model::request::{Endpoint, Request};
+use crate::model::text::cut;
 use crate::model::time::Timestamp;
 
 /// An event stamped later than `now` plus this is counted at `now`: clients may stamp events up to two hours ahead,
 /// and such an event must neither move the window nor vanish.
 const SKEW_MAX: Duration = Duration::from_mins(1);
+/// Longest message in the sample of a cause, in bytes.
+const SAMPLE_MAX: usize = 500;
 /// Steps caught up one by one; when event time jumps further than this, the windows in between are empty.
 const STEPS_MAX: i64 = 2 * 360;
-
-/// How the engine works.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// What is watched.
-    pub inventory: Arc<Inventory>,
-    /// The rules that are on.
-    pub rules: Vec<Rule>,
-    /// The window that snapshots show.
-    pub window: Duration,
-    /// Endpoints tracked per API.
-    pub max_endpoints: usize,
-    /// Invocations remembered; at some 600 bytes each.
-    pub max_invocations: usize,
-    /// Failures under explanation at one time.
-    pub max_cases: usize,
-    /// How long a failure waits for its Lambda lines before it is reported as it stands.
-    pub explain_wait: Duration,
-    /// How long a failure may still be explained anew, and an invocation be asked for.
-    pub explain_hold: Duration,
-    /// When failures are reported.
-    pub reporting: Reporting,
-    /// Hand out every request.
-    pub requests: bool,
-    /// Keep figures over the whole input.
-    pub totals: bool,
-}
-
-impl Settings {
-    /// The defaults, for an inventory.
-    #[must_use]
-    pub fn new(inventory: Arc<Inventory>) -> Self {
-        let window = Duration::from_mins(5);
-        Self {
-            inventory,
-            rules: Rule::built_in(window),
-            window,
-            max_endpoints: 1000,
-            max_invocations: 20_000,
-            max_cases: 10_000,
-            explain_wait: Duration::from_secs(10),
-            explain_hold: Duration::from_mins(10),
-            reporting: Reporting::Live,
-            requests: false,
-            totals: false,
-        }
-    }
-}
 
 /// What the engine found.
 #[derive(Clone, Debug, PartialEq)]
@@ -285,7 +240,9 @@ impl Engine {
             self.future += 1;
             time = now;
         }
-        let Some(endpoint) = self.apis[request.api.index()].endpoints.record(&request, time) else { return };
+        let recorded = self.apis[request.api.index()].endpoints.record(&request, time);
+        // Too late for the window is not too late to be shown and explained.
+        let endpoint = recorded.unwrap_or_else(|| Arc::clone(&request.endpoint));
         if self.settings.totals {
             self.totals.record(&request, &endpoint, time);
         }
@@ -300,9 +257,8 @@ impl Engine {
     fn open_case(&mut self, request: Box<Request>, time: Timestamp, endpoint: Arc<Endpoint>, now: Timestamp) {
         let lambda_id: Option<Arc<str>> = request.lambda_request_id.as_deref().map(Arc::from);
         let explanation = self.explain(&request);
-        let sample = sample(&explanation, &request);
-        let Some(stats) = self.apis[request.api.index()].endpoints.get_mut(&endpoint) else { return };
-        let counted = stats.tally.add(time, &explanation, sample);
+        let stats = self.apis[request.api.index()].endpoints.get_mut(&endpoint);
+        let counted = stats.map(|s| s.tally.add(time, &explanation, sample(&explanation, &request)));
         if let Some(id) = &lambda_id {
             self.invocations.expect(id, self.cases.next_id(), now);
         }
@@ -318,15 +274,12 @@ impl Engine {
         if *explanation == *case.explanation {
             return;
         }
-        let api = case.request.api.index();
-        let counted = match self.apis[api].endpoints.get_mut(&case.endpoint) {
-            Some(stats) => {
-                stats.tally.remove(&case.counted);
-                stats.tally.add(case.time, &explanation, sample(&explanation, &case.request))
+        let counted = self.apis[case.request.api.index()].endpoints.get_mut(&case.endpoint).map(|stats| {
+            if let Some(counted) = &case.counted {
+                stats.tally.remove(counted);
             }
-            // Its endpoint was idle for a whole window and made room for another: nothing is tallied any more.
-            None => case.counted.clone(),
-        };
+            stats.tally.add(case.time, &explanation, sample(&explanation, &case.request))
+        });
         let mut reports = Vec::new();
         self.cases.revise(id, explanation, counted, &mut reports);
         self.report(reports);
@@ -391,10 +344,10 @@ impl Engine {
     fn step(&mut self, api: ApiId, at: Timestamp) {
         let mut alerts = Vec::new();
         for rule in &self.settings.rules {
-            for (key, look) in looks(&self.apis[api.index()].endpoints, &self.alerts, rule, api, at) {
+            for (key, look) in looks::looks(&self.apis[api.index()].endpoints, &self.alerts, rule, api, at) {
                 if let Some(standing) = self.alerts.step(rule, &key, look, at) {
-                    let causes = causes(&self.apis[api.index()].endpoints, &key, at, rule.window);
-                    alerts.push(alert(rule, key, look, standing, causes, at));
+                    let causes = looks::causes(&self.apis[api.index()].endpoints, &key, at, rule.window);
+                    alerts.push(looks::alert(rule, key, look, standing, causes, at));
                 }
             }
         }
@@ -404,62 +357,10 @@ impl Engine {
     }
 }
 
-/// Whom a rule looks at, and what it sees: endpoints with failures in the window, and whoever has an alert standing.
-fn looks(endpoints: &Endpoints, alerts: &Alerts, rule: &Rule, api: ApiId, at: Timestamp) -> BTreeMap<AlertKey, Look> {
-    let key = |endpoint| AlertKey { rule: Arc::clone(&rule.name), api, endpoint };
-    let mut looks: BTreeMap<AlertKey, Look> = alerts.active(rule, api).map(|k| (k.clone(), Look::default())).collect();
-    match rule.by {
-        By::Endpoint => {
-            for stats in endpoints.iter() {
-                let counts = stats.window.total(at, rule.window);
-                let look = Look { requests: counts.requests, errors: counts.errors() };
-                let key = key(Some(Arc::clone(&stats.endpoint)));
-                if look.errors > 0 || looks.contains_key(&key) {
-                    looks.insert(key, look);
-                }
-            }
-        }
-        By::Api => {
-            let mut look = Look::default();
-            for stats in endpoints.iter() {
-                let counts = stats.window.total(at, rule.window);
-                look.requests += counts.requests;
-                look.errors += counts.errors();
-            }
-            looks.insert(key(None), look);
-        }
-    }
-    looks
-}
-
-fn causes(endpoints: &Endpoints, key: &AlertKey, at: Timestamp, window: Duration) -> Vec<CauseCount> {
-    match &key.endpoint {
-        Some(endpoint) => endpoints.get(endpoint).map(|s| merge(s.tally.total(at, window))).unwrap_or_default(),
-        None => merge(endpoints.iter().flat_map(|s| s.tally.total(at, window))),
-    }
-}
-
-fn alert(rule: &Rule, key: AlertKey, look: Look, standing: Standing, causes: Vec<CauseCount>, at: Timestamp) -> Alert {
-    let Standing { state, severity, since, episode } = standing;
-    Alert {
-        key,
-        state,
-        severity,
-        value: look.share(),
-        errors: look.errors,
-        requests: look.requests,
-        window: rule.window,
-        time: at,
-        since,
-        episode,
-        causes: if state == State::Firing { causes } else { Vec::new() },
-    }
-}
-
 fn sample(explanation: &Arc<Explanation>, request: &Request) -> CauseSample {
     CauseSample {
         error_type: explanation.cause.error_type.clone(),
-        message: explanation.cause.message.clone(),
+        message: explanation.cause.message.as_deref().map(|m| cut(m, SAMPLE_MAX).into()),
         function: explanation.function.clone(),
         site: explanation.site.clone(),
         request_id: request.request_id.as_deref().map(Arc::from),

@@ -3,6 +3,7 @@
 //! Counts follow explanations: a failure that is explained anew is taken from its old label and added to the new one.
 //! Rule: an endpoint keeps at most [`LABELS_MAX`] labels apart; what comes after is counted by its kind alone.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,8 @@ use crate::model::time::Timestamp;
 
 /// Labels kept apart for one endpoint: an endpoint that fails in more ways is not read cause by cause any more.
 pub const LABELS_MAX: usize = 32;
+/// Causes kept apart in one alert: more than anybody reads, and well within the limits of a message.
+pub const CAUSES_MAX: usize = 20;
 
 /// Failures that count as the same.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,18 +45,14 @@ impl Label {
     }
 }
 
-#[derive(Clone, Debug)]
-struct Entry {
-    label: Label,
-    sample: CauseSample,
-    sampled: Timestamp,
-}
-
 /// Failures of one label in one slot.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Failures {
     all: u32,
     certain: u32,
+    /// The newest of them.
+    sample: CauseSample,
+    sampled: Timestamp,
 }
 
 /// How a failure was counted, to take it back by.
@@ -67,8 +66,8 @@ pub struct Counted {
 /// The tally of one endpoint.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
-    entries: Vec<Entry>,
-    /// (slot, place in `entries`) -> failures.
+    labels: Vec<Label>,
+    /// (slot, place in `labels`) -> failures.
     counts: BTreeMap<(i64, usize), Failures>,
 }
 
@@ -77,20 +76,24 @@ impl Tally {
     pub fn add(&mut self, time: Timestamp, explanation: &Explanation, sample: CauseSample) -> Counted {
         let certain = explanation.cause.certainty == Certainty::Certain;
         let at = self.place(Label::of(explanation));
-        let entry = &mut self.entries[at];
-        if entry.sampled <= time {
-            entry.sample = sample;
-            entry.sampled = time;
-        }
-        let failures = self.counts.entry((time.slot(SLOT), at)).or_default();
+        let failures = self.counts.entry((time.slot(SLOT), at)).or_insert_with(|| Failures {
+            all: 0,
+            certain: 0,
+            sample: CauseSample::default(),
+            sampled: Timestamp::MIN,
+        });
         failures.all += 1;
         failures.certain += u32::from(certain);
-        Counted { time, label: entry.label.clone(), certain }
+        if failures.sampled <= time {
+            failures.sample = sample;
+            failures.sampled = time;
+        }
+        Counted { time, label: self.labels[at].clone(), certain }
     }
 
     /// Takes a failure back.
     pub fn remove(&mut self, counted: &Counted) {
-        let Some(at) = self.entries.iter().position(|e| e.label == counted.label) else { return };
+        let Some(at) = self.labels.iter().position(|l| *l == counted.label) else { return };
         let key = (counted.time.slot(SLOT), at);
         if let Some(failures) = self.counts.get_mut(&key) {
             failures.all -= 1;
@@ -106,14 +109,18 @@ impl Tally {
     pub fn total(&self, end: Timestamp, window: Duration) -> Vec<(Label, CauseCount)> {
         let last = end.slot(SLOT);
         let first = last.saturating_sub(i64::try_from(slots_in(window)).unwrap_or(i64::MAX));
-        let mut causes: Vec<CauseCount> = self.entries.iter().map(Entry::none).collect();
+        let mut causes: BTreeMap<&Label, CauseCount> = BTreeMap::new();
+        // In order of time, so that the last sample is the newest.
         for ((_, at), failures) in self.counts.range((first, 0)..(last, 0)) {
-            causes[*at].count += u64::from(failures.all);
-            causes[*at].certain += u64::from(failures.certain);
+            let label = &self.labels[*at];
+            let none = || CauseCount { kind: label.kind, count: 0, certain: 0, sample: CauseSample::default() };
+            let cause = causes.entry(label).or_insert_with(none);
+            cause.count += u64::from(failures.all);
+            cause.certain += u64::from(failures.certain);
+            cause.sample.clone_from(&failures.sample);
         }
-        let labels = self.entries.iter().map(|e| e.label.clone());
-        let mut causes: Vec<_> = labels.zip(causes).filter(|(_, c)| c.count > 0).collect();
-        causes.sort_by(|(a, n), (b, m)| m.count.cmp(&n.count).then_with(|| a.cmp(b)));
+        let mut causes: Vec<_> = causes.into_iter().map(|(label, cause)| (label.clone(), cause)).collect();
+        causes.sort_by_key(|(_, c)| Reverse(c.count));
         causes
     }
 
@@ -121,31 +128,36 @@ impl Tally {
     pub fn forget_before(&mut self, before: Timestamp) {
         self.counts = self.counts.split_off(&(before.slot(SLOT), 0));
         if self.counts.is_empty() {
-            self.entries.clear();
+            self.labels.clear();
         }
     }
 
     fn place(&mut self, label: Label) -> usize {
-        if let Some(at) = self.entries.iter().position(|e| e.label == label) {
+        if let Some(at) = self.labels.iter().position(|l| *l == label) {
             return at;
         }
-        if self.entries.len() >= LABELS_MAX && label != Label::only_kind(label.kind) {
+        if self.labels.len() >= LABELS_MAX && label != Label::only_kind(label.kind) {
             return self.place(Label::only_kind(label.kind));
         }
-        self.entries.push(Entry { label, sample: CauseSample::default(), sampled: Timestamp::MIN });
-        self.entries.len() - 1
+        self.labels.push(label);
+        self.labels.len() - 1
     }
 }
 
-impl Entry {
-    fn none(&self) -> CauseCount {
-        CauseCount { kind: self.label.kind, count: 0, certain: 0, sample: self.sample.clone() }
-    }
-}
-
-/// Puts the causes of several endpoints together, most frequent first.
+/// Puts the causes of several endpoints together, most frequent first. At most [`CAUSES_MAX`] stay apart; the rest is
+/// put together by kind, so that their sum is still the number of failures.
 #[must_use]
 pub fn merge(all: impl IntoIterator<Item = (Label, CauseCount)>) -> Vec<CauseCount> {
+    let mut apart = sum(all);
+    apart.sort_by_key(|(_, c)| Reverse(c.count));
+    let rest = apart.split_off(CAUSES_MAX.min(apart.len()));
+    let rest = sum(rest.into_iter().map(|(label, cause)| (Label::only_kind(label.kind), cause)));
+    let mut causes: Vec<_> = apart.into_iter().chain(rest).map(|(_, cause)| cause).collect();
+    causes.sort_by_key(|c| Reverse(c.count));
+    causes
+}
+
+fn sum(all: impl IntoIterator<Item = (Label, CauseCount)>) -> Vec<(Label, CauseCount)> {
     let mut by_label: BTreeMap<Label, CauseCount> = BTreeMap::new();
     for (label, cause) in all {
         let add = |c: &mut CauseCount| {
@@ -154,9 +166,7 @@ pub fn merge(all: impl IntoIterator<Item = (Label, CauseCount)>) -> Vec<CauseCou
         };
         by_label.entry(label).and_modify(add).or_insert(cause);
     }
-    let mut causes: Vec<_> = by_label.into_values().collect();
-    causes.sort_by_key(|c| std::cmp::Reverse(c.count));
-    causes
+    by_label.into_iter().collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
+//! The engine as a whole: facts in, alerts and failures out.
+
 use super::*;
-use crate::model::alert::Severity;
+use crate::model::alert::{Alert, Severity, State};
 use crate::model::cause::{CauseKind, Certainty};
-use crate::model::inventory::{Api, ApiKind, Source};
+use crate::model::inventory::{Api, ApiKind, Inventory, Source};
 use crate::model::invocation::{LambdaSays, Report, RuntimeError};
 use crate::model::request::GatewayWords;
 

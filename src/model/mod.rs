@@ -11,4 +11,5 @@ pub mod invocation;
 pub mod json;
 pub mod request;
 pub mod summary;
+pub mod text;
 pub mod time;

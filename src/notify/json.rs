@@ -76,8 +76,7 @@ pub fn render(m: &Message) -> String {
         rule: &a.key.rule,
         api: &m.api,
         endpoint: a.key.endpoint.as_deref().map(Into::into),
-        // Four digits: a ratio of counts has no more to say, and 0.4 should read as 0.4.
-        value: (a.value * 10_000.0).round() / 10_000.0,
+        value: a.value,
         errors: a.errors,
         requests: a.requests,
         window_s: a.window.as_secs(),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::message::Message;
 use super::{json, text};
 use crate::model::alert::State;
+use crate::model::text::cut;
 
 /// How the body is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,11 +82,10 @@ fn subject(m: &Message) -> String {
     text.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' }).take(SUBJECT_MAX).collect()
 }
 
-/// Causes and samples are bounded, so only a text can exceed the limit in practice; JSON is never cut in the middle.
-fn fit(mut body: String, format: Format) -> String {
-    if body.len() > BODY_MAX && format == Format::Text {
-        let end = (0..=BODY_MAX).rev().find(|at| body.is_char_boundary(*at)).unwrap_or(0);
-        body.truncate(end);
+/// The engine bounds causes and samples, so that even JSON fits; cut in the middle it would be none.
+fn fit(body: String, format: Format) -> String {
+    match format {
+        Format::Text if body.len() > BODY_MAX => cut(&body, BODY_MAX).to_owned(),
+        Format::Text | Format::Json => body,
     }
-    body
 }

@@ -10,10 +10,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Unread, cut, json, route};
+use super::{Unread, json, route};
 use crate::model::event::LogEvent;
 use crate::model::inventory::ApiId;
 use crate::model::request::{Endpoint, GatewayWords, Request};
+use crate::model::text::cut;
 use crate::model::time::Timestamp;
 
 /// Endpoints whose names are kept to be shared; past that each request brings its own.

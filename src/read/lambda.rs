@@ -10,15 +10,17 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::cut;
 use crate::model::event::LogEvent;
 use crate::model::invocation::{LambdaLine, LambdaSays, Report, ReportStatus, RuntimeError, Site};
+use crate::model::text::cut;
 use crate::model::time::Timestamp;
 
 /// Longest text kept of a line, in bytes.
 const TEXT_MAX: usize = 2048;
 /// Longest error message kept, in bytes.
 const MESSAGE_MAX: usize = 500;
+/// Longest error type and file name kept, in bytes.
+const NAME_MAX: usize = 128;
 /// Streams in which a JSON block over several events may be open at one time, and the longest such block, in bytes.
 const BLOCKS_MAX: usize = 256;
 const BLOCK_BYTES_MAX: usize = 16 * 1024;
@@ -141,7 +143,7 @@ fn platform(event: &LogEvent) -> Option<Platform> {
         line(LambdaSays::Report(report(rest)), id(rest), true)
     } else if let Some(rest) = text.strip_prefix("INIT_REPORT ") {
         let status = value_of(rest, "Status: ")?;
-        let error_type = value_of(rest, "Error Type: ").map(Into::into);
+        let error_type = value_of(rest, "Error Type: ").map(|t| cut(t, NAME_MAX).into());
         line(LambdaSays::InitFailed { error_type, timed_out: status == "timeout" }, None, true)
     } else {
         None
@@ -189,7 +191,7 @@ fn report(rest: &str) -> Report {
         memory_mb: number("Memory Size: "),
         max_memory_mb: number("Max Memory Used: "),
         status,
-        error_type: value_of(rest, "Error Type: ").map(Into::into),
+        error_type: value_of(rest, "Error Type: ").map(|t| cut(t, NAME_MAX).into()),
     }
 }
 
@@ -222,7 +224,7 @@ fn fault(text: &str) -> Option<(LambdaSays, Option<&str>)> {
     if let Some(reason) = rest.trim_start().strip_prefix("Error: ") {
         let mut lines = reason.lines();
         let reason = cut(lines.next()?.trim(), MESSAGE_MAX).into();
-        let error_type = lines.map(str::trim).find(|l| !l.is_empty()).map(Into::into);
+        let error_type = lines.map(str::trim).find(|l| !l.is_empty()).map(|t| cut(t, NAME_MAX).into());
         return Some((LambdaSays::Fault { reason, error_type }, Some(id)));
     }
     // Before 2019.
@@ -265,7 +267,7 @@ fn node_error(text: &str, stream: &Arc<str>, time: Timestamp) -> LambdaLine {
     let error: NodeError = serde_json::from_str(json).unwrap_or_default();
     let message = error.error_message.map(|m| m.as_str().map_or_else(|| m.to_string(), str::to_owned));
     let says = LambdaSays::Unhandled(RuntimeError {
-        error_type: error.error_type.map(Into::into),
+        error_type: error.error_type.map(|t| cut(&t, NAME_MAX).into()),
         message: message.map(|m| cut(&m, MESSAGE_MAX).into()),
         site: error.stack.iter().find_map(|frame| node_site(frame)),
     });
@@ -290,7 +292,7 @@ fn node_site(frame: &str) -> Option<Site> {
     let mut parts = place.rsplitn(3, ':');
     let _column: u32 = parts.next()?.parse().ok()?;
     let line = parts.next()?.parse().ok()?;
-    Some(Site { file: parts.next()?.into(), line })
+    Some(Site { file: cut(parts.next()?, NAME_MAX).into(), line })
 }
 
 // === Python, and lines that functions log ===
@@ -308,7 +310,7 @@ fn python(text: &str) -> Option<(LambdaSays, Option<&str>)> {
         return None;
     }
     let error = RuntimeError {
-        error_type: Some(error_type.into()),
+        error_type: Some(cut(error_type, NAME_MAX).into()),
         message: message.map(|m| cut(m, MESSAGE_MAX).into()),
         site: rest.lines().filter_map(python_site).next_back(),
     };
@@ -321,7 +323,7 @@ fn python_site(frame: &str) -> Option<Site> {
     let (file, rest) = rest.split_once('"')?;
     let line = rest.strip_prefix(", line ")?;
     let digits = line.find(|c: char| !c.is_ascii_digit()).unwrap_or(line.len());
-    Some(Site { file: file.into(), line: line[..digits].parse().ok()? })
+    Some(Site { file: cut(file, NAME_MAX).into(), line: line[..digits].parse().ok()? })
 }
 
 /// `<time>\t<id>\tERROR\t..` of Node's console and `[ERROR]\t<time>\t<id>\t..` of Python's logger.

@@ -89,12 +89,3 @@ impl Reader {
         *self.unread.entry(reason).or_default() += 1;
     }
 }
-
-/// Cuts a text at a character boundary, to at most `max` bytes.
-pub(crate) fn cut(text: &str, max: usize) -> &str {
-    if text.len() <= max {
-        return text;
-    }
-    let end = (0..=max).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    &text[..end]
-}

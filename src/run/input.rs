@@ -60,6 +60,8 @@ pub struct Input {
     path: PathBuf,
     shape: Shape,
     stream: Arc<str>,
+    /// When the file was changed last, or what it was told to begin at.
+    untimed: Timestamp,
     /// Lines that begin like an event but are none.
     pub broken: u64,
 }
@@ -71,8 +73,8 @@ enum Shape {
     JsonLines(Lines),
     /// Lines led by a time; one without continues the one before.
     Export(Lines),
-    /// Plain lines; `last` is the newest time seen.
-    Plain(Lines, Timestamp),
+    /// Plain lines, and the newest time seen; `None` before there is one.
+    Plain(Lines, Option<Timestamp>),
 }
 
 #[derive(Deserialize)]
@@ -154,10 +156,22 @@ impl Input {
         let Some(head) = lines.peek(first).map_err(io_error)?.map(str::to_owned) else {
             return Err(InputError::Empty { path: path.to_owned() });
         };
-        let modified = modified.and_then(|m| m.duration_since(UNIX_EPOCH).ok()).map(millis);
-        let shape = shape(lines, &head, modified, path)?;
+        let modified = modified.and_then(|m| m.duration_since(UNIX_EPOCH).ok()).map_or(0, millis);
+        let shape = shape(lines, &head, path)?;
         let stream = path.to_string_lossy().as_ref().into();
-        Ok(Self { path: path.to_owned(), shape, stream, broken: 0 })
+        let untimed = Timestamp::from_millis(modified);
+        Ok(Self { path: path.to_owned(), shape, stream, untimed, broken: 0 })
+    }
+
+    /// Whether none of its first lines carries a time.
+    #[must_use]
+    pub const fn is_untimed(&self) -> bool {
+        matches!(self.shape, Shape::Plain(_, None))
+    }
+
+    /// The time for lines before the first that carries one, instead of when the file was changed last.
+    pub const fn begin_at(&mut self, time: Timestamp) {
+        self.untimed = time;
     }
 
     /// The next event.
@@ -170,13 +184,13 @@ impl Input {
             Shape::Document(events) => Ok(events.next().map(|e| e.into_event(&stream))),
             Shape::JsonLines(lines) => json_line(lines, &stream, &mut self.broken),
             Shape::Export(lines) => export(lines, &stream),
-            Shape::Plain(lines, last) => plain(lines, last, &stream),
+            Shape::Plain(lines, last) => plain(lines, last, self.untimed, &stream),
         };
         event.map_err(|source| InputError::Io { path: self.path.clone(), source })
     }
 }
 
-fn shape(mut lines: Lines, head: &str, modified: Option<i64>, path: &Path) -> Result<Shape, InputError> {
+fn shape(mut lines: Lines, head: &str, path: &Path) -> Result<Shape, InputError> {
     let io_error = |source| InputError::Io { path: path.to_owned(), source };
     if serde_json::from_str::<JsonEvent>(head).is_ok() {
         return Ok(Shape::JsonLines(lines));
@@ -208,7 +222,6 @@ fn shape(mut lines: Lines, head: &str, modified: Option<i64>, path: &Path) -> Re
             break;
         }
     }
-    let start = start.unwrap_or_else(|| Timestamp::from_millis(modified.unwrap_or(0)));
     Ok(Shape::Plain(lines, start))
 }
 
@@ -263,23 +276,32 @@ fn export(lines: &mut Lines, stream: &Arc<str>) -> io::Result<Option<Event>> {
     Ok(Some((None, LogEvent { stream: Arc::clone(stream), time, text })))
 }
 
-fn plain(lines: &mut Lines, last: &mut Timestamp, stream: &Arc<str>) -> io::Result<Option<Event>> {
+fn plain(
+    lines: &mut Lines,
+    last: &mut Option<Timestamp>,
+    untimed: Timestamp,
+    stream: &Arc<str>,
+) -> io::Result<Option<Event>> {
     let Some(mut text) = lines.next()? else { return Ok(None) };
+    while text.trim().is_empty() {
+        let Some(next) = lines.next()? else { return Ok(None) };
+        text = next;
+    }
     // A stack trace that was one event: its lines are indented, or the head of a Python traceback.
     let goes_on = |l: &str| {
         l.starts_with([' ', '\t', '\u{a0}']) && !l.trim().is_empty()
             || l.starts_with("Traceback (most recent call last)")
     };
-    while !text.trim().is_empty() && lines.peek(0)?.is_some_and(goes_on) {
+    while lines.peek(0)?.is_some_and(goes_on) {
         if let Some(more) = lines.next()? {
             text.push('\n');
             text.push_str(&more);
         }
     }
     if let Some(time) = stamp::of_line(&text) {
-        *last = time;
+        *last = Some(time);
     }
-    Ok(Some((None, LogEvent { stream: Arc::clone(stream), time: *last, text })))
+    Ok(Some((None, LogEvent { stream: Arc::clone(stream), time: last.unwrap_or(untimed), text })))
 }
 
 #[cfg(test)]

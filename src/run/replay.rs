@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, BinaryHeap};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 
@@ -58,12 +59,13 @@ pub fn run(replay: &Replay, out: &mut impl Write) -> Result<()> {
 
 impl Replay {
     fn run(&self, out: &mut impl Write) -> Result<()> {
-        let (mut files, inventory) = self.open();
+        let (mut merge, inventory) = self.open();
         let wanted = self.access.len() + self.lambda.len();
-        if files.is_empty() {
+        let files = merge.files.len();
+        if files == 0 {
             bail!("none of the {wanted} files could be read");
         }
-        let failed = wanted - files.len();
+        let failed = wanted - files;
         let inventory = Arc::new(inventory);
         let settings = engine::Settings {
             rules: self.config.rules.clone(),
@@ -71,6 +73,8 @@ impl Replay {
             max_endpoints: self.config.max_endpoints,
             max_invocations: self.config.max_invocations,
             reporting: Reporting::Final,
+            // The whole input is there: an invocation may be asked for as long as the tables hold it.
+            explain_hold: Duration::from_hours(24),
             requests: self.requests,
             totals: true,
             ..engine::Settings::new(Arc::clone(&inventory))
@@ -82,19 +86,19 @@ impl Replay {
         };
         let mut step = None;
         let mut now = Timestamp::MIN;
-        while let Some((time, source, fact)) = next(&mut files) {
+        while let Some((time, source, fact)) = merge.next() {
             now = now.max(time);
             if step.is_none_or(|s| now >= s) {
-                say(pipeline.seal_all(files.len(), now.floor(SLOT)))?;
+                say(pipeline.seal_all(files, now.floor(SLOT)))?;
                 step = Some(now.floor(SLOT).plus(SLOT));
             }
             pipeline.fact(source, fact, now);
         }
         if let Some(end) = step {
-            say(pipeline.seal_all(files.len(), end))?;
+            say(pipeline.seal_all(files, end))?;
         }
         say(pipeline.finish())?;
-        let unread = unread(&files);
+        let unread = unread(&merge.files);
         let summary = pipeline.engine().totals().summary();
         if self.show != Show::Json && (!summary.causes.is_empty() || self.requests) {
             writeln!(out)?;
@@ -122,7 +126,7 @@ impl Replay {
     }
 
     /// Opens the files. What cannot be opened is said and left out.
-    fn open(&self) -> (Vec<Merged>, Inventory) {
+    fn open(&self) -> (Merge, Inventory) {
         let inventory = self.config.inventory("-");
         let mut inventory = Inventory { apis: inventory.apis, sources: Vec::new() };
         let mut files = Vec::new();
@@ -145,12 +149,12 @@ impl Replay {
                 input: Some(input),
                 broken: 0,
                 reader: Reader::new(kind),
-                ids: IdRing::new(self.config.max_ids),
+                kind: usize::from(kind == SourceKind::Lambda),
                 facts: BinaryHeap::new(),
                 read: 0,
             });
         }
-        (files, inventory)
+        (Merge::new(files, self.config.max_ids), inventory)
     }
 }
 
@@ -162,7 +166,8 @@ struct Merged {
     input: Option<Input>,
     broken: u64,
     reader: Reader,
-    ids: IdRing,
+    /// The ring of its kind.
+    kind: usize,
     facts: BinaryHeap<Reverse<Ordered>>,
     read: u64,
 }
@@ -194,25 +199,50 @@ impl Ord for Ordered {
     }
 }
 
-/// The earliest fact of all files.
-fn next(files: &mut [Merged]) -> Option<(Timestamp, SourceId, Fact)> {
-    for file in files.iter_mut() {
-        file.fill();
+/// All files, merged.
+struct Merge {
+    files: Vec<Merged>,
+    /// Ids of events seen, of access logs and of Lambda logs: exports that overlap hold the same event twice.
+    seen: [IdRing; 2],
+}
+
+impl Merge {
+    fn new(files: Vec<Merged>, max_ids: usize) -> Self {
+        let mut merge = Self { files, seen: [IdRing::new(max_ids), IdRing::new(max_ids)] };
+        // A file in which no line carries a time, such as a paste of a few Lambda lines, is set to when the others
+        // begin: the time it was saved says nothing about what is in it.
+        let (untimed, timed): (Vec<_>, Vec<_>) =
+            merge.files.iter_mut().partition(|f| f.input.as_ref().is_some_and(Input::is_untimed));
+        let begin = timed.into_iter().filter_map(|f| {
+            f.fill(&mut merge.seen);
+            f.facts.peek().map(|o| o.0.time)
+        });
+        if let Some(begin) = begin.min() {
+            untimed.into_iter().filter_map(|f| f.input.as_mut()).for_each(|i| i.begin_at(begin));
+        }
+        merge
     }
-    let earliest = files.iter_mut().filter(|f| !f.facts.is_empty()).min_by_key(|f| f.facts.peek().map(|o| o.0.time))?;
-    let id = earliest.id;
-    earliest.facts.pop().map(|Reverse(o)| (o.time, id, o.fact))
+
+    /// The earliest fact of all files.
+    fn next(&mut self) -> Option<(Timestamp, SourceId, Fact)> {
+        for file in &mut self.files {
+            file.fill(&mut self.seen);
+        }
+        let waiting = self.files.iter_mut().filter(|f| !f.facts.is_empty());
+        let earliest = waiting.min_by_key(|f| f.facts.peek().map(|o| o.0.time))?;
+        let id = earliest.id;
+        earliest.facts.pop().map(|Reverse(o)| (o.time, id, o.fact))
+    }
 }
 
 impl Merged {
-    fn fill(&mut self) {
+    fn fill(&mut self, seen: &mut [IdRing; 2]) {
         let mut facts = Vec::new();
         while self.facts.len() < LOOK_AHEAD {
             let Some(input) = &mut self.input else { return };
             match input.next() {
                 Ok(Some((id, event))) => {
-                    // Overlapping exports hold the same event twice; its id says so.
-                    if id.is_none_or(|id| self.ids.insert(event.time, id)) {
+                    if id.is_none_or(|id| seen[self.kind].insert(event.time, id)) {
                         self.reader.read(event, &mut facts);
                     }
                 }

@@ -1,3 +1,5 @@
+//! Each cause by the lines and words that prove it, and what must not be taken for proof.
+
 use std::time::Duration;
 
 use super::*;

@@ -1,0 +1,80 @@
+//! What the rules see: counts and causes of each subject, and the alert that comes of a look.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::alerts::{Alerts, Standing};
+use super::endpoints::Endpoints;
+use super::rules::{By, Look, Rule};
+use super::tally::merge;
+use crate::model::alert::{Alert, AlertKey, CauseCount, State};
+use crate::model::inventory::ApiId;
+use crate::model::time::Timestamp;
+
+/// Whom a rule looks at, and what it sees: endpoints with failures in the window, and whoever has an alert standing.
+pub(super) fn looks(
+    endpoints: &Endpoints,
+    alerts: &Alerts,
+    rule: &Rule,
+    api: ApiId,
+    at: Timestamp,
+) -> BTreeMap<AlertKey, Look> {
+    let key = |endpoint| AlertKey { rule: Arc::clone(&rule.name), api, endpoint };
+    let mut looks: BTreeMap<AlertKey, Look> = alerts.active(rule, api).map(|k| (k.clone(), Look::default())).collect();
+    match rule.by {
+        By::Endpoint => {
+            for stats in endpoints.iter() {
+                let counts = stats.window.total(at, rule.window);
+                let look = Look { requests: counts.requests, errors: counts.errors() };
+                let key = key(Some(Arc::clone(&stats.endpoint)));
+                if look.errors > 0 || looks.contains_key(&key) {
+                    looks.insert(key, look);
+                }
+            }
+        }
+        By::Api => {
+            let mut look = Look::default();
+            for stats in endpoints.iter() {
+                let counts = stats.window.total(at, rule.window);
+                look.requests += counts.requests;
+                look.errors += counts.errors();
+            }
+            looks.insert(key(None), look);
+        }
+    }
+    looks
+}
+
+/// The causes of a subject's failures, most frequent first and no more than people or a message can take.
+pub(super) fn causes(endpoints: &Endpoints, key: &AlertKey, at: Timestamp, window: Duration) -> Vec<CauseCount> {
+    match &key.endpoint {
+        Some(endpoint) => endpoints.get(endpoint).map(|s| merge(s.tally.total(at, window))).unwrap_or_default(),
+        None => merge(endpoints.iter().flat_map(|s| s.tally.total(at, window))),
+    }
+}
+
+/// An alert as it stands.
+pub(super) fn alert(
+    rule: &Rule,
+    key: AlertKey,
+    look: Look,
+    standing: Standing,
+    causes: Vec<CauseCount>,
+    at: Timestamp,
+) -> Alert {
+    let Standing { state, severity, since, episode } = standing;
+    Alert {
+        key,
+        state,
+        severity,
+        value: look.share(),
+        errors: look.errors,
+        requests: look.requests,
+        window: rule.window,
+        time: at,
+        since,
+        episode,
+        causes: if state == State::Firing { causes } else { Vec::new() },
+    }
+}

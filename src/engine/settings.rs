@@ -1,0 +1,56 @@
+//! How the engine works: what it watches, by which rules, within which bounds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::correlate::Reporting;
+use super::rules::Rule;
+use crate::model::inventory::Inventory;
+
+/// How the engine works.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What is watched.
+    pub inventory: Arc<Inventory>,
+    /// The rules that are on.
+    pub rules: Vec<Rule>,
+    /// The window that snapshots show.
+    pub window: Duration,
+    /// Endpoints tracked per API.
+    pub max_endpoints: usize,
+    /// Invocations remembered; at some 600 bytes each.
+    pub max_invocations: usize,
+    /// Failures under explanation at one time.
+    pub max_cases: usize,
+    /// How long a failure waits for its Lambda lines before it is reported as it stands.
+    pub explain_wait: Duration,
+    /// How long a failure may still be explained anew, and an invocation be asked for.
+    pub explain_hold: Duration,
+    /// When failures are reported.
+    pub reporting: Reporting,
+    /// Hand out every request.
+    pub requests: bool,
+    /// Keep figures over the whole input.
+    pub totals: bool,
+}
+
+impl Settings {
+    /// The defaults, for an inventory.
+    #[must_use]
+    pub fn new(inventory: Arc<Inventory>) -> Self {
+        let window = Duration::from_mins(5);
+        Self {
+            inventory,
+            rules: Rule::built_in(window),
+            window,
+            max_endpoints: 1000,
+            max_invocations: 20_000,
+            max_cases: 10_000,
+            explain_wait: Duration::from_secs(10),
+            explain_hold: Duration::from_mins(10),
+            reporting: Reporting::Live,
+            requests: false,
+            totals: false,
+        }
+    }
+}
