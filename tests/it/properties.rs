@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use gatewatch::engine::tally::{Label, merge};
 use gatewatch::engine::window::{SLOT, Window};
 use gatewatch::engine::{Engine, Output, Settings};
 use gatewatch::model::alert::{Alert, AlertKey, CauseCount, CauseSample, Reason, Severity, State};
@@ -467,8 +468,15 @@ proptest! {
 #[test]
 fn a_message_with_very_many_causes_is_within_the_limits_too() {
     for text in ["x".repeat(500), "\u{1}".repeat(500), "\u{20ac}".repeat(160)] {
-        let causes =
-            (0..2000).map(|n| cause_count(CauseKind::UnhandledException, &format!("Type{n}"), &text)).collect();
+        // As the engine puts them together: most stay apart by label, the rest by kind.
+        let labelled = (0..2000).zip(CauseKind::ALL.iter().cycle()).map(|(n, kind)| {
+            let cause = cause_count(*kind, &format!("Type{n}"), &text);
+            (Label { kind: *kind, error_type: cause.sample.error_type.clone(), function: None }, cause)
+        });
+        let labelled: Vec<_> = labelled.collect();
+        let sum: u64 = labelled.iter().map(|(_, c)| c.count).sum();
+        let causes = merge(labelled);
+        assert_eq!(causes.iter().map(|c| c.count).sum::<u64>(), sum, "no failure is dropped");
         let m = message("shop", causes, State::Firing, None);
         assert_within_limits(&m, "arn:aws:sns:eu-west-1:111122223333:ops").unwrap();
     }
