@@ -5,7 +5,7 @@
 //! the START was never seen, for the next REPORT. Not a verdict: `explain` gives that. Rule: invocations, streams and
 //! findings are bounded; logs are lossy, so each entry also expires.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,7 +65,8 @@ pub struct Invocations {
     by_id: HashMap<Arc<str>, Invocation>,
     /// In order of `made`, for expiry.
     order: VecDeque<(Timestamp, Arc<str>)>,
-    streams: HashMap<(SourceId, Arc<str>), Stream>,
+    /// At most `max` of each source.
+    streams: BTreeMap<SourceId, HashMap<Arc<str>, Stream>>,
     max: usize,
     hold: Duration,
     /// Invocations dropped because the table was full, before they expired.
@@ -76,19 +77,19 @@ impl Invocations {
     /// Keeps at most `max` invocations, each for at most `hold`.
     #[must_use]
     pub fn new(max: usize, hold: Duration) -> Self {
-        Self { by_id: HashMap::new(), order: VecDeque::new(), streams: HashMap::new(), max, hold, dropped: 0 }
+        Self { by_id: HashMap::new(), order: VecDeque::new(), streams: BTreeMap::new(), max, hold, dropped: 0 }
     }
 
     /// Takes a line in. Returns the case that waits for the invocation it belongs to.
     pub fn apply(&mut self, source: SourceId, line: LambdaLine, now: Timestamp) -> Option<u64> {
-        let stream_key = (source, Arc::clone(&line.stream));
-        if !self.streams.contains_key(&stream_key) {
-            self.make_room_for_a_stream(now);
-            self.streams.insert((source, Arc::clone(&line.stream)), Stream::default());
+        let streams = self.streams.entry(source).or_default();
+        if !streams.contains_key(&line.stream) {
+            make_room(streams, self.max, now);
+            streams.insert(Arc::clone(&line.stream), Stream::default());
         }
-        let stream = self.streams.get_mut(&stream_key).expect("it was just put there");
+        let stream = streams.get_mut(&line.stream).expect("it was just put there");
         stream.touched = now;
-        let id: Option<Arc<str>> = line.request_id.as_deref().map(Arc::from).or_else(|| stream.open.clone());
+        let id = line.request_id.clone().or_else(|| stream.open.clone());
         let Some(id) = id else {
             if stream.waiting.len() == FINDINGS_MAX {
                 stream.waiting.pop_front();
@@ -164,17 +165,17 @@ impl Invocations {
             self.by_id.remove(&id);
         }
     }
+}
 
-    fn make_room_for_a_stream(&mut self, now: Timestamp) {
-        if self.streams.len() < self.max {
-            return;
-        }
-        let horizon = now.minus(STREAM_IDLE);
-        self.streams.retain(|_, s| s.touched >= horizon);
-        if self.streams.len() >= self.max {
-            // All of them in use: lines without an ID lose their owner, which explanations then say.
-            self.streams.clear();
-        }
+fn make_room(streams: &mut HashMap<Arc<str>, Stream>, max: usize, now: Timestamp) {
+    if streams.len() < max {
+        return;
+    }
+    let horizon = now.minus(STREAM_IDLE);
+    streams.retain(|_, s| s.touched >= horizon);
+    if streams.len() >= max {
+        // All of them in use: lines without an ID lose their owner, which explanations then say.
+        streams.clear();
     }
 }
 
@@ -189,7 +190,6 @@ impl Invocation {
                 }
                 self.started = Some(line.time);
             }
-            LambdaSays::End => {}
             LambdaSays::Report(report) => self.report = Some(Box::new((line.time, report, line.text))),
             LambdaSays::TimedOut { .. }
             | LambdaSays::Unhandled(_)
@@ -303,7 +303,7 @@ mod tests {
             t.apply(S, line(&format!("s{i}"), Some(&format!("id{i}")), LambdaSays::Start), NOW);
         }
         assert_eq!(t.by_id.len(), 100);
-        assert!(t.streams.len() <= 100);
+        assert!(t.streams[&S].len() <= 100);
         assert_eq!(t.dropped, 900);
         t.expire(NOW.plus(Duration::from_secs(601)));
         assert!(t.by_id.is_empty() && t.order.is_empty());

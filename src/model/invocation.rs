@@ -15,7 +15,7 @@ pub struct LambdaLine {
     /// The event's stamp.
     pub time: Timestamp,
     /// The request ID the line itself carries.
-    pub request_id: Option<Box<str>>,
+    pub request_id: Option<Arc<str>>,
     /// What it says.
     pub says: LambdaSays,
     /// The text, bounded, for evidence; empty where the line can never be evidence.
@@ -27,8 +27,6 @@ pub struct LambdaLine {
 pub enum LambdaSays {
     /// `START RequestId: ..`
     Start,
-    /// `END RequestId: ..`
-    End,
     /// `REPORT RequestId: ..`
     Report(Report),
     /// `Task timed out after 3.00 seconds`

@@ -1,6 +1,6 @@
 //! Lines of Lambda logs in text format -> what they say about an invocation.
 //!
-//! The platform's lines (START, END, REPORT, `INIT_REPORT`, timeouts, faults) and the unhandled errors of Node.js and
+//! The platform's lines (START, REPORT, `INIT_REPORT`, timeouts, faults) and the unhandled errors of Node.js and
 //! Python. Shapes: AWS's open-sourced runtime core and runtime interface clients; separators may be tabs or blanks,
 //! because exports and pastes turn one into the other. Rule: only the runtime's own words are an unhandled error; what
 //! a function logs at error level is an error line, and everything else says nothing.
@@ -44,6 +44,11 @@ struct Block {
 impl LambdaReader {
     /// Reads one event; `found` gets what it says, if anything.
     pub fn read(&mut self, event: LogEvent, mut found: impl FnMut(LambdaLine)) {
+        if event.text.starts_with("END RequestId: ") {
+            // REPORT follows and says more.
+            self.close(&event.stream, &mut found);
+            return;
+        }
         if let Some(line) = platform(&event) {
             self.close(&event.stream, &mut found);
             found(with_text(line, event));
@@ -127,18 +132,16 @@ fn newlines(text: &str) -> std::borrow::Cow<'_, str> {
 /// A line and what it says, without its text; `event` keeps it.
 struct Platform {
     says: LambdaSays,
-    request_id: Option<Box<str>>,
+    request_id: Option<Arc<str>>,
     keep: bool,
 }
 
 fn platform(event: &LogEvent) -> Option<Platform> {
     let text = event.text.as_str();
-    let id = |rest: &str| rest.split_ascii_whitespace().next().map(Box::from);
+    let id = |rest: &str| rest.split_ascii_whitespace().next().map(Arc::from);
     let line = |says, request_id, keep| Some(Platform { says, request_id, keep });
     if let Some(rest) = text.strip_prefix("START RequestId: ") {
         line(LambdaSays::Start, id(rest), false)
-    } else if let Some(rest) = text.strip_prefix("END RequestId: ") {
-        line(LambdaSays::End, id(rest), false)
     } else if let Some(rest) = text.strip_prefix("REPORT RequestId: ") {
         line(LambdaSays::Report(report(rest)), id(rest), true)
     } else if let Some(rest) = text.strip_prefix("INIT_REPORT ") {
@@ -369,7 +372,7 @@ mod tests {
     #[test]
     fn platform_lines_with_tabs() {
         assert_eq!(read("START RequestId: 72566006-a Version: $LATEST\n").says, LambdaSays::Start);
-        assert_eq!(read("END RequestId: 72566006-a\n").request_id.as_deref(), Some("72566006-a"));
+        assert!(read_all(&["END RequestId: 72566006-a\n"]).is_empty());
         let line = read(
             "REPORT RequestId: x\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\tInit Duration: 110.10 ms\tStatus: error\tError Type: Runtime.OutOfMemory\n",
         );
@@ -416,9 +419,8 @@ mod tests {
     #[test]
     fn a_block_that_is_broken_off_is_still_an_error() {
         let lines = read_all(&["ERROR  Invoke Error", "{", "  \"errorType\": \"X\",", "END RequestId: a"]);
-        assert_eq!(lines.len(), 2);
+        assert_eq!(lines.len(), 1);
         assert_eq!(unhandled(&lines[0]), &RuntimeError::default());
-        assert_eq!(lines[1].says, LambdaSays::End);
         assert_eq!(read_all(&["ERROR  Invoke Error"]).len(), 1);
     }
 
