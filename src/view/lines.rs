@@ -78,3 +78,75 @@ fn one_line(text: &str) -> String {
         None => flat,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::cause::{Cause, CauseKind, Explanation, Fix, Join};
+    use crate::model::inventory::ApiId;
+    use crate::model::request::Endpoint;
+
+    fn time() -> Timestamp {
+        Timestamp::from_millis(1_785_231_944_443)
+    }
+
+    #[test]
+    fn a_request_is_one_line_and_a_log_cannot_set_colours() {
+        let request = Request {
+            api: ApiId(0),
+            endpoint: Endpoint::new("POST", "/check\u{1b}[31mout").into(),
+            status: 502,
+            start: time(),
+            request_id: Some("a1\nb2".into()),
+            lambda_request_id: None,
+            response_latency_ms: None,
+            integration_latency_ms: None,
+            gateway: None,
+        };
+        let line = super::request(&request, Paint(false));
+        assert!(line.starts_with("09:45:44.443  POST /check [31mout"), "{line}");
+        assert!(!line.contains(['\u{1b}', '\n']) && line.contains(" 502         -  a1"), "{line}");
+        assert!(super::request(&request, Paint(true)).contains("\u{1b}[31m502\u{1b}[0m"));
+    }
+
+    #[test]
+    fn a_failure_says_why_how_sure_and_what_to_do() {
+        let explanation = Explanation {
+            cause: Cause {
+                kind: CauseKind::UnhandledException,
+                certainty: Certainty::Certain,
+                error_type: Some("TypeError".into()),
+                message: Some("x is not\n  a function".into()),
+                join: Join::IntegrationRequestId,
+                candidates: 1,
+            },
+            function: Some("checkout-fn".into()),
+            site: None,
+            evidence: Vec::new(),
+            fix: Fix { text: "Do this.".into(), command: Some("aws that".into()) },
+        };
+        let failure = Failure {
+            revision: 2,
+            api: ApiId(0),
+            endpoint: Endpoint::new("POST", "/checkout").into(),
+            status: 502,
+            time: time(),
+            request_id: Some("r1".into()),
+            lambda_request_id: None,
+            explanation: Arc::new(explanation),
+        };
+        let text = super::failure(&failure, Paint(false));
+        let want = "  why unhandled exception: TypeError in checkout-fn [certain, joined by integration_request_id] (more is \
+                    known now)  502 POST /checkout request r1\n      x is not a function\n      fix Do this.\n          \
+                    aws that";
+        assert_eq!(text, want);
+    }
+
+    #[test]
+    fn long_text_is_cut_between_characters() {
+        let cut = one_line(&"€".repeat(500));
+        assert_eq!(cut.chars().count(), 162);
+    }
+}

@@ -47,8 +47,9 @@ impl Paint {
     }
 }
 
-/// Log text with its control characters replaced: a line from a log must not move the cursor or set colours.
+/// Log text with its control characters and line ends replaced: what a log holds must not move the cursor, set colours
+/// or look like a line of ours.
 #[must_use]
 pub fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

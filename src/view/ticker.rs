@@ -54,3 +54,46 @@ fn bar(percent: u64) -> char {
     let eighth = (percent * 8).div_ceil(TALLEST).min(8);
     BARS[usize::try_from(eighth).unwrap_or(0).saturating_sub(1)]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::inventory::ApiId;
+    use crate::model::request::Endpoint;
+
+    fn request(status: u16) -> Request {
+        Request {
+            api: ApiId(0),
+            endpoint: Endpoint::new("POST", "/checkout").into(),
+            status,
+            start: Timestamp::from_millis(0),
+            request_id: None,
+            lambda_request_id: None,
+            response_latency_ms: None,
+            integration_latency_ms: None,
+            gateway: None,
+        }
+    }
+
+    #[test]
+    fn a_line_counts_since_the_last_and_bars_show_the_share() {
+        let mut ticker = Ticker::default();
+        let at = Timestamp::from_millis(0);
+        ticker.request(&request(200));
+        assert_eq!(ticker.line(at, Paint(false)), "00:00:00    1 requests   0 x 5xx  ▁");
+        ticker.request(&request(502));
+        let line = ticker.line(at, Paint(false));
+        assert!(line.ends_with("1 x 5xx  ▁█  POST /checkout 1 of 1 failed"), "{line}");
+        for _ in 0..100 {
+            ticker.line(at, Paint(false));
+        }
+        assert_eq!(ticker.history.len(), HISTORY);
+    }
+
+    #[test]
+    fn bars_grow_with_the_share() {
+        let bars: Vec<_> = [0, 1, 3, 7, 14, 100].map(bar).into();
+        assert!(bars.windows(2).all(|w| w[0] <= w[1]), "{bars:?}");
+        assert_eq!((bars[0], bars[5]), ('▁', '█'));
+    }
+}
