@@ -1,9 +1,9 @@
 //! A message as text for people: the first line is the whole story, the rest is wrapped at 72 columns.
 
-use super::message::Message;
-use super::message::{cause, short};
+use super::message::{Message, cause, short};
 use crate::model::alert::{Reason, State};
 use crate::model::cause::CauseKind;
+use crate::model::text::printable;
 
 /// Mail clients and phones show this much without breaking it themselves.
 const COLUMNS: usize = 72;
@@ -58,17 +58,17 @@ pub fn render(m: &Message) -> String {
 #[must_use]
 pub fn first_line(m: &Message) -> String {
     let causes = m.causes();
-    if causes.is_empty() || m.alert.state == State::Resolved {
-        m.headline()
-    } else {
-        format!("{}: {causes}", m.headline())
-    }
+    let line = match m.alert.state {
+        State::Firing if !causes.is_empty() => format!("{}: {causes}", m.headline()),
+        State::Firing | State::Resolved => m.headline(),
+    };
+    printable(&line)
 }
 
 /// Breaks at blanks, with `indent` blanks before the first line and `hang` before those that go on. An indent of zero
 /// leaves the text as it is.
 fn wrap(text: &str, indent: usize, hang: usize) -> String {
-    let text = text.replace(['\n', '\r', '\t'], " ");
+    let text = printable(text);
     if indent == 0 {
         return text;
     }

@@ -1,8 +1,9 @@
 //! Requests and failures as plain lines: one line a request, a failure's explanation below.
 
-use super::{Paint, harmless};
+use super::Paint;
 use crate::model::cause::{Certainty, Failure};
 use crate::model::request::Request;
+use crate::model::text::printable;
 use crate::model::time::Timestamp;
 
 /// Width the method and route are padded to, so that the columns behind stand in line.
@@ -18,8 +19,8 @@ pub fn request(r: &Request, paint: Paint) -> String {
         _ => paint.green(&status),
     };
     let latency = r.response_latency_ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
-    let endpoint = harmless(&r.endpoint.to_string());
-    let id = harmless(r.request_id.as_deref().unwrap_or("-"));
+    let endpoint = printable(&r.endpoint.to_string());
+    let id = printable(r.request_id.as_deref().unwrap_or("-"));
     let time = paint.dim(&clock(r.time()));
     format!("{time}  {endpoint:<ENDPOINT_WIDTH$} {status} {latency:>9}  {}", paint.dim(&id))
 }
@@ -45,19 +46,19 @@ pub fn failure(f: &Failure, paint: Paint) -> String {
     let mut out = format!(
         "  {} {} {}",
         paint.red("why"),
-        paint.bold(&harmless(&format!("{what}{function}{site}"))),
+        paint.bold(&printable(&format!("{what}{function}{site}"))),
         paint.dim(&format!("[{sure}, joined by {}]{again}", c.join))
     );
-    out.push_str(&paint.dim(&harmless(&format!("  {} {} request {id}", f.status, f.endpoint))));
+    out.push_str(&paint.dim(&printable(&format!("  {} {} request {id}", f.status, f.endpoint))));
     if let Some(message) = &c.message {
         out.push_str(&format!("\n      {}", one_line(message)));
     }
     for line in &e.evidence {
         out.push_str(&format!("\n      {} {}", paint.dim("|"), one_line(&line.text)));
     }
-    out.push_str(&format!("\n      {} {}", paint.green("fix"), harmless(&e.fix.text)));
+    out.push_str(&format!("\n      {} {}", paint.green("fix"), printable(&e.fix.text)));
     if let Some(command) = &e.fix.command {
-        out.push_str(&format!("\n          {}", harmless(command)));
+        out.push_str(&format!("\n          {}", printable(command)));
     }
     out
 }
@@ -72,7 +73,7 @@ pub fn clock(t: Timestamp) -> String {
 /// The first line of a text, cut to what a terminal shows.
 fn one_line(text: &str) -> String {
     const WIDTH: usize = 160;
-    let flat = harmless(text).split_whitespace().collect::<Vec<_>>().join(" ");
+    let flat = printable(text).split_whitespace().collect::<Vec<_>>().join(" ");
     match flat.char_indices().nth(WIDTH) {
         Some((end, _)) => format!("{}..", &flat[..end]),
         None => flat,

@@ -46,10 +46,3 @@ impl Paint {
         self.wrap("1", text)
     }
 }
-
-/// Log text with its control characters and line ends replaced: what a log holds must not move the cursor, set colours
-/// or look like a line of ours.
-#[must_use]
-pub fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::harmless;
 use crate::model::inventory::Inventory;
 use crate::model::json::{EndpointJson, VERSION, line};
 use crate::model::summary::Summary;
+use crate::model::text::printable;
 
 /// Lines that could not be read, of one source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -92,7 +92,7 @@ pub fn text(summary: &Summary, inventory: &Inventory, unread: &[UnreadLines]) ->
     let several = inventory.apis.len() > 1;
     for e in &summary.endpoints {
         let api = if several { format!("{}: ", inventory.api(e.api).name) } else { String::new() };
-        let name = harmless(&format!("{api}{}", e.endpoint));
+        let name = printable(&format!("{api}{}", e.endpoint));
         out.push_str(&format!(
             "{:>8} {:>7} {:>7} {:>9} {:>9} {:>9}  {name}\n",
             e.count,

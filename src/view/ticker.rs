@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use super::Paint;
 use super::lines::clock;
-use super::{Paint, harmless};
 use crate::model::request::Request;
+use crate::model::text::printable;
 use crate::model::time::Timestamp;
 
 /// Counts of the slot under way, by endpoint.
@@ -42,7 +43,7 @@ impl Ticker {
         let bars = if errors > 0 { paint.red(&bars) } else { paint.green(&bars) };
         let head = format!("{}  {requests:>3} requests  {errors:>2} x 5xx", paint.dim(&clock(at)[..8]));
         let tail = worst
-            .map(|(endpoint, c)| format!("  {} {} of {} failed", harmless(endpoint), c.1, c.0))
+            .map(|(endpoint, c)| format!("  {} {} of {} failed", printable(endpoint), c.1, c.0))
             .map(|t| paint.red(&t))
             .unwrap_or_default();
         self.counts.clear();
