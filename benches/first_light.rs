@@ -49,11 +49,12 @@ const AGE: Duration = Duration::from_secs(20);
 /// Environments of the function. An environment's turn comes again after 1.2 s, when its last run is over.
 const STREAMS: u32 = 500;
 
-/// Reads of the whole input in one run of a side, each with a client and a daemon of its own: enough for seconds of
-/// CPU, which `/proc` tells in steps of 10 ms.
-const PASSES: u32 = 6;
-/// Rounds of bare and whole that count; one more comes first and does not, because it finds everything cold.
-const ROUNDS: usize = 7;
+/// Reads of the whole input in one run of a side, each with a client and a daemon of its own: enough for more than a
+/// second of CPU, which `/proc` tells in steps of 10 ms.
+const PASSES: u32 = 3;
+/// Rounds of bare and whole that count; one more comes first and does not, because it finds everything cold. Many short
+/// ones, because what else runs on a machine changes within seconds, and should change both sides of a round alike.
+const ROUNDS: usize = 15;
 /// No round is begun after this.
 const ENOUGH: Duration = Duration::from_secs(85);
 /// A run of a side takes some seconds, a pass of it one; what takes this long has lost something or came on a machine

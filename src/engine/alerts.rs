@@ -45,6 +45,8 @@ pub struct Standing {
     pub since: Timestamp,
     /// Names this life of the alert.
     pub episode: Arc<str>,
+    /// The condition holds at this look; otherwise the alert only goes on for a while.
+    pub holds: bool,
 }
 
 /// All alerts that are not at rest.
@@ -123,6 +125,7 @@ impl Instance {
             severity: self.severity,
             since: self.since,
             episode: Arc::clone(&self.episode),
+            holds: matches!(finding, Finding::Bad(_)),
         })
     }
 

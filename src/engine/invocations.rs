@@ -28,6 +28,8 @@ pub struct Finding {
     pub says: LambdaSays,
     /// The line.
     pub text: Arc<str>,
+    /// The line itself carried the request ID.
+    pub named: bool,
 }
 
 /// One run of a function.
@@ -54,6 +56,8 @@ pub struct Invocation {
 #[derive(Debug, Default)]
 struct Stream {
     open: Option<Arc<str>>,
+    /// The invocation that ended last: its ID, START and REPORT. A line of it may come late.
+    closed: Option<(Arc<str>, Timestamp, Timestamp)>,
     /// Lines without an ID that no invocation owns yet.
     waiting: VecDeque<Finding>,
     touched: Timestamp,
@@ -89,7 +93,7 @@ impl Invocations {
         }
         let stream = streams.get_mut(&line.stream).expect("it was just put there");
         stream.touched = now;
-        let id = line.request_id.clone().or_else(|| stream.open.clone());
+        let id = line.request_id.clone().or_else(|| stream.owner(line.time));
         let Some(id) = id else {
             if stream.waiting.len() == FINDINGS_MAX {
                 stream.waiting.pop_front();
@@ -97,7 +101,9 @@ impl Invocations {
             stream.waiting.push_back(line.into());
             return None;
         };
-        let starts = line.says == LambdaSays::Start;
+        let ended = self.by_id.get(&id).and_then(|i| i.report.as_ref()).map(|r| r.0);
+        // A START that is read after its own REPORT opens nothing.
+        let starts = line.says == LambdaSays::Start && ended.is_none_or(|ended| ended < line.time);
         let owns_waiting = starts || (matches!(line.says, LambdaSays::Report(_)) && stream.open.is_none());
         let waited = if owns_waiting { std::mem::take(&mut stream.waiting) } else { VecDeque::new() };
         if starts {
@@ -105,10 +111,16 @@ impl Invocations {
         } else if matches!(line.says, LambdaSays::Report(_)) && stream.open.as_ref() == Some(&id) {
             stream.open = None;
         }
-        let invocation = self.entry(&id, source, &line.stream, now);
+        let (time, reports) = (line.time, matches!(line.says, LambdaSays::Report(_)));
+        let stream_name = Arc::clone(&line.stream);
+        let invocation = self.entry(&id, source, &stream_name, now);
         invocation.findings.extend(waited);
         invocation.take(line);
-        invocation.case
+        let (case, started) = (invocation.case, invocation.started);
+        if reports && let Some(stream) = self.streams.get_mut(&source).and_then(|s| s.get_mut(&stream_name)) {
+            stream.closed = Some((id, started.unwrap_or(time), time));
+        }
+        case
     }
 
     /// The invocation with this ID.
@@ -179,11 +191,21 @@ fn make_room(streams: &mut HashMap<Arc<str>, Stream>, max: usize, now: Timestamp
     }
 }
 
+impl Stream {
+    /// Whose a line without an ID is.
+    fn owner(&self, time: Timestamp) -> Option<Arc<str>> {
+        match &self.closed {
+            Some((id, start, report)) if (*start..=*report).contains(&time) => Some(Arc::clone(id)),
+            _ => self.open.clone(),
+        }
+    }
+}
+
 impl Invocation {
     fn take(&mut self, line: LambdaLine) {
         match line.says {
             LambdaSays::Start => {
-                if self.report.is_some() {
+                if self.report.as_ref().is_some_and(|r| r.0 < line.time) {
                     // An asynchronous retry runs under the same ID: what counts is the newest attempt.
                     self.report = None;
                     self.findings.clear();
@@ -219,7 +241,7 @@ impl Invocation {
 
 impl From<LambdaLine> for Finding {
     fn from(line: LambdaLine) -> Self {
-        Self { time: line.time, says: line.says, text: line.text.into() }
+        Self { time: line.time, named: line.request_id.is_some(), says: line.says, text: line.text.into() }
     }
 }
 
@@ -281,6 +303,24 @@ mod tests {
         t.apply(S, line("s", Some("a"), LambdaSays::TimedOut { after_ms: 1 }), NOW);
         assert_eq!(t.get("a").unwrap().findings.len(), 1);
         assert_eq!(t.get("a").unwrap().source, S);
+    }
+
+    #[test]
+    fn lines_that_come_late_go_by_their_stamps() {
+        let at = |ms: i64, mut l: LambdaLine| {
+            l.time = Timestamp::from_millis(ms);
+            l
+        };
+        let mut t = table();
+        t.apply(S, at(20, line("s", Some("a"), LambdaSays::Report(Report::default()))), NOW);
+        t.apply(S, at(10, line("s", Some("a"), LambdaSays::Start)), NOW);
+        assert!(t.get("a").unwrap().report.is_some(), "a START that is read late does not undo the end");
+        t.apply(S, at(30, line("s", Some("b"), LambdaSays::Start)), NOW);
+        t.apply(S, at(40, line("s", Some("b"), LambdaSays::Report(Report::default()))), NOW);
+        t.apply(S, at(50, line("s", Some("c"), LambdaSays::Start)), NOW);
+        t.apply(S, at(35, line("s", None, LambdaSays::TimedOut { after_ms: 1 })), NOW);
+        assert_eq!(t.get("b").unwrap().findings.len(), 1);
+        assert!(t.get("c").unwrap().findings.is_empty());
     }
 
     #[test]

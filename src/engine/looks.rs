@@ -63,7 +63,7 @@ pub(super) fn alert(
     causes: Vec<CauseCount>,
     at: Timestamp,
 ) -> Alert {
-    let Standing { state, severity, since, episode } = standing;
+    let Standing { state, severity, since, episode, holds } = standing;
     Alert {
         key,
         state,
@@ -75,6 +75,7 @@ pub(super) fn alert(
         time: at,
         since,
         episode,
+        holds,
         causes: if state == State::Firing { causes } else { Vec::new() },
     }
 }

@@ -147,14 +147,20 @@ impl Engine {
 
     /// The source is read up to event time `at`: its API's rules may look at what lies before.
     pub fn seal(&mut self, source: SourceId, at: Timestamp) {
-        let reach = &mut self.reach[source.index()];
-        *reach = match *reach {
-            Reach::To(before) => Reach::To(before.max(at)),
-            Reach::Nowhere | Reach::Blind => Reach::To(at),
-        };
-        if let SourceKind::Access(api) = self.settings.inventory.source(source).kind {
-            self.step_to_watermark(api);
+        let before = std::mem::replace(&mut self.reach[source.index()], Reach::To(at));
+        let SourceKind::Access(api) = self.settings.inventory.source(source).kind else { return };
+        let next_step = &mut self.apis[api.index()].next_step;
+        match before {
+            Reach::To(before) if at.plus(SKEW_MAX) < before => {
+                // The clock was set back: what was planned by it may lie hours ahead.
+                *next_step = None;
+            }
+            Reach::To(before) => self.reach[source.index()] = Reach::To(before.max(at)),
+            // Nobody looked at the time in between, so nothing is said about it: windows that were not read look well.
+            Reach::Blind => *next_step = next_step.map(|step| step.max(at.floor(SLOT))),
+            Reach::Nowhere => {}
         }
+        self.step_to_watermark(api);
     }
 
     /// The source cannot be read: the rules over its API stand still unless another access log of it is read.

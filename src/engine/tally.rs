@@ -96,8 +96,8 @@ impl Tally {
         let Some(at) = self.labels.iter().position(|l| *l == counted.label) else { return };
         let key = (counted.time.slot(SLOT), at);
         if let Some(failures) = self.counts.get_mut(&key) {
-            failures.all -= 1;
-            failures.certain -= u32::from(counted.certain);
+            failures.all = failures.all.saturating_sub(1);
+            failures.certain = failures.certain.saturating_sub(u32::from(counted.certain));
             if failures.all == 0 {
                 self.counts.remove(&key);
             }

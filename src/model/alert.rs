@@ -82,6 +82,8 @@ pub struct Alert {
     pub since: Timestamp,
     /// Names this life of the alert, from firing to resolved.
     pub episode: Arc<str>,
+    /// The condition holds at this look; otherwise the alert goes on for a while after it was over.
+    pub holds: bool,
     /// Causes of the window's failures, most frequent first.
     pub causes: Vec<CauseCount>,
 }

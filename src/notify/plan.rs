@@ -17,7 +17,7 @@ use crate::model::time::Timestamp;
 /// How messages are planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// How long a new alert waits for its failures to be explained. It does not wait when all of them are.
+    /// How long a new alert waits for its failures to be explained. It does not wait when all causes are certain.
     pub group_wait: Duration,
     /// Least time between a message and a further one about changed causes of the same alert.
     pub group_interval: Duration,
@@ -117,7 +117,8 @@ fn needs_saying(said: &Said, alert: &Alert, settings: Settings) -> Option<Reason
     }
     if said.seq == 0 {
         let waited = alert.time.since(said.first_seen) >= settings.group_wait;
-        return (waited || alert.settled()).then_some(Reason::New);
+        // What is over already is no news any more.
+        return (alert.holds && (waited || alert.settled())).then_some(Reason::New);
     }
     if alert.severity > said.severity {
         return Some(Reason::Escalated);
@@ -159,6 +160,7 @@ mod tests {
             time: Timestamp::from_millis(seconds * 1000),
             since: Timestamp::from_millis(0),
             episode: "e1".into(),
+            holds: state == State::Firing,
             causes: causes
                 .iter()
                 .map(|(kind, count)| CauseCount {

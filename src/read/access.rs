@@ -68,6 +68,12 @@ impl<'a> Fields<'a> {
         }
     }
 
+    fn take(&mut self, key: &str, value: Cow<'a, str>) {
+        if let Some(field) = field_of(key) {
+            self.put(field, value);
+        }
+    }
+
     fn text(&self, field: Field) -> Option<&str> {
         self.values[field as usize].as_deref()
     }
@@ -145,12 +151,25 @@ fn aliased(key: &str) -> Option<Field> {
     })
 }
 
+fn strict(text: &str) -> Option<Fields<'_>> {
+    let mut fields = Fields::default();
+    json::scalars(text, |key, value| fields.take(key, value))?;
+    Some(fields)
+}
+
+fn tolerant(text: &str) -> Option<Fields<'_>> {
+    let mut fields = Fields::default();
+    json::tolerant(text, |key, value| fields.take(key, value))?;
+    Some(fields)
+}
+
 /// Reads the access log of one API.
 #[derive(Debug)]
 pub struct AccessReader {
     api: ApiId,
-    /// method -> what was logged as route -> the endpoint, so that a thousand requests share one name.
-    names: HashMap<Box<str>, HashMap<Box<str>, Arc<Endpoint>>>,
+    /// method -> what was logged as route -> the endpoint, so that a thousand requests share one name. Templates first,
+    /// then raw paths.
+    names: [HashMap<Box<str>, HashMap<Box<str>, Arc<Endpoint>>>; 2],
     named: usize,
 }
 
@@ -158,7 +177,7 @@ impl AccessReader {
     /// A reader for the access log of `api`.
     #[must_use]
     pub fn new(api: ApiId) -> Self {
-        Self { api, names: HashMap::new(), named: 0 }
+        Self { api, names: [HashMap::new(), HashMap::new()], named: 0 }
     }
 
     /// Reads one line.
@@ -167,15 +186,7 @@ impl AccessReader {
     /// Why the line is no request that can be counted.
     pub fn read(&mut self, event: &LogEvent) -> Result<Request, Unread> {
         let text = event.text.trim();
-        let mut fields = Fields::default();
-        let put = |key: &str, value| {
-            if let Some(field) = field_of(key) {
-                fields.put(field, value);
-            }
-        };
-        if json::scalars(text, put).is_none() {
-            fields = labelled(text).ok_or(Unread::NotRecognised)?;
-        }
+        let fields = strict(text).or_else(|| tolerant(text)).or_else(|| labelled(text)).ok_or(Unread::NotRecognised)?;
         let status = fields.number::<u16>(Field::Status).filter(|s| (100..=599).contains(s)).ok_or(Unread::NoStatus)?;
         let endpoint = self.endpoint(&fields);
         let epoch = fields.number::<i64>(Field::TimeEpoch).map(Timestamp::from_epoch_guess);
@@ -198,6 +209,7 @@ impl AccessReader {
     }
 
     fn endpoint(&mut self, fields: &Fields<'_>) -> Arc<Endpoint> {
+        let raw = fields.text(Field::Template).is_none();
         let template = fields.text(Field::Template).or(fields.text(Field::Path)).unwrap_or("-");
         // A route key of an HTTP API holds the method: `GET /pets/{id}`.
         let (key_method, route) = match template.split_once(' ') {
@@ -205,14 +217,16 @@ impl AccessReader {
             Some(_) | None => (None, template),
         };
         let method = key_method.or(fields.text(Field::Method)).unwrap_or("-");
-        if let Some(known) = self.names.get(method).and_then(|routes| routes.get(route)) {
+        let names = &mut self.names[usize::from(raw)];
+        if let Some(known) = names.get(method).and_then(|routes| routes.get(route)) {
             return Arc::clone(known);
         }
-        let name = Endpoint::new(&cut(method, 16).to_ascii_uppercase(), cut(&route::template(route), ROUTE_MAX));
-        let endpoint = Arc::new(name);
+        // A logged template is one already: `/reports/2025` may be a resource of that name.
+        let named = if raw { route::template(route) } else { Cow::Borrowed(route) };
+        let endpoint = Arc::new(Endpoint::new(&cut(method, 16).to_ascii_uppercase(), cut(&named, ROUTE_MAX)));
         if self.named < NAMES_MAX {
             self.named += 1;
-            self.names.entry(method.into()).or_default().insert(route.into(), Arc::clone(&endpoint));
+            names.entry(method.into()).or_default().insert(route.into(), Arc::clone(&endpoint));
         }
         endpoint
     }
@@ -316,8 +330,23 @@ mod tests {
     fn http_apis_nested_keys_and_bare_numbers() {
         let r = read(r#"{"context":{"requestId":"GQIVriFLIAMEMsA=","routeKey":"GET /pets/{id}","status":503,"responseLatency":30001}}"#).unwrap();
         assert_eq!((r.endpoint.to_string(), r.status), ("GET /pets/{id}".to_owned(), 503));
+        let inner =
+            r#"{"status":"502","integration":{"status":"200","requestId":"l1"},"authorizer":{"requestId":"x"}}"#;
+        let r = read(inner).unwrap();
+        assert_eq!((r.status, r.lambda_request_id.as_deref(), r.request_id.as_deref()), (502, Some("l1"), None));
+        let kept = read(r#"{"httpMethod":"GET","resourcePath":"/reports/2025","status":"200"}"#).unwrap();
+        assert_eq!(kept.endpoint.to_string(), "GET /reports/2025");
         let r = read(r#"{"httpMethod":"GET","routeKey":"$default","status":"200","intReqID":"abc"}"#).unwrap();
         assert_eq!((r.endpoint.to_string(), r.lambda_request_id.as_deref()), ("GET $default".to_owned(), Some("abc")));
+    }
+
+    #[test]
+    fn quotes_that_the_gateway_did_not_escape() {
+        let line = r#"{"requestId":"r","status":"502","integrationError":"Lambda Customer Function Error:Unexpected token h, "hello" is not valid JSON","errorType":"INTEGRATION_FAILURE"}"#;
+        let r = read(line).unwrap();
+        let words = r.gateway.unwrap();
+        assert!(words.integration_error.unwrap().ends_with("\"hello\" is not valid JSON"));
+        assert_eq!(words.response_type.as_deref(), Some("INTEGRATION_FAILURE"));
     }
 
     #[test]

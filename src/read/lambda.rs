@@ -253,26 +253,17 @@ fn is_complete(json: &str) -> bool {
     json.starts_with('{') && serde_json::from_str::<&RawValue>(json).is_ok()
 }
 
-/// The members of Node's error JSON; old clients write `stackTrace` or `trace` for `stack`.
-#[derive(Default, serde::Deserialize)]
-#[serde(default)]
-struct NodeError {
-    #[serde(rename = "errorType")]
-    error_type: Option<String>,
-    #[serde(rename = "errorMessage")]
-    error_message: Option<serde_json::Value>,
-    #[serde(alias = "stackTrace", alias = "trace")]
-    stack: Vec<String>,
-}
-
 fn node_error(text: &str, stream: &Arc<str>, time: Timestamp) -> LambdaLine {
     let json = node_json(text).unwrap_or_default();
-    let error: NodeError = serde_json::from_str(json).unwrap_or_default();
-    let message = error.error_message.map(|m| m.as_str().map_or_else(|| m.to_string(), str::to_owned));
+    let error: serde_json::Value = serde_json::from_str(json).unwrap_or_default();
+    let member = |key: &str| error.get(key).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned));
+    // Old clients write `stackTrace`, and `trace` for what cannot be serialised.
+    let stack = ["stack", "stackTrace", "trace"].iter().find_map(|key| error.get(key)?.as_array());
+    let frames = stack.into_iter().flatten().filter_map(serde_json::Value::as_str);
     let says = LambdaSays::Unhandled(RuntimeError {
-        error_type: error.error_type.map(|t| cut(&t, NAME_MAX).into()),
-        message: message.map(|m| cut(&m, MESSAGE_MAX).into()),
-        site: error.stack.iter().find_map(|frame| node_site(frame)),
+        error_type: member("errorType").map(|t| cut(&t, NAME_MAX).into()),
+        message: member("errorMessage").map(|m| cut(&m, MESSAGE_MAX).into()),
+        site: frames.filter_map(node_site).next(),
     });
     let request_id = prefix_id(text).map(Into::into);
     LambdaLine { stream: Arc::clone(stream), time, request_id, says, text: cut(text, TEXT_MAX).into() }
@@ -300,10 +291,11 @@ fn node_site(frame: &str) -> Option<Site> {
 
 // === Python, and lines that functions log ===
 
-/// `[ERROR] Type: message` and a traceback. With a tab after the bracket it is the logger's line, not the runtime's.
+/// `[ERROR] Type: message` and a traceback, which the runtime always writes; without it any function or logger may have
+/// written the line. With a tab after the bracket it is the logger's line too.
 fn python(text: &str) -> Option<(LambdaSays, Option<&str>)> {
     let rest = text.strip_prefix("[ERROR] ")?;
-    if rest.starts_with(['[', '\t']) {
+    if rest.starts_with(['[', '\t']) || !rest.contains("Traceback (most recent call last)") {
         return None;
     }
     let head = rest.lines().next()?.trim_end();
@@ -331,7 +323,11 @@ fn python_site(frame: &str) -> Option<Site> {
 
 /// `<time>\t<id>\tERROR\t..` of Node's console and `[ERROR]\t<time>\t<id>\t..` of Python's logger.
 fn error_line(text: &str) -> Option<(LambdaSays, Option<&str>)> {
-    let tokens: [&str; 3] = {
+    // Fields are separated by tabs, and one may be empty; pastes have blanks.
+    let tokens: [&str; 3] = if text.contains('\t') {
+        let mut t = text.split('\t').map(str::trim);
+        [t.next()?, t.next()?, t.next()?]
+    } else {
         let mut t = text.split_ascii_whitespace();
         [t.next()?, t.next()?, t.next()?]
     };
@@ -340,7 +336,7 @@ fn error_line(text: &str) -> Option<(LambdaSays, Option<&str>)> {
         ["[ERROR]" | "[CRITICAL]", time, id] if Timestamp::parse_rfc3339(time).is_some() => id,
         _ => return None,
     };
-    Some((LambdaSays::ErrorLine, Some(id).filter(|id| *id != "undefined")))
+    Some((LambdaSays::ErrorLine, Some(id).filter(|id| !matches!(*id, "undefined" | ""))))
 }
 
 #[cfg(test)]
@@ -453,6 +449,7 @@ mod tests {
         assert_eq!(e.site.as_ref().map(ToString::to_string).as_deref(), Some("app.py:12"));
         let logged = read("[ERROR]\t2026-07-28T09:45:44.466Z\tabc-1\tcould not reach the cache\n");
         assert_eq!((logged.says, logged.request_id.as_deref()), (LambdaSays::ErrorLine, Some("abc-1")));
+        assert!(read_all(&["[ERROR] PaymentDeclined: card refused, answering 402\n"]).is_empty());
         assert!(
             read_all(&["[ERROR] [1785231944466] LAMBDA_RUNTIME Failed to post handler success response"]).is_empty()
         );

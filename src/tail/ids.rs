@@ -1,7 +1,8 @@
 //! The ids of events that were taken in, by event time.
 //!
 //! Buckets of one minute are forgotten whole once no read can reach them any more. Rule: bounded; when there are more
-//! ids than allowed the oldest bucket goes first, and `forgotten` counts what could now be counted twice.
+//! ids than allowed the oldest bucket goes first, and from then on everything that old counts as seen: missing a late
+//! event is better than counting early ones again with every read.
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -39,6 +40,8 @@ pub struct IdRing {
     buckets: BTreeMap<i64, Bucket>,
     len: usize,
     max: usize,
+    /// Buckets before this one were dropped for lack of room.
+    floor: i64,
     /// Ids dropped because there were more than `max`, while a read could still reach them.
     pub forgotten: u64,
 }
@@ -47,23 +50,29 @@ impl IdRing {
     /// Remembers at most `max` ids, at about 32 bytes each.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Self { buckets: BTreeMap::new(), len: 0, max, forgotten: 0 }
+        Self { buckets: BTreeMap::new(), len: 0, max, floor: i64::MIN, forgotten: 0 }
     }
 
     /// Whether the event was taken in before.
     #[must_use]
     pub fn contains(&self, time: Timestamp, id: EventId) -> bool {
-        self.buckets.get(&time.slot(BUCKET)).is_some_and(|b| b.contains(&id))
+        let slot = time.slot(BUCKET);
+        slot < self.floor || self.buckets.get(&slot).is_some_and(|b| b.contains(&id))
     }
 
     /// Notes that the event was taken in. False if it was before.
     pub fn insert(&mut self, time: Timestamp, id: EventId) -> bool {
-        let new = self.buckets.entry(time.slot(BUCKET)).or_default().insert(id);
+        let slot = time.slot(BUCKET);
+        if slot < self.floor {
+            return false;
+        }
+        let new = self.buckets.entry(slot).or_default().insert(id);
         if new {
             self.len += 1;
             if self.len > self.max
-                && let Some((_, bucket)) = self.buckets.pop_first()
+                && let Some((dropped, bucket)) = self.buckets.pop_first()
             {
+                self.floor = dropped + 1;
                 self.len -= bucket.len();
                 self.forgotten += bucket.len() as u64;
             }
@@ -136,5 +145,6 @@ mod tests {
         assert!(ring.len() <= 100);
         assert_eq!(ring.len() as u64 + ring.forgotten, 1000);
         assert!(ring.contains(at(99), EventId(999)));
+        assert!(!ring.insert(at(5), EventId(50)), "what was dropped is not new again");
     }
 }

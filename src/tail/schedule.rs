@@ -68,14 +68,16 @@ impl Schedule {
     /// The read that is due, if one is.
     pub fn due(&mut self, now: Timestamp) -> Option<Read> {
         let first = self.next_warm == Timestamp::MIN;
-        if now < self.latest && !first {
+        if now < self.latest {
             // The clock was set back: what was planned by it may lie hours ahead.
             self.next_hot = now;
-            self.next_warm = now;
+            if !first {
+                self.next_warm = now;
+            }
         }
         self.latest = now;
         if first {
-            return Some(Read { from: self.origin, warm: true });
+            return (now >= self.next_hot).then_some(Read { from: self.origin, warm: true });
         }
         if now >= self.next_warm {
             return Some(Read { from: self.origin.max(now.minus(self.pace.warm_depth)), warm: true });
@@ -167,6 +169,7 @@ mod tests {
         assert!(s.due(at(1012)).unwrap().warm);
         let mut s = Schedule::new(pace(), at(700));
         s.failed(at(1010));
+        assert_eq!(s.due(at(1009)), None, "it waits before the first read as well");
         assert_eq!(s.due(at(1010)).unwrap().from, at(700), "the first read is still owed");
     }
 

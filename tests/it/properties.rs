@@ -348,6 +348,7 @@ fn message(text: &str, causes: Vec<CauseCount>, state: State, route: Option<&str
         window: FIVE_MINUTES,
         time: at(0),
         since: at(0),
+        holds: state == State::Firing,
         episode: "0123456789ab".into(),
         causes,
     };

@@ -5,7 +5,7 @@
 //! function logged are evidence, never a verdict.
 
 use super::Verdict;
-use crate::engine::invocations::Invocation;
+use crate::engine::invocations::{Finding, Invocation};
 use crate::model::cause::{CauseKind, Certainty};
 use crate::model::invocation::{LambdaSays, Report, ReportStatus, RuntimeError};
 
@@ -41,7 +41,7 @@ pub(super) fn verdict(invocation: &Invocation) -> Option<Verdict> {
     let says = || invocation.findings.iter().map(|f| &f.says);
     let certain = |kind| Verdict::new(kind, Certainty::Certain);
 
-    let timed_out = says().find_map(|s| if let LambdaSays::TimedOut { after_ms } = s { Some(*after_ms) } else { None });
+    let timed_out = invocation.findings.iter().find_map(|f| timed_out(f, report));
     let init = says().find_map(|s| {
         if let LambdaSays::InitFailed { error_type, timed_out } = s {
             Some((error_type.as_deref(), *timed_out))
@@ -56,7 +56,7 @@ pub(super) fn verdict(invocation: &Invocation) -> Option<Verdict> {
 
     // An init that failed and was tried again counts only if the invocation failed as well.
     if let Some((init_type, init_timed_out)) = init
-        && (status.is_some() || error.is_some())
+        && (status.is_some() || error.and_then(kind_of_error) == Some(CauseKind::InitFailure))
     {
         let mut verdict = certain(CauseKind::InitFailure).error_type(init_type.or(reported));
         if let Some(error) = error {
@@ -66,16 +66,21 @@ pub(super) fn verdict(invocation: &Invocation) -> Option<Verdict> {
         }
         return Some(verdict);
     }
-    if let Some(ms) = timed_out.or_else(|| (status == Some(ReportStatus::Timeout)).then(|| timeout_of(report))) {
+    let by_report = (status == Some(ReportStatus::Timeout)).then(|| (timeout_of(report), Certainty::Certain));
+    if let Some((ms, certainty)) =
+        by_report.map_or(timed_out, |by_report| Some(timed_out.map_or(by_report, |t| (t.0, by_report.1))))
+    {
         let message = format!("Task timed out after {}.{:02} seconds", ms / 1000, ms % 1000 / 10);
-        return Some(certain(CauseKind::LambdaTimeout).message(message));
+        let mut verdict = Verdict::new(CauseKind::LambdaTimeout, certainty).message(message);
+        verdict.function_timeout_ms = Some(ms);
+        return Some(verdict);
     }
     if reported_kind == Some(CauseKind::OutOfMemory) {
         return Some(certain(CauseKind::OutOfMemory).error_type(reported).message(memory(report)));
     }
     // The runtime's own line is the cause; an exit that follows it is the consequence.
     if let Some(error) = error {
-        let kind = error.error_type.as_deref().and_then(kind_of_type).unwrap_or(CauseKind::UnhandledException);
+        let kind = kind_of_error(error).unwrap_or(CauseKind::UnhandledException);
         return Some(with_error(certain(kind), error));
     }
     if status == Some(ReportStatus::Failure) {
@@ -99,6 +104,23 @@ pub(super) fn verdict(invocation: &Invocation) -> Option<Verdict> {
     // An error status with a type that says no more than that something failed, such as Runtime.Unknown.
     (status == Some(ReportStatus::Error))
         .then(|| Verdict::new(CauseKind::UnhandledException, Certainty::Likely).error_type(reported))
+}
+
+fn kind_of_error(error: &RuntimeError) -> Option<CauseKind> {
+    error.error_type.as_deref().and_then(kind_of_type)
+}
+
+/// A timeout line, and how sure it is. Without an ID anybody may have printed it: then the report must agree.
+fn timed_out(finding: &Finding, report: Option<&Report>) -> Option<(u32, Certainty)> {
+    let LambdaSays::TimedOut { after_ms } = finding.says else { return None };
+    let agrees = |r: &Report| {
+        r.status == Some(ReportStatus::Timeout) || r.duration_ms.is_some_and(|ms| ms >= f64::from(after_ms))
+    };
+    match report {
+        _ if finding.named => Some((after_ms, Certainty::Certain)),
+        Some(report) => agrees(report).then_some((after_ms, Certainty::Certain)),
+        None => Some((after_ms, Certainty::Likely)),
+    }
 }
 
 fn with_error(mut verdict: Verdict, error: &RuntimeError) -> Verdict {

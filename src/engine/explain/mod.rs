@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use super::invocations::Invocation;
 use crate::model::cause::{Cause, CauseKind, Certainty, Evidence, Explanation, Join};
-use crate::model::inventory::{Api, Source};
-use crate::model::invocation::Site;
+use crate::model::inventory::{Api, ApiKind, Source};
+use crate::model::invocation::{LambdaSays, Site};
 use crate::model::request::{GatewayWords, Request};
 
 /// Lines of evidence in an explanation.
@@ -40,11 +40,13 @@ struct Verdict {
     error_type: Option<Arc<str>>,
     message: Option<Arc<str>>,
     site: Option<Site>,
+    /// The timeout that the function itself has, where it became known.
+    function_timeout_ms: Option<u32>,
 }
 
 impl Verdict {
     fn new(kind: CauseKind, certainty: Certainty) -> Self {
-        Self { kind, certainty, error_type: None, message: None, site: None }
+        Self { kind, certainty, error_type: None, message: None, site: None, function_timeout_ms: None }
     }
 
     fn message(mut self, message: impl Into<Arc<str>>) -> Self {
@@ -91,18 +93,18 @@ fn decide(subject: &Subject<'_>, words: &GatewayWords) -> Verdict {
         Some(v) if v.certainty == Certainty::Likely => lambda.unwrap_or(v),
         Some(v) => v,
         None => lambda
-            .or_else(|| by_time(subject, words))
+            .or_else(|| by_time(subject))
             .or_else(|| by_absence(subject))
             .unwrap_or_else(|| unknown(subject, words)),
     }
 }
 
 /// The gateway waited as long as it does: 504, or a response latency within 1 % of the integration timeout.
-fn by_time(subject: &Subject<'_>, words: &GatewayWords) -> Option<Verdict> {
+fn by_time(subject: &Subject<'_>) -> Option<Verdict> {
     let request = subject.request;
     let timeout_ms = subject.api.integration_timeout.as_millis();
     let waited = request.response_latency_ms.is_some_and(|ms| u128::from(ms) * 100 >= timeout_ms * 99);
-    let answered = request.integration_latency_ms.is_some() && words.logs_integration_latency;
+    let answered = request.integration_latency_ms.is_some();
     let by = match request.response_latency_ms {
         Some(ms) if waited => format!("the gateway waited {ms} ms, its integration timeout is {timeout_ms} ms"),
         _ if request.status == 504 => "the gateway answered 504, its status for an integration timeout".to_owned(),
@@ -119,7 +121,9 @@ fn by_time(subject: &Subject<'_>, words: &GatewayWords) -> Option<Verdict> {
 fn by_absence(subject: &Subject<'_>) -> Option<Verdict> {
     let (invocation, _) = subject.invocation?;
     let clean = invocation.report.is_some();
-    (clean && matches!(subject.request.status, 500 | 502)).then(|| {
+    // HTTP APIs answer a malformed response with 500, REST APIs with 502; a REST 500 may be the function's own.
+    let status = subject.request.status;
+    (clean && (status == 502 || (status == 500 && subject.api.kind == ApiKind::Http))).then(|| {
         Verdict::new(CauseKind::MalformedResponse, Certainty::Likely)
             .message("the function's log shows a normal end, but the gateway could not use its response")
     })
@@ -127,6 +131,11 @@ fn by_absence(subject: &Subject<'_>) -> Option<Verdict> {
 
 fn unknown(subject: &Subject<'_>, words: &GatewayWords) -> Verdict {
     let looked = match (&subject.request.lambda_request_id, subject.invocation) {
+        (Some(_), Some((invocation, _))) if invocation.report.is_some() => {
+            "the invocation ended well by its own log, and the access log does not say whether the gateway or the \
+             function made this answer"
+                .to_owned()
+        }
         (Some(_), Some(_)) => "the invocation has not ended in its log yet".to_owned(),
         (Some(id), None) if subject.lambda_watched => {
             format!("no lines of invocation {id} in the watched Lambda log groups so far")
@@ -146,7 +155,10 @@ fn unknown(subject: &Subject<'_>, words: &GatewayWords) -> Verdict {
 fn evidence(invocation: &Invocation, source: &Source) -> Vec<Evidence> {
     let line = |time, text: &str| invocation.evidence(&source.name, time, text);
     let report = invocation.report.iter().map(|r| line(r.0, r.2.trim_end()));
-    let findings = invocation.findings.iter().take(EVIDENCE_MAX - 1).map(|f| line(f.time, f.text.trim_end()));
+    // What proves something goes before what the function logged.
+    let (logged, proves): (Vec<_>, Vec<_>) = invocation.findings.iter().partition(|f| f.says == LambdaSays::ErrorLine);
+    let findings = proves.into_iter().chain(logged).take(EVIDENCE_MAX - 1);
+    let findings = findings.map(|f| line(f.time, f.text.trim_end()));
     let mut lines: Vec<_> = findings.chain(report).collect();
     lines.sort_by_key(|e| e.time);
     lines

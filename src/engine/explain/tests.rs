@@ -210,6 +210,22 @@ fn a_503_with_a_clean_log_is_not_called_malformed() {
 }
 
 #[test]
+fn a_500_with_a_clean_log_is_malformed_only_on_http_apis() {
+    let e = explained(&request(500), &[report(None, None, 36)]);
+    assert_eq!(e.cause.kind, CauseKind::Unknown);
+    assert!(e.cause.message.is_some_and(|m| m.contains("ended well")));
+}
+
+#[test]
+fn the_line_that_proves_goes_before_what_was_logged() {
+    let mut lines = vec![LambdaSays::ErrorLine; 6];
+    lines.extend([unhandled("TypeError"), report(None, None, 36)]);
+    let e = explained(&request(502), &lines);
+    assert!(e.evidence.iter().any(|l| l.text.contains("TypeError")), "{:?}", e.evidence);
+    assert_eq!(e.evidence.len(), EVIDENCE_MAX);
+}
+
+#[test]
 fn every_cause_has_a_fix_with_the_functions_name_or_the_endpoint() {
     let request = request(502);
     let api = api();
