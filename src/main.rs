@@ -106,7 +106,10 @@ async fn run_live(cli: Cli) -> Result<(), Failure> {
 /// A missing Region is a mistake in the configuration, to be said before anything starts.
 async fn clients(config: &Config) -> Result<Clients, Failure> {
     let clients = Clients::load(config.region.as_deref()).await;
-    clients.region().map_err(|e| Failure::Usage(e.to_string()))?;
+    if clients.region().is_none() && config.apis.iter().any(|api| api.region.is_none()) {
+        let how = "no AWS Region: set `region` in the configuration, AWS_REGION, or a region in the AWS profile";
+        return Err(Failure::Usage(how.to_owned()));
+    }
     Ok(clients)
 }
 

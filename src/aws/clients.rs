@@ -17,11 +17,6 @@ pub struct Clients {
     sns: BTreeMap<String, aws_sdk_sns::Client>,
 }
 
-/// No Region was given anywhere.
-#[derive(Debug, thiserror::Error)]
-#[error("no AWS Region: set `region` in the configuration, AWS_REGION, or a region in the AWS profile")]
-pub struct NoRegion;
-
 impl Clients {
     /// Loads what the environment gives. `region` goes before the environment's own.
     pub async fn load(region: Option<&str>) -> Self {
@@ -45,11 +40,9 @@ impl Clients {
     }
 
     /// The Region for what names none itself.
-    ///
-    /// # Errors
-    /// When no Region is known.
-    pub fn region(&self) -> Result<&str, NoRegion> {
-        self.base.region().map(Region::as_ref).ok_or(NoRegion)
+    #[must_use]
+    pub fn region(&self) -> Option<&str> {
+        self.base.region().map(Region::as_ref)
     }
 
     /// The CloudWatch Logs client of a Region.

@@ -43,7 +43,9 @@ impl Publish for SnsPublish {
 /// Which errors pass by themselves: AWS documentation of Publish, "Errors".
 fn error(e: &SdkError<PublishError>, topic: &str) -> SendError {
     let code = e.code().unwrap_or_default();
+    let failed_itself = e.raw_response().is_some_and(|r| r.status().is_server_error());
     let lasting = matches!(e, SdkError::ServiceError(_) | SdkError::ConstructionFailure(_))
+        && !failed_itself
         && !matches!(code, "InternalError" | "InternalFailure" | "Throttling" | "ThrottlingException" | "Throttled")
         && !matches!(code, "KMSThrottling" | "KMSThrottlingException" | "ServiceUnavailable" | "ExpiredToken");
     let advice = match code {

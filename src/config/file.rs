@@ -8,7 +8,10 @@ use toml::Spanned;
 
 use super::problem::{ConfigError, Source};
 use super::rules::RuleTable;
-use super::{APIS_MAX, ApiConfig, Config, GROUPS_MAX, SinkConfig, SinkKind, WINDOW_MAX, shared_access_groups};
+use super::{
+    ALL_GROUPS_MAX, APIS_MAX, ApiConfig, Config, GROUPS_MAX, SinkConfig, SinkKind, WINDOW_MAX, group_name,
+    shared_access_groups,
+};
 use crate::engine::rules::Rule;
 use crate::engine::window::SLOT;
 use crate::model::alert::Severity;
@@ -144,7 +147,11 @@ impl File {
             rules: super::rules::rules(source, &self.rule, Rule::built_in(window))?,
             sinks: sinks(source, &self.sink, defaults.sinks)?,
         };
-        if let Some((group, a, b)) = shared_access_groups(&config.apis) {
+        let all: usize = config.apis.iter().map(|a| a.access_log_groups.len() + a.lambda_log_groups.len()).sum();
+        if all > ALL_GROUPS_MAX {
+            return Err(source.missing(format!("{all} log groups in all: at most {ALL_GROUPS_MAX}")));
+        }
+        if let Some((group, a, b)) = shared_access_groups(&config.apis, config.region.as_deref()) {
             return Err(source.missing(format!(
                 "access_log_groups: `{group}` is named by both `{a}` and `{b}`: an access log belongs to one API, else \
                  its requests count twice"
@@ -260,8 +267,7 @@ fn groups(source: &Source<'_>, groups: &[Spanned<String>]) -> Result<Vec<String>
     let mut out = Vec::new();
     for group in groups {
         let name = group.get_ref();
-        // An ARN as the console copies it ends in `:*`; the API wants it without.
-        let name = if name.starts_with("arn:") { name.trim_end_matches(":*") } else { name.as_str() };
+        let name = group_name(name);
         // Names: 1 to 512 of these characters (AWS documentation, CreateLogGroup).
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/' | '.' | '#' | ':');
         if name.is_empty() || name.len() > 2048 || !name.chars().all(allowed) {

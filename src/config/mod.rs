@@ -8,7 +8,7 @@ mod file;
 mod problem;
 mod rules;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +28,8 @@ use crate::notify::sns::Format;
 const APIS_MAX: usize = 1000;
 /// Log groups of one API.
 const GROUPS_MAX: usize = 500;
+/// Log groups of all APIs: even at the highest quota reading them all once takes minutes.
+const ALL_GROUPS_MAX: usize = 10_000;
 /// The longest window: slots of 10 s are kept for it, for each endpoint.
 const WINDOW_MAX: Duration = Duration::from_hours(6);
 
@@ -143,10 +145,21 @@ impl Config {
         file.into_config(&source)
     }
 
+    /// The longest window of all rules and displays: how far back reads have to reach.
+    #[must_use]
+    pub fn longest_window(&self) -> Duration {
+        self.rules.iter().map(|r| r.window).fold(self.window, Duration::max)
+    }
+
     /// One API that no file names.
     #[must_use]
     pub fn ad_hoc(name: &str, access_log_groups: Vec<String>, lambda_log_groups: Vec<String>) -> Self {
         let kind = ApiKind::Auto;
+        let clean = |groups: Vec<String>| {
+            let names: BTreeSet<_> = groups.iter().map(|g| group_name(g).to_owned()).collect();
+            names.into_iter().collect()
+        };
+        let (access_log_groups, lambda_log_groups) = (clean(access_log_groups), clean(lambda_log_groups));
         let api = ApiConfig {
             name: name.to_owned(),
             kind,
@@ -219,12 +232,19 @@ impl SinkKind {
     }
 }
 
-/// Two APIs may share Lambda log groups, but two access logs of one group would count each request twice.
-fn shared_access_groups(apis: &[ApiConfig]) -> Option<(&str, &str, &str)> {
-    let mut owner: BTreeMap<(&Option<String>, &str), &str> = BTreeMap::new();
+/// A log group's name or ARN as the service wants it: an ARN that the console shows ends in `:*`.
+fn group_name(group: &str) -> &str {
+    if group.starts_with("arn:") { group.trim_end_matches(":*") } else { group }
+}
+
+/// Two APIs may share Lambda log groups, but two access logs of one group would count each request twice. `region` is
+/// that of APIs that name none.
+fn shared_access_groups<'a>(apis: &'a [ApiConfig], region: Option<&'a str>) -> Option<(&'a str, &'a str, &'a str)> {
+    let mut owner: BTreeMap<(Option<&str>, &str), &str> = BTreeMap::new();
     for api in apis {
         for group in &api.access_log_groups {
-            if let Some(other) = owner.insert((&api.region, group), &api.name) {
+            let name = group.rsplit(":log-group:").next().unwrap_or(group);
+            if let Some(other) = owner.insert((api.region.as_deref().or(region), name), &api.name) {
                 return Some((group, other, &api.name));
             }
         }

@@ -3,11 +3,12 @@
 //! One task per sink, so that a sink that hangs holds up no other and never the engine. Rule: what cannot be
 //! delivered, because trying again cannot help, or the queue is full, or time is up, is printed to stderr in full.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -21,58 +22,83 @@ const QUEUE: usize = 1000;
 const TRIES: u32 = 14;
 
 /// The sending end of a sink's outbox.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Outbox {
     queue: mpsc::Sender<Arc<Message>>,
     name: String,
-    lost: Arc<AtomicU64>,
+    waiting: Waiting,
 }
 
-/// The task behind an outbox. It ends when all senders are gone and the queue is empty, or at `deadline`.
-pub type Delivery = JoinHandle<()>;
+/// Messages that are neither delivered nor given up, oldest first.
+type Waiting = Arc<Mutex<VecDeque<Arc<Message>>>>;
+
+/// The task behind an outbox. It ends when the outbox is closed and the queue is empty, or at the deadline.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The sink's name.
+    pub name: String,
+    /// The task.
+    pub task: JoinHandle<()>,
+    waiting: Waiting,
+}
+
+impl Delivery {
+    /// The sink hangs and cannot even be cancelled: what waits for it goes to stderr.
+    pub fn abandon(&self) {
+        for message in lock(&self.waiting).drain(..) {
+            dead_letter(&self.name, &message, "the sink hangs");
+        }
+    }
+}
 
 impl Outbox {
     /// Starts delivering. `deadline` ends it even if messages wait: they are then printed to stderr.
     pub fn start<D: Deliver + Send + 'static>(sink: D, deadline: CancellationToken) -> (Self, Delivery) {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        let lost = Arc::new(AtomicU64::new(0));
-        let outbox = Self { queue, name: sink.name(), lost: Arc::clone(&lost) };
-        (outbox, tokio::spawn(deliver_all(sink, waiting, deadline, lost)))
+        let name = sink.name();
+        let unsettled = Waiting::default();
+        let task = tokio::spawn(deliver_all(sink, waiting, deadline, Arc::clone(&unsettled)));
+        let outbox = Self { queue, name: name.clone(), waiting: Arc::clone(&unsettled) };
+        (outbox, Delivery { name, task, waiting: unsettled })
     }
 
     /// Queues a message; never waits.
     pub fn put(&self, message: &Arc<Message>) {
-        if self.queue.try_send(Arc::clone(message)).is_err() {
-            dead_letter(&self.name, message, "its queue is full", &self.lost);
-        }
+        lock(&self.waiting).push_back(Arc::clone(message));
+        let why = match self.queue.try_send(Arc::clone(message)) {
+            Ok(()) => return,
+            Err(TrySendError::Full(_)) => "its queue is full",
+            Err(TrySendError::Closed(_)) => "the sink has failed",
+        };
+        lock(&self.waiting).pop_back();
+        dead_letter(&self.name, message, why);
     }
+}
 
-    /// Messages that were printed to stderr instead of delivered.
-    #[must_use]
-    pub fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
-    }
+/// No code panics between two halves of a change, so a poisoned lock is still good.
+fn lock(waiting: &Waiting) -> MutexGuard<'_, VecDeque<Arc<Message>>> {
+    waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn deliver_all<D: Deliver>(
     mut sink: D,
     mut waiting: mpsc::Receiver<Arc<Message>>,
     deadline: CancellationToken,
-    lost: Arc<AtomicU64>,
+    unsettled: Waiting,
 ) {
     let name = sink.name();
     while let Some(message) = waiting.recv().await {
-        if message.alert.severity < sink.min_severity() {
-            continue;
+        if message.alert.severity >= sink.min_severity() {
+            let outcome = tokio::select! {
+                biased;
+                outcome = deliver_one(&mut sink, &message) => outcome,
+                () = deadline.cancelled() => Err("there was no time left to deliver it".to_owned()),
+            };
+            if let Err(why) = outcome {
+                dead_letter(&name, &message, &why);
+            }
         }
-        let outcome = tokio::select! {
-            biased;
-            outcome = deliver_one(&mut sink, &message) => outcome,
-            () = deadline.cancelled() => Err("there was no time left to deliver it".to_owned()),
-        };
-        if let Err(why) = outcome {
-            dead_letter(&name, &message, &why, &lost);
-        }
+        lock(&unsettled).pop_front();
     }
 }
 
@@ -99,7 +125,6 @@ fn pause(tries: u32, seed: u32) -> Duration {
     base + base / 64 * (seed.wrapping_mul(2_654_435_761).wrapping_add(tries) % 8)
 }
 
-fn dead_letter(sink: &str, message: &Message, why: &str, lost: &AtomicU64) {
-    lost.fetch_add(1, Ordering::Relaxed);
+fn dead_letter(sink: &str, message: &Message, why: &str) {
     tracing::error!(sink, "message not delivered: {why}; it was: {}", json::render(message));
 }

@@ -1,7 +1,7 @@
 //! The clock: wall time, or for the demo wall time that runs faster.
 //!
-//! The only place that reads it. It runs on the monotonic clock from where the wall clock stood at the start, and
-//! follows the wall clock again when that is set, unless it runs faster. Rule: deciding code never sees it.
+//! The only place that reads one. The fast clock runs on the monotonic clock from where the wall clock stood at the
+//! start. Rule: deciding code never sees a clock; it is told the time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

@@ -127,8 +127,13 @@ fn newlines(text: &str) -> std::borrow::Cow<'_, str> {
     if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n").into() } else { text.into() }
 }
 
-// === The platform's lines ===
+/// A platform record of the JSON format: `{"time":..,"type":"platform.start",..}`.
+pub(super) fn is_json_format(text: &str) -> bool {
+    let head = cut(text, 200);
+    head.starts_with('{') && head.contains("\"type\"") && head.contains("\"platform.")
+}
 
+// === The platform's lines ===
 /// A line and what it says, without its text; `event` keeps it.
 struct Platform {
     says: LambdaSays,

@@ -15,6 +15,10 @@ use std::collections::BTreeMap;
 use crate::model::cause::words;
 use crate::model::event::{Fact, LogEvent};
 use crate::model::inventory::SourceKind;
+use crate::model::text::{cut, printable};
+
+/// How much of a line that was not read is shown, in bytes.
+const EXAMPLE_MAX: usize = 120;
 
 words! {
     /// Why a line did not become a fact.
@@ -25,7 +29,8 @@ words! {
         NotRecognised = "not_recognised",
         /// An access line without a status: it cannot be counted.
         NoStatus = "no_status",
-    }
+        /// A Lambda log in JSON format, which is not read yet: set the function's log format to Text.
+        LambdaJson = "lambda_json_format",    }
 }
 
 /// Reads the lines of one source.
@@ -33,6 +38,8 @@ words! {
 pub struct Reader {
     kind: Kind,
     unread: BTreeMap<Unread, u64>,
+    /// Reasons that are new since they were last asked for, with the beginning of the first such line.
+    news: Vec<(Unread, String)>,
 }
 
 #[derive(Debug)]
@@ -49,26 +56,35 @@ impl Reader {
             SourceKind::Access(api) => Kind::Access(access::AccessReader::new(api)),
             SourceKind::Lambda => Kind::Lambda(lambda::LambdaReader::default()),
         };
-        Self { kind, unread: BTreeMap::new() }
+        Self { kind, unread: BTreeMap::new(), news: Vec::new() }
     }
 
     /// Reads one event and adds what it says to `facts`: mostly one fact, none for lines without meaning here, two
     /// when it ends a block of lines that was still open.
     pub fn read(&mut self, event: LogEvent, facts: &mut Vec<Fact>) {
         if event.text.trim_ascii().is_empty() {
-            self.count(Unread::Empty);
+            self.count(Unread::Empty, "");
             return;
         }
-        let read = match &mut self.kind {
-            Kind::Access(access) => access.read(&event).map(|r| facts.push(Fact::Request(Box::new(r)))),
+        match &mut self.kind {
+            Kind::Access(access) => match access.read(&event) {
+                Ok(request) => facts.push(Fact::Request(Box::new(request))),
+                Err(reason) => self.count(reason, &event.text),
+            },
             Kind::Lambda(lambda) => {
-                lambda.read(event, |line| facts.push(Fact::Lambda(line)));
-                Ok(())
+                if lambda::is_json_format(&event.text) {
+                    self.count(Unread::LambdaJson, &event.text);
+                } else {
+                    lambda.read(event, |line| facts.push(Fact::Lambda(line)));
+                }
             }
-        };
-        if let Err(reason) = read {
-            self.count(reason);
         }
+    }
+
+    /// Reasons for which a line was not read for the first time, with the beginning of that line; each is handed out
+    /// once.
+    pub fn news(&mut self) -> Vec<(Unread, String)> {
+        std::mem::take(&mut self.news)
     }
 
     /// The end of the input: what is still open becomes a fact as it stands.
@@ -85,7 +101,11 @@ impl Reader {
         &self.unread
     }
 
-    fn count(&mut self, reason: Unread) {
-        *self.unread.entry(reason).or_default() += 1;
+    fn count(&mut self, reason: Unread, line: &str) {
+        let count = self.unread.entry(reason).or_default();
+        *count += 1;
+        if *count == 1 && reason != Unread::Empty {
+            self.news.push((reason, printable(cut(line.trim(), EXAMPLE_MAX))));
+        }
     }
 }

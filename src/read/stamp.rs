@@ -34,7 +34,7 @@ pub fn of_line(line: &str) -> Option<Timestamp> {
     Timestamp::parse_clf(inside)
 }
 
-/// Splits a leading ISO time off, as exports to S3 and `aws logs tail` write it. Lambda's own lines begin with a time
+/// Splits a leading ISO time off, as exports to S3 write it. Lambda's own lines begin with a time
 /// too; there the time is part of the message, and a second one follows it in an export.
 #[must_use]
 pub fn split_leading(line: &str) -> Option<(Timestamp, &str)> {

@@ -17,12 +17,14 @@ use crate::notify::sink::{Sns, Stdout, StdoutFormat};
 use crate::ops::clock::Clock;
 
 /// How long sinks may go on delivering after the stop.
-const DRAIN: Duration = Duration::from_secs(8);
+const DRAIN: Duration = Duration::from_secs(7);
+/// What a sink has after that to give up in order.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Runs until `stop`; `hear` gets what is said besides the sinks (the demo shows it).
 ///
 /// # Errors
-/// When no Region is known, or a task failed.
+/// When a task failed.
 pub async fn run(
     config: Config,
     mut clients: Clients,
@@ -31,7 +33,7 @@ pub async fn run(
     stop: CancellationToken,
     mut hear: impl FnMut(&Said),
 ) -> Result<()> {
-    let region = clients.region()?.to_owned();
+    let region = clients.region().unwrap_or("-").to_owned();
     let inventory = Arc::new(config.inventory(&region));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -42,7 +44,7 @@ pub async fn run(
     );
     let deadline = CancellationToken::new();
     let sinks = start_sinks(&config, &mut clients, &deadline);
-    let history = config.window;
+    let history = config.longest_window();
     let live = Live { config, inventory, clock, history, requests, stop };
     let outcome = live
         .watch(&mut clients, |said| {
@@ -79,24 +81,29 @@ fn start_sinks(config: &Config, clients: &mut Clients, deadline: &CancellationTo
     sinks.collect()
 }
 
-/// Closes all queues, then waits for all of them together, at most [`DRAIN`].
+/// Closes all queues, then waits for all of them together: [`DRAIN`] for them to deliver, a moment more for them to
+/// say what they could not. What hangs even then, such as a write to a pipe that nobody reads, is left behind.
 async fn drain(sinks: Vec<(Outbox, Delivery)>, deadline: &CancellationToken) {
-    let deliveries: Vec<Delivery> = sinks.into_iter().map(|(_, delivery)| delivery).collect();
+    let mut deliveries: Vec<Delivery> = sinks.into_iter().map(|(_, delivery)| delivery).collect();
     let timer = async {
         tokio::time::sleep(DRAIN).await;
         deadline.cancel();
-        tracing::warn!("sinks did not finish within {} s", DRAIN.as_secs());
-        std::future::pending::<()>().await;
+        tokio::time::sleep(LAST_WORDS).await;
     };
     let all = async {
-        for delivery in deliveries {
-            if let Err(panic) = delivery.await {
-                tracing::error!("a sink failed: {panic}");
+        for delivery in &mut deliveries {
+            if let Err(panic) = (&mut delivery.task).await {
+                tracing::error!("sink {} failed: {panic}", delivery.name);
             }
         }
     };
     tokio::select! {
+        biased;
         () = all => {}
         () = timer => {}
+    }
+    for delivery in deliveries.iter().filter(|d| !d.task.is_finished()) {
+        tracing::warn!("sink {} did not finish within {} s and is left behind", delivery.name, DRAIN.as_secs());
+        delivery.abandon();
     }
 }

@@ -29,7 +29,7 @@ pub enum Show {
 /// Follows until `stop`, or until nobody reads any more.
 ///
 /// # Errors
-/// When no Region is known, a task failed, or the output cannot be written.
+/// When a task failed, or the output cannot be written.
 pub async fn run(
     config: Config,
     mut clients: Clients,
@@ -38,7 +38,7 @@ pub async fn run(
     show: Show,
     stop: CancellationToken,
 ) -> Result<()> {
-    let region = clients.region()?.to_owned();
+    let region = clients.region().unwrap_or("-").to_owned();
     let inventory = Arc::new(config.inventory(&region));
     tracing::debug!(region, "following; {}", config.summary());
     let live =

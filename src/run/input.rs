@@ -22,6 +22,8 @@ use crate::tail::fetch::RawEvent;
 const PEEK_LINES: usize = 1000;
 /// Longest line that is taken whole; a log event has at most 1 MB.
 const LINE_MAX: u64 = 4 << 20;
+/// An event that is put together from lines takes no more of them once it has this many bytes.
+const EVENT_MAX: usize = 1 << 20;
 
 /// A file that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -102,10 +104,24 @@ struct Lines {
 impl Lines {
     /// The next line without its end; bytes that are not UTF-8 are replaced.
     fn next(&mut self) -> io::Result<Option<String>> {
-        match self.ahead.pop_front() {
-            Some(line) => Ok(Some(line)),
-            None => self.read(),
-        }
+        let mut line = match self.ahead.pop_front() {
+            Some(line) => line,
+            None => match self.read()? {
+                Some(line) => line,
+                None => return Ok(None),
+            },
+        };
+        line.truncate(line.trim_end_matches(['\n', '\r']).len());
+        Ok(Some(line))
+    }
+
+    /// All that is left, as it stands.
+    fn rest(&mut self) -> io::Result<String> {
+        let mut text: String = self.ahead.drain(..).collect();
+        let mut bytes = Vec::new();
+        self.reader.read_to_end(&mut bytes)?;
+        text.push_str(&String::from_utf8_lossy(&bytes));
+        Ok(text)
     }
 
     fn peek(&mut self, at: usize) -> io::Result<Option<&str>> {
@@ -115,16 +131,14 @@ impl Lines {
                 None => return Ok(None),
             }
         }
-        Ok(self.ahead.get(at).map(String::as_str))
+        Ok(self.ahead.get(at).map(|l| l.trim_end_matches(['\n', '\r'])))
     }
 
+    /// A line with its end, or a piece of one that is too long.
     fn read(&mut self) -> io::Result<Option<String>> {
         let mut bytes = Vec::new();
         if self.reader.by_ref().take(LINE_MAX).read_until(b'\n', &mut bytes)? == 0 {
             return Ok(None);
-        }
-        while bytes.last().is_some_and(|b| matches!(b, b'\n' | b'\r')) {
-            bytes.pop();
         }
         Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
     }
@@ -195,21 +209,18 @@ fn shape(mut lines: Lines, head: &str, path: &Path) -> Result<Shape, InputError>
     if serde_json::from_str::<JsonEvent>(head).is_ok() {
         return Ok(Shape::JsonLines(lines));
     }
-    let is_access_line = serde_json::from_str::<serde_json::Value>(head).is_ok_and(|v| v.get("events").is_none());
+    let is_access_line =
+        serde_json::from_str::<serde_json::Value>(head).is_ok_and(|v| v.is_object() && v.get("events").is_none());
     let trimmed = head.trim();
-    let begins_a_document =
-        trimmed == "{" || trimmed == "[" || trimmed.starts_with("{\"events\"") || trimmed.starts_with("{ \"events\"");
+    let begins_a_document = ["{\"events\"", "{ \"events\"", "[{", "[ {"].iter().any(|s| trimmed.starts_with(s))
+        || matches!(trimmed, "{" | "[");
     if begins_a_document && !is_access_line {
-        let mut text = String::new();
-        while let Some(line) = lines.next().map_err(io_error)? {
-            text.push_str(&line);
-            text.push('\n');
-        }
+        let text = lines.rest().map_err(io_error)?;
         return document(&text)
             .map(|e| Shape::Document(e.into_iter()))
             .map_err(|why| InputError::Json { path: path.to_owned(), why });
     }
-    let led = stamp::split_leading(head.trim_start());
+    let led = stamp::split_leading(head);
     // Lambda's old timeout line begins with a time and a blank as well.
     if led.is_some_and(|(_, rest)| !rest.contains("Task timed out after") || stamp::split_leading(rest).is_some()) {
         return Ok(Shape::Export(lines));
@@ -260,14 +271,14 @@ fn json_line(lines: &mut Lines, stream: &Arc<str>, broken: &mut u64) -> io::Resu
 }
 
 fn export(lines: &mut Lines, stream: &Arc<str>) -> io::Result<Option<Event>> {
-    let Some(line) = lines.next()? else { return Ok(None) };
-    let Some((time, text)) = stamp::split_leading(&line) else {
-        // Only blank lines can stand before the first time: the shape was told by it.
-        let event = LogEvent { stream: Arc::clone(stream), time: Timestamp::MIN, text: line };
-        return if event.text.trim().is_empty() { export(lines, stream) } else { Ok(Some((None, event))) };
+    // Only blank lines can stand before the first time: the shape was told by it.
+    let (time, mut text) = loop {
+        let Some(line) = lines.next()? else { return Ok(None) };
+        if let Some((time, text)) = stamp::split_leading(&line) {
+            break (time, text.to_owned());
+        }
     };
-    let mut text = text.to_owned();
-    while lines.peek(0)?.is_some_and(|l| stamp::split_leading(l).is_none()) {
+    while text.len() < EVENT_MAX && lines.peek(0)?.is_some_and(|l| stamp::split_leading(l).is_none()) {
         if let Some(more) = lines.next()? {
             text.push('\n');
             text.push_str(&more);
@@ -292,7 +303,7 @@ fn plain(
         l.starts_with([' ', '\t', '\u{a0}']) && !l.trim().is_empty()
             || l.starts_with("Traceback (most recent call last)")
     };
-    while lines.peek(0)?.is_some_and(goes_on) {
+    while text.len() < EVENT_MAX && lines.peek(0)?.is_some_and(goes_on) {
         if let Some(more) = lines.next()? {
             text.push('\n');
             text.push_str(&more);
@@ -331,11 +342,20 @@ mod tests {
             format!("{{\n    \"events\": [\n{event},\n{event}],\n    \"searchedLogStreams\": []\n}}\n"),
             format!("{{\"events\":[{event},{event}]}}"),
             format!("[\n{event},\n{event}\n]"),
+            format!("[{event},{event}]"),
             format!("{event}\n\n{event}\nnot json\n"),
         ] {
             assert_eq!(events(text.as_bytes()).unwrap(), vec![(T, "hello\n".to_owned()); 2], "{text}");
         }
         assert!(matches!(events(b"{\n  \"events\": [ 1 ]\n}"), Err(InputError::Json { .. })));
+    }
+
+    #[test]
+    fn a_document_on_one_very_long_line() {
+        let event = format!(r#"{{"timestamp":{T},"message":"{}"}}"#, "x".repeat(1000));
+        let text = format!("{{\"events\":[{}]}}", vec![event; 6000].join(","));
+        assert!(text.len() as u64 > LINE_MAX);
+        assert_eq!(events(text.as_bytes()).unwrap().len(), 6000);
     }
 
     #[test]

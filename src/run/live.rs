@@ -60,7 +60,7 @@ impl Live {
             let polling = Polling {
                 id: SourceId(id),
                 source: source.clone(),
-                pace: Pace::new(self.config.interval, lag, self.config.window),
+                pace: Pace::new(self.config.interval, lag, self.config.longest_window()),
                 origin,
                 max_ids: self.config.max_ids,
             };

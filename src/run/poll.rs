@@ -69,6 +69,8 @@ struct Poll<F> {
     reader: Reader,
     ids: IdRing,
     streams: HashMap<String, Arc<str>>,
+    /// It was said that there is not enough room for ids.
+    crowded: bool,
 }
 
 /// Reads until `stop`.
@@ -82,7 +84,7 @@ pub async fn poll<F: Fetch>(
     let mut schedule = Schedule::new(polling.pace, polling.origin);
     let reader = Reader::new(polling.source.kind);
     let ids = IdRing::new(polling.max_ids);
-    let mut poll = Poll { fetch, polling, clock, out, stop, reader, ids, streams: HashMap::new() };
+    let mut poll = Poll { fetch, polling, clock, out, stop, reader, ids, streams: HashMap::new(), crowded: false };
     let mut trouble: Option<(Problem, u32)> = None;
     loop {
         let now = poll.clock.now();
@@ -135,7 +137,10 @@ impl<F: Fetch> Poll<F> {
                     self.hand_on(page, (next == Next::Done).then_some(began)).await?;
                     next
                 }
-                Err(error) if error.problem == Problem::BadToken => slice.restart(self.clock.now()),
+                Err(error) if error.problem == Problem::BadToken => match slice.restart(self.clock.now()) {
+                    Next::Stuck => return Err(Ended::Failed(error)),
+                    next => next,
+                },
                 Err(error) => return Err(Ended::Failed(error)),
             };
             match next {
@@ -161,6 +166,7 @@ impl<F: Fetch> Poll<F> {
             let stream = self.stream(raw.stream);
             self.reader.read(LogEvent { stream, time: raw.time, text: raw.text }, &mut facts);
         }
+        self.complain();
         if facts.is_empty() && sealed.is_none() {
             return Ok(());
         }
@@ -174,6 +180,22 @@ impl<F: Fetch> Poll<F> {
             self.ids.remove(time, id);
         }
         Err(Ended::Stopped)
+    }
+
+    /// Says what could not be read or remembered, once for each reason.
+    fn complain(&mut self) {
+        let group = &self.polling.source.name;
+        for (reason, example) in self.reader.news() {
+            tracing::warn!("log group {group} has lines that cannot be read ({reason}), such as: {example}");
+        }
+        if self.ids.forgotten > 0 && !self.crowded {
+            self.crowded = true;
+            tracing::warn!(
+                "log group {group} brings more events than max_ids = {} can tell apart: events that come late are not \
+                 counted; raise poll.max_ids or shorten the window",
+                self.polling.max_ids
+            );
+        }
     }
 
     fn stream(&mut self, name: String) -> Arc<str> {

@@ -6,7 +6,7 @@
 use super::{Subject, Verdict};
 use crate::model::cause::{CauseKind, Fix};
 use crate::model::inventory::ApiKind;
-use crate::model::request::GatewayWords;
+use crate::model::request::{Endpoint, GatewayWords};
 
 /// The fix for a verdict.
 pub(super) fn fix(verdict: &Verdict, subject: &Subject<'_>, words: &GatewayWords, function: Option<&str>) -> Fix {
@@ -35,7 +35,7 @@ pub(super) fn fix(verdict: &Verdict, subject: &Subject<'_>, words: &GatewayWords
                     "Handle {what}{place} in {name}: check the input at the top of the handler and answer 400 for what \
                      is wrong, and wrap the handler so that any other error is logged and answered with a proper 500."
                 ),
-                Some(tail(arg)),
+                Some(lines_of(subject)),
             )
         }
         CauseKind::InitFailure => (
@@ -47,18 +47,7 @@ pub(super) fn fix(verdict: &Verdict, subject: &Subject<'_>, words: &GatewayWords
                 "aws lambda get-function-configuration --function-name {arg} --query '[Handler,Runtime,LastModified,Layers]'"
             )),
         ),
-        CauseKind::LambdaTimeout => (
-            format!(
-                "{name} ran into its own timeout. Find what it waits for (an outgoing call without a timeout, a cold \
-                 dependency); if the work is legitimate, raise its timeout to at most {} s, just under the gateway's \
-                 {timeout_s} s, or answer 202 and do the work from a queue.",
-                timeout_s.saturating_sub(1)
-            ),
-            Some(format!(
-                "aws lambda update-function-configuration --function-name {arg} --timeout {}",
-                timeout_s.saturating_sub(1)
-            )),
-        ),
+        CauseKind::LambdaTimeout => lambda_timeout(verdict.function_timeout_ms, timeout_s, name, arg),
         CauseKind::IntegrationTimeout => (
             format!(
                 "{endpoint} took longer than the gateway waits ({timeout_s} s). Set the timeout of {name} to {} s so that \
@@ -79,7 +68,7 @@ pub(super) fn fix(verdict: &Verdict, subject: &Subject<'_>, words: &GatewayWords
                 "The process of {name} ended in the middle of a request: look for exit calls, native crashes and \
                  unhandled promise rejections in the lines before it."
             ),
-            Some(tail(arg)),
+            Some(lines_of(subject)),
         ),
         CauseKind::ResponseTooLarge => (
             format!(
@@ -107,12 +96,7 @@ pub(super) fn fix(verdict: &Verdict, subject: &Subject<'_>, words: &GatewayWords
         ),
         CauseKind::PermissionDenied => (
             format!("API Gateway may not invoke {name} for {endpoint}: add the permission for this API."),
-            Some(format!(
-                "aws lambda add-permission --function-name {arg} --statement-id apigateway-invoke --action \
-                 lambda:InvokeFunction --principal apigateway.amazonaws.com --source-arn \
-                 'arn:aws:execute-api:REGION:ACCOUNT:API_ID/*/{}{}'",
-                endpoint.method, endpoint.route
-            )),
+            Some(add_permission(endpoint, arg)),
         ),
         CauseKind::InvalidIntegration => (
             format!(
@@ -143,15 +127,64 @@ pub(super) fn fix(verdict: &Verdict, subject: &Subject<'_>, words: &GatewayWords
                 "{name} answered {} itself: this is the application's own error; its log says why.",
                 subject.request.status
             ),
-            Some(tail(arg)),
+            Some(lines_of(subject)),
         ),
         CauseKind::Unknown => unknown(subject, words),
     };
     Fix { text, command }
 }
 
-fn tail(function: &str) -> String {
-    format!("aws logs tail /aws/lambda/{function} --since 15m --filter-pattern ERROR")
+/// The command that shows the lines of this invocation; IDs and names go into it only if they are plain words.
+fn lines_of(subject: &Subject<'_>) -> String {
+    let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/' | '.'));
+    let live = subject.invocation.map(|(_, source)| source).filter(|s| s.function.is_some() && plain(&s.name));
+    let group = live.map_or("/aws/lambda/FUNCTION", |s| &s.name);
+    match subject.request.lambda_request_id.as_deref().filter(|id| plain(id)) {
+        Some(id) => format!("aws logs tail {group} --since 1h --filter-pattern '\"{id}\"'"),
+        None => format!("aws logs tail {group} --since 1h"),
+    }
+}
+
+/// The function's own timeout: raise it where there is room below the gateway's, else make the work shorter.
+fn lambda_timeout(own_ms: Option<u32>, gateway_s: u64, name: &str, arg: &str) -> (String, Option<String>) {
+    let most = gateway_s.saturating_sub(1);
+    let room = most >= 2 && own_ms.is_none_or(|ms| u64::from(ms) < most * 1000);
+    let find = format!(
+        "{name} ran into its own timeout. Find what it waits for (an outgoing call without a timeout, a cold dependency)"
+    );
+    if !room {
+        let text = format!(
+            "{find}, or answer 202 and do the work from a queue: the gateway waits {gateway_s} s, so a longer timeout of \
+             the function would only change who gives up first."
+        );
+        return (text, None);
+    }
+    let text = format!(
+        "{find}; if the work is legitimate, raise its timeout to at most {most} s, just under the gateway's {gateway_s} s, \
+         or answer 202 and do the work from a queue."
+    );
+    (text, Some(format!("aws lambda update-function-configuration --function-name {arg} --timeout {most}")))
+}
+
+/// The permission for this endpoint. What is no plain path becomes `*`, which also keeps a shell from reading it.
+fn add_permission(endpoint: &Endpoint, arg: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    let method = if endpoint.method.chars().all(|c| c.is_ascii_uppercase()) && &*endpoint.method != "ANY" {
+        &*endpoint.method
+    } else {
+        "*"
+    };
+    let part = |segment: &str| if segment.chars().all(plain) { segment.to_owned() } else { "*".to_owned() };
+    let path = match endpoint.route.strip_prefix('/') {
+        Some(path) => path.split('/').map(part).collect::<Vec<_>>().join("/"),
+        None => "*".to_owned(),
+    };
+    let id: String =
+        format!("{method}-{path}").chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    format!(
+        "aws lambda add-permission --function-name {arg} --statement-id apigateway-{id} --action lambda:InvokeFunction \
+         --principal apigateway.amazonaws.com --source-arn 'arn:aws:execute-api:REGION:ACCOUNT:API_ID/*/{method}/{path}'"
+    )
 }
 
 fn unknown(subject: &Subject<'_>, words: &GatewayWords) -> (String, Option<String>) {
@@ -160,15 +193,13 @@ fn unknown(subject: &Subject<'_>, words: &GatewayWords) -> (String, Option<Strin
                     its log; log requestContext.requestId in the function.";
         return (text.to_owned(), None);
     }
-    let command = if subject.api.kind == ApiKind::Http {
-        "aws apigatewayv2 update-stage --api-id API_ID --stage-name STAGE --access-log-settings \
-         'DestinationArn=LOG_GROUP_ARN,Format=FORMAT'"
+    let command = if matches!(subject.api.kind, ApiKind::Http | ApiKind::WebSocket) {
+        "aws apigatewayv2 update-stage --api-id API_ID --stage-name STAGE --access-log-settings file://access-log.json"
     } else {
-        "aws apigateway update-stage --rest-api-id API_ID --stage-name STAGE --patch-operations \
-         'op=replace,path=/accessLogSettings/format,value=FORMAT'"
+        "aws apigateway update-stage --rest-api-id API_ID --stage-name STAGE --patch-operations file://access-log.json"
     };
-    let text = "Let the stage's access log carry $context.integration.requestId, $context.integration.error and \
-                $context.error.responseType (a whole FORMAT stands in gatewatch's README, under \"The access log it \
-                needs\"): without them a failure cannot be explained.";
+    let text = "Let the stage's access log (/accessLogSettings/format) carry $context.integration.requestId, \
+                $context.integration.error and $context.error.responseType: without them a failure cannot be \
+                explained. The whole access-log.json stands in gatewatch's README, under \"The access log it needs\".";
     (text.to_owned(), Some(command.to_owned()))
 }

@@ -200,7 +200,8 @@ fn what_is_not_known_says_what_was_looked_for() {
     unnamed.gateway = None;
     assert!(message(&unnamed, &[]).contains("$context.integration.requestId"));
     let e = explained(&unnamed, &[]);
-    assert!(e.fix.command.is_some_and(|c| c.contains("/accessLogSettings/format")));
+    assert!(e.fix.text.contains("/accessLogSettings/format"));
+    assert!(e.fix.command.is_some_and(|c| c.contains("--patch-operations file://")));
 }
 
 #[test]
@@ -223,6 +224,27 @@ fn the_line_that_proves_goes_before_what_was_logged() {
     let e = explained(&request(502), &lines);
     assert!(e.evidence.iter().any(|l| l.text.contains("TypeError")), "{:?}", e.evidence);
     assert_eq!(e.evidence.len(), EVIDENCE_MAX);
+}
+
+#[test]
+fn commands_cannot_be_made_to_run_something_else() {
+    let mut evil = with_error(500, "Invalid permissions on Lambda function");
+    evil.endpoint = Endpoint::new("ANY", "/x'$(id)'/{id}/ok").into();
+    evil.lambda_request_id = Some("a';id;'".into());
+    let command = explained(&evil, &[]).fix.command.unwrap();
+    assert!(command.ends_with("API_ID/*/*/*/*/ok'"), "{command}");
+    assert!(!command.contains("$("), "{command}");
+    let thrown = Request { gateway: with_error(502, FUNCTION_ERROR).gateway, ..evil };
+    let command = explained(&thrown, &[]).fix.command.unwrap();
+    assert_eq!(command, "aws logs tail /aws/lambda/FUNCTION --since 1h");
+}
+
+#[test]
+fn a_timeout_is_raised_only_where_there_is_room() {
+    let of = |after_ms| explained(&request(502), &[LambdaSays::TimedOut { after_ms }]).fix;
+    assert!(of(3000).command.is_some_and(|c| c.ends_with("--timeout 28")));
+    assert_eq!(of(29_000).command, None);
+    assert!(of(29_000).text.contains("queue"));
 }
 
 #[test]
