@@ -83,8 +83,8 @@ impl Alerts {
     }
 
     /// Nothing pending, nothing firing.
-    #[must_use]
-    pub fn at_rest(&self) -> bool {
+    #[cfg(test)]
+    pub(super) fn at_rest(&self) -> bool {
         self.instances.is_empty()
     }
 }

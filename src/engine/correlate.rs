@@ -124,11 +124,6 @@ impl Cases {
     }
 
     /// The case with this number.
-    pub fn get_mut(&mut self, id: u64) -> Option<&mut Case> {
-        self.by_id.get_mut(&id)
-    }
-
-    /// The case with this number.
     #[must_use]
     pub fn get(&self, id: u64) -> Option<&Case> {
         self.by_id.get(&id)

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use self::alerts::Alerts;
 use self::correlate::{Cases, Reporting};
-use self::endpoints::{Endpoints, Figures};
+use self::endpoints::Endpoints;
 use self::explain::{Subject, explain};
 use self::invocations::Invocations;
 pub use self::settings::Settings;
@@ -35,6 +35,7 @@ use crate::model::event::Fact;
 use crate::model::inventory::{ApiId, SourceId, SourceKind};
 use crate::model::invocation::LambdaLine;
 use crate::model::request::{Endpoint, Request};
+use crate::model::summary::Summary;
 use crate::model::text::cut;
 use crate::model::time::Timestamp;
 
@@ -57,24 +58,11 @@ pub enum Output {
     Alert(Box<Alert>),
 }
 
-/// Figures of one endpoint.
-#[derive(Clone, Debug)]
-pub struct EndpointRow {
-    /// The API.
-    pub api: ApiId,
-    /// Which endpoint.
-    pub endpoint: Arc<Endpoint>,
-    /// Over the snapshot's window.
-    pub figures: Figures,
-}
-
 /// What was left out or cut, and how often.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Dropped {
     /// Requests too late for their window.
     pub late_requests: u64,
-    /// Requests stamped ahead of the clock, counted as if they came now.
-    pub future_requests: u64,
     /// Requests counted under `<other>`.
     pub overflow_requests: u64,
     /// Invocations forgotten early because there were too many.
@@ -92,6 +80,19 @@ enum Reach {
     To(Timestamp),
     /// It cannot be read; its API does not wait for it.
     Blind,
+}
+
+impl std::fmt::Display for Dropped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let parts = [
+            (self.late_requests, "requests too late for their window"),
+            (self.overflow_requests, "requests under <other>, see max_endpoints"),
+            (self.invocations, "invocations forgotten early, see max_invocations"),
+            (self.cases, "failures no longer followed, because there were too many"),
+        ];
+        let said: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        f.write_str(&said.join(", "))
+    }
 }
 
 #[derive(Debug)]
@@ -194,28 +195,22 @@ impl Engine {
         std::mem::take(&mut self.outputs)
     }
 
-    /// Figures of every endpoint over the display window that ends at `end`, by API, worst share of failures first.
+    /// Figures of every endpoint over the display window that ends at `end`.
     #[must_use]
-    pub fn snapshot(&self, end: Timestamp) -> Vec<EndpointRow> {
-        let mut rows = Vec::new();
+    pub fn snapshot(&self, end: Timestamp) -> Summary {
+        let window = self.settings.window;
+        let mut totals = Totals::default();
         for (state, api) in self.apis.iter().zip(0_u16..) {
-            let mut of_api: Vec<_> = state
-                .endpoints
-                .iter()
-                .map(|s| EndpointRow {
-                    api: ApiId(api),
-                    endpoint: Arc::clone(&s.endpoint),
-                    figures: s.figures(end, self.settings.window),
-                })
-                .filter(|row| row.figures.counts.requests > 0)
-                .collect();
-            of_api.sort_by(|a, b| {
-                let errors = |r: &EndpointRow| r.figures.counts.errors();
-                errors(b).cmp(&errors(a)).then_with(|| a.endpoint.cmp(&b.endpoint))
-            });
-            rows.append(&mut of_api);
+            for stats in state.endpoints.iter() {
+                let figures = stats.figures(end, window);
+                totals.add(ApiId(api), &stats.endpoint, &figures.counts, &figures.latencies);
+            }
+            let causes = state.endpoints.iter().flat_map(|s| s.tally.total(end, window));
+            for (label, cause) in causes {
+                totals.cause(label.kind, cause.count);
+            }
         }
-        rows
+        Summary { span: Some((end.minus(window), end)), ..totals.summary() }
     }
 
     /// Figures over the whole input, if they are kept.
@@ -224,15 +219,17 @@ impl Engine {
         &self.totals
     }
 
+    /// Requests stamped ahead of the clock, which were counted as if they came now.
+    #[must_use]
+    pub const fn future_requests(&self) -> u64 {
+        self.future
+    }
+
     /// What was left out.
     #[must_use]
     pub fn dropped(&self) -> Dropped {
-        let mut dropped = Dropped {
-            future_requests: self.future,
-            invocations: self.invocations.dropped,
-            cases: self.cases.dropped,
-            ..Dropped::default()
-        };
+        let mut dropped =
+            Dropped { invocations: self.invocations.dropped, cases: self.cases.dropped, ..Dropped::default() };
         for api in &self.apis {
             dropped.late_requests += api.endpoints.too_late;
             dropped.overflow_requests += api.endpoints.overflow;
@@ -309,7 +306,7 @@ impl Engine {
     fn report(&mut self, failures: Vec<Failure>) {
         for failure in failures {
             if self.settings.totals && self.settings.reporting == Reporting::Final {
-                self.totals.cause(failure.explanation.cause.kind);
+                self.totals.cause(failure.explanation.cause.kind, 1);
             }
             self.outputs.push(Output::Failure(failure));
         }

@@ -189,7 +189,7 @@ fn an_event_from_the_future_counts_now_and_moves_nothing() {
     engine.seal(ACCESS, at(10));
     let alerts = alerts(engine.drain());
     assert_eq!((alerts[0].errors, alerts[0].requests), (13, 31));
-    assert_eq!(engine.dropped().future_requests, 1);
+    assert_eq!(engine.future_requests(), 1);
 }
 
 #[test]

@@ -1,17 +1,21 @@
 //! Figures over the whole input, for the report at the end of a replay.
 //!
-//! Not a window: it only grows, by endpoint, and endpoints are bounded by the engine. Off in the daemon.
+//! Not a window: it only grows, by endpoint, up to [`ENDPOINTS_MAX`]. Off in the daemon.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::histogram::Histogram;
+use super::window::Counts;
 use crate::model::cause::CauseKind;
 use crate::model::inventory::ApiId;
 use crate::model::request::{Endpoint, Request};
 use crate::model::summary::{EndpointSummary, Summary};
 use crate::model::time::Timestamp;
+
+/// Endpoints told apart; more than the engine tracks at one time, because over a day some come and go.
+const ENDPOINTS_MAX: usize = 10_000;
 
 #[derive(Clone, Debug, Default)]
 struct EndpointTotal {
@@ -35,8 +39,7 @@ impl Totals {
     pub fn record(&mut self, request: &Request, endpoint: &Arc<Endpoint>, time: Timestamp) {
         let (from, to) = self.span.unwrap_or((time, time));
         self.span = Some((from.min(time), to.max(time)));
-        let key = (request.api, Arc::clone(endpoint));
-        let total = self.endpoints.entry(key).or_default();
+        let total = self.entry(request.api, endpoint);
         total.count += 1;
         total.errors_5xx += u64::from(request.is_failure());
         if let Some(ms) = request.response_latency_ms {
@@ -44,9 +47,27 @@ impl Totals {
         }
     }
 
-    /// Counts a failure's final cause.
-    pub fn cause(&mut self, kind: CauseKind) {
-        *self.causes.entry(kind).or_default() += 1;
+    /// Adds what was counted elsewhere.
+    pub fn add(&mut self, api: ApiId, endpoint: &Arc<Endpoint>, counts: &Counts, latencies: &Histogram) {
+        if counts.requests > 0 {
+            let total = self.entry(api, endpoint);
+            total.count += counts.requests;
+            total.errors_5xx += counts.errors();
+            total.latencies.add(latencies);
+        }
+    }
+
+    /// Counts failures of a cause.
+    pub fn cause(&mut self, kind: CauseKind, count: u64) {
+        *self.causes.entry(kind).or_default() += count;
+    }
+
+    fn entry(&mut self, api: ApiId, endpoint: &Arc<Endpoint>) -> &mut EndpointTotal {
+        let mut key = (api, Arc::clone(endpoint));
+        if self.endpoints.len() >= ENDPOINTS_MAX && !self.endpoints.contains_key(&key) {
+            key.1 = Arc::new(Endpoint::new("-", Endpoint::OTHER));
+        }
+        self.endpoints.entry(key).or_default()
     }
 
     /// The figures.

@@ -163,13 +163,15 @@ fn tolerant(text: &str) -> Option<Fields<'_>> {
     Some(fields)
 }
 
+type Names = HashMap<Box<str>, HashMap<Box<str>, Arc<Endpoint>>>;
+
 /// Reads the access log of one API.
 #[derive(Debug)]
 pub struct AccessReader {
     api: ApiId,
     /// method -> what was logged as route -> the endpoint, so that a thousand requests share one name. Templates first,
     /// then raw paths.
-    names: [HashMap<Box<str>, HashMap<Box<str>, Arc<Endpoint>>>; 2],
+    names: [Names; 2],
     named: usize,
 }
 
@@ -222,8 +224,8 @@ impl AccessReader {
             return Arc::clone(known);
         }
         // A logged template is one already: `/reports/2025` may be a resource of that name.
-        let named = if raw { route::template(route) } else { Cow::Borrowed(route) };
-        let endpoint = Arc::new(Endpoint::new(&cut(method, 16).to_ascii_uppercase(), cut(&named, ROUTE_MAX)));
+        let template = if raw { route::template(route) } else { Cow::Borrowed(route) };
+        let endpoint = Arc::new(Endpoint::new(&cut(method, 16).to_ascii_uppercase(), cut(&template, ROUTE_MAX)));
         if self.named < NAMES_MAX {
             self.named += 1;
             names.entry(method.into()).or_default().insert(route.into(), Arc::clone(&endpoint));

@@ -264,11 +264,11 @@ fn node_error(text: &str, stream: &Arc<str>, time: Timestamp) -> LambdaLine {
     let member = |key: &str| error.get(key).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned));
     // Old clients write `stackTrace`, and `trace` for what cannot be serialised.
     let stack = ["stack", "stackTrace", "trace"].iter().find_map(|key| error.get(key)?.as_array());
-    let frames = stack.into_iter().flatten().filter_map(serde_json::Value::as_str);
+    let mut frames = stack.into_iter().flatten().filter_map(serde_json::Value::as_str);
     let says = LambdaSays::Unhandled(RuntimeError {
         error_type: member("errorType").map(|t| cut(&t, NAME_MAX).into()),
         message: member("errorMessage").map(|m| cut(&m, MESSAGE_MAX).into()),
-        site: frames.filter_map(node_site).next(),
+        site: frames.find_map(node_site),
     });
     let request_id = prefix_id(text).map(Into::into);
     LambdaLine { stream: Arc::clone(stream), time, request_id, says, text: cut(text, TEXT_MAX).into() }

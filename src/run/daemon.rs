@@ -57,7 +57,7 @@ pub async fn run(
         })
         .await;
     drain(sinks, &deadline).await;
-    outcome?;
+    outcome.map(|_| ())?;
     tracing::info!("stopped");
     Ok(())
 }

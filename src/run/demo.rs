@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -48,10 +49,12 @@ pub async fn run(speed: u32, json: bool, stop: CancellationToken) -> Result<()> 
     let clients = Clients::simulated(&sim.endpoint(), REGION).await;
     let mut show = Show::new(json, start, stop.clone());
     show.welcome(speed);
+    let out_of_time = Arc::new(AtomicBool::new(false));
     let patience = {
-        let (clock, stop) = (clock.clone(), stop.clone());
+        let (clock, stop, out_of_time) = (clock.clone(), stop.clone(), Arc::clone(&out_of_time));
         async move {
             clock.sleep_until(start.plus(PATIENCE)).await;
+            out_of_time.store(true, Ordering::Relaxed);
             stop.cancel();
         }
     };
@@ -62,7 +65,7 @@ pub async fn run(speed: u32, json: bool, stop: CancellationToken) -> Result<()> 
     let published = sim.published();
     sim.stop().await;
     outcome?;
-    show.goodbye(published.len())
+    show.goodbye(published.len(), out_of_time.load(Ordering::Relaxed))
 }
 
 async fn simulate(clock: &Clock, start: Timestamp) -> io::Result<Sim> {
@@ -180,11 +183,12 @@ impl Show {
         }
     }
 
-    fn goodbye(&mut self, published: usize) -> Result<()> {
-        if self.told == 0 || !self.open.is_empty() {
+    fn goodbye(&mut self, published: usize, out_of_time: bool) -> Result<()> {
+        let over = self.told > 0 && self.open.is_empty();
+        if !over && out_of_time {
             bail!("the demo ended before its alerts were raised and resolved; try a lower --speed");
         }
-        if !self.json {
+        if over && !self.json {
             self.print(&format!(
                 "\n{} messages were printed above and {published} were published to SNS. Point it at your own API with a \
                  config file of ten lines: see config.example.toml.",

@@ -15,7 +15,7 @@ use crate::model::inventory::Inventory;
 use crate::model::json;
 use crate::notify;
 use crate::ops::clock::Clock;
-use crate::view::{Paint, lines};
+use crate::view::{Paint, lines, report};
 
 /// How it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,15 +44,19 @@ pub async fn run(
     let live =
         Live { config, inventory: Arc::clone(&inventory), clock, history: since, requests: true, stop: stop.clone() };
     let mut outcome = Ok(());
-    live.watch(&mut clients, |said| {
-        if outcome.is_ok() {
-            outcome = print(&mut io::stdout().lock(), &said, &inventory, show);
-            if outcome.is_err() {
-                stop.cancel();
+    let summary = live
+        .watch(&mut clients, |said| {
+            if outcome.is_ok() {
+                outcome = print(&mut io::stdout().lock(), &said, &inventory, show);
+                if outcome.is_err() {
+                    stop.cancel();
+                }
             }
-        }
-    })
-    .await?;
+        })
+        .await?;
+    if outcome.is_ok() && show != Show::Json && summary.requests() > 0 {
+        outcome = write!(io::stdout().lock(), "\n{}", report::text(&summary, &inventory, &[]));
+    }
     match outcome {
         // The reader has seen enough, as in `gatewatch --follow shop | head`.
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),

@@ -20,6 +20,7 @@ use crate::aws::fetch::LogsFetch;
 use crate::config::Config;
 use crate::engine;
 use crate::model::inventory::{Inventory, SourceId};
+use crate::model::summary::Summary;
 use crate::model::time::Timestamp;
 use crate::ops::clock::Clock;
 use crate::tail::schedule::Pace;
@@ -27,6 +28,8 @@ use crate::tail::schedule::Pace;
 /// Batches between the sources and the engine. One per source is under way at a time, so this is enough for each to
 /// hand on without waiting for the others.
 const CHANNEL: usize = 64;
+/// Between two lines about what was left out.
+const COMPLAIN_EVERY: Duration = Duration::from_mins(1);
 
 /// What to watch, and how.
 #[derive(Debug)]
@@ -46,11 +49,11 @@ pub struct Live {
 }
 
 impl Live {
-    /// Watches until `stop`; `hear` gets what is said.
+    /// Watches until `stop`; `hear` gets what is said. Returns the figures of the last window.
     ///
     /// # Errors
     /// When a task failed. What AWS answers is never an error here: it is said, and tried again.
-    pub async fn watch(self, clients: &mut Clients, hear: impl FnMut(Said)) -> Result<()> {
+    pub async fn watch(self, clients: &mut Clients, hear: impl FnMut(Said)) -> Result<Summary> {
         let mut tasks = JoinSet::new();
         let (out, deliveries) = mpsc::channel(CHANNEL);
         let origin = self.clock.now().minus(self.history);
@@ -89,7 +92,8 @@ async fn drive(
     tasks: &mut JoinSet<()>,
     stop: &CancellationToken,
     mut hear: impl FnMut(Said),
-) -> Result<()> {
+) -> Result<Summary> {
+    let mut said_dropped = (Timestamp::MIN, engine::Dropped::default());
     loop {
         let deadline = pipeline.next_deadline();
         tokio::select! {
@@ -98,6 +102,7 @@ async fn drive(
                     pipeline.batch(batch, clock.now()).into_iter().for_each(&mut hear);
                     // The source may have been stopped meanwhile; then its ids are of no more use.
                     let _ = taken.send(());
+                    complain(&mut said_dropped, pipeline.engine().dropped(), clock.now());
                 }
                 Some(Delivery::Blind(source)) => pipeline.blind(source),
                 None => break,
@@ -116,9 +121,19 @@ async fn drive(
     while let Some(ended) = tasks.join_next().await {
         ended.context("a reading task failed")?;
     }
-    let dropped = pipeline.engine().dropped();
-    if dropped != engine::Dropped::default() {
-        tracing::info!(?dropped, "left out over the whole run");
+    pipeline.close().into_iter().for_each(&mut hear);
+    complain(&mut (Timestamp::MIN, said_dropped.1), pipeline.engine().dropped(), clock.now());
+    match pipeline.engine().future_requests() {
+        0 => {}
+        n => tracing::info!("{n} requests were stamped in the future and counted when they came"),
     }
-    Ok(())
+    Ok(pipeline.engine().snapshot(clock.now()))
+}
+
+/// Says what was left out, at most once a minute while it grows.
+fn complain(said: &mut (Timestamp, engine::Dropped), dropped: engine::Dropped, now: Timestamp) {
+    if dropped != said.1 && now.since(said.0) >= COMPLAIN_EVERY {
+        *said = (now, dropped);
+        tracing::warn!("left out or cut so far: {dropped}");
+    }
 }

@@ -80,6 +80,13 @@ impl Pipeline {
         self.engine.next_deadline()
     }
 
+    /// The end of live reading: failures that wait are said as they stand. Messages are not: what is not due yet is
+    /// found again by whoever reads next.
+    pub fn close(&mut self) -> Vec<Said> {
+        self.engine.finish();
+        self.drain()
+    }
+
     /// The end of the input: everything that waits is said as it stands.
     pub fn finish(&mut self) -> Vec<Said> {
         self.engine.finish();

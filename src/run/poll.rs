@@ -137,10 +137,13 @@ impl<F: Fetch> Poll<F> {
                     self.hand_on(page, (next == Next::Done).then_some(began)).await?;
                     next
                 }
-                Err(error) if error.problem == Problem::BadToken => match slice.restart(self.clock.now()) {
-                    Next::Stuck => return Err(Ended::Failed(error)),
-                    next => next,
-                },
+                Err(error) if error.problem == Problem::BadToken => {
+                    let next = slice.restart(self.clock.now());
+                    if next == Next::Stuck {
+                        return Err(Ended::Failed(error));
+                    }
+                    next
+                }
                 Err(error) => return Err(Ended::Failed(error)),
             };
             match next {

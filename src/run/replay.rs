@@ -98,6 +98,10 @@ impl Replay {
             say(pipeline.seal_all(files, end))?;
         }
         say(pipeline.finish())?;
+        let dropped = pipeline.engine().dropped();
+        if dropped != engine::Dropped::default() {
+            tracing::warn!("left out or cut: {dropped}");
+        }
         let unread = unread(&merge.files);
         let summary = pipeline.engine().totals().summary();
         if self.show != Show::Json && (!summary.causes.is_empty() || self.requests) {

@@ -631,6 +631,7 @@ const LINES: &[&str] = &[
     "[ERROR] KeyError: 'items'\nTraceback (most recent call last):\n  File \"/var/task/app.py\", line 12, in handler\n    return event['items']\n",
     "[ERROR]\t2026-11-22T09:00:00.443Z\t72566006\tcould not pay \u{20ac} 12\n",
     "RequestId: 72566006 Error: Runtime exited with error: signal: killed\nRuntime.ExitError\n",
+    "RequestId: 72566006 Process exited before completing request\n",
     r#"{"time":"2026-11-22T09:00:00.443Z","type":"platform.report","record":{"requestId":"72566006","status":"error","errorType":"Runtime.ExitError","metrics":{"durationMs":1.5}}}"#,
     "(0c3f) Execution failed due to configuration error: Malformed Lambda proxy response\n",
 ];

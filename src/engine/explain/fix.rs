@@ -145,25 +145,27 @@ fn lines_of(subject: &Subject<'_>) -> String {
     }
 }
 
-/// The function's own timeout: raise it where there is room below the gateway's, else make the work shorter.
+/// The function's own timeout: raise it where there is room below the gateway's, else lower it to just under that.
 fn lambda_timeout(own_ms: Option<u32>, gateway_s: u64, name: &str, arg: &str) -> (String, Option<String>) {
     let most = gateway_s.saturating_sub(1);
-    let room = most >= 2 && own_ms.is_none_or(|ms| u64::from(ms) < most * 1000);
+    let room = own_ms.is_none_or(|ms| u64::from(ms) < most * 1000);
     let find = format!(
         "{name} ran into its own timeout. Find what it waits for (an outgoing call without a timeout, a cold dependency)"
     );
+    let command =
+        (most >= 2).then(|| format!("aws lambda update-function-configuration --function-name {arg} --timeout {most}"));
     if !room {
         let text = format!(
-            "{find}, or answer 202 and do the work from a queue: the gateway waits {gateway_s} s, so a longer timeout of \
-             the function would only change who gives up first."
+            "{find}, answer 202 and do longer work from a queue, and set its timeout to {most} s, just under the gateway's \
+             {gateway_s} s: the function then ends first and can say why."
         );
-        return (text, None);
+        return (text, command);
     }
     let text = format!(
         "{find}; if the work is legitimate, raise its timeout to at most {most} s, just under the gateway's {gateway_s} s, \
          or answer 202 and do the work from a queue."
     );
-    (text, Some(format!("aws lambda update-function-configuration --function-name {arg} --timeout {most}")))
+    (text, command)
 }
 
 /// The permission for this endpoint. What is no plain path becomes `*`, which also keeps a shell from reading it.
