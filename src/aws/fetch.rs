@@ -31,14 +31,17 @@ impl Fetch for LogsFetch {
             call.log_group_name(&*request.group)
         };
         let answer = call.send().await.map_err(|e| error(&e))?;
-        let events = answer.events.unwrap_or_default().into_iter().filter_map(|e| {
+        let answered = answer.events.unwrap_or_default();
+        // `collect` could not know how many it will be.
+        let mut events = Vec::with_capacity(answered.len());
+        events.extend(answered.into_iter().filter_map(|e| {
             let time = Timestamp::from_millis(e.timestamp?);
             let stream = e.log_stream_name.unwrap_or_default();
             let text = e.message.unwrap_or_default();
             let id = RawEvent::identify(e.event_id.as_deref(), &stream, time, e.ingestion_time, &text);
             Some(RawEvent { id, stream, time, text })
-        });
-        Ok(Page { events: events.collect(), next: answer.next_token })
+        }));
+        Ok(Page { events, next: answer.next_token })
     }
 }
 

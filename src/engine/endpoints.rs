@@ -3,13 +3,13 @@
 //! Rule: at most `max` endpoints; past that, one that has been idle for a whole window makes room, else the request
 //! is counted under `<other>` with its method, and `overflow` says how many were.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::histogram::{Histogram, Latencies};
 use super::tally::Tally;
 use super::window::{Counts, SLOT, Window};
+use crate::model::hash::FastMap;
 use crate::model::request::{Endpoint, Request};
 use crate::model::time::Timestamp;
 
@@ -42,7 +42,7 @@ pub struct Figures {
 /// All endpoints of one API.
 #[derive(Debug)]
 pub struct Endpoints {
-    places: HashMap<Arc<Endpoint>, usize>,
+    places: FastMap<Arc<Endpoint>, usize>,
     stats: Vec<EndpointStats>,
     max: usize,
     longest: Duration,
@@ -58,7 +58,7 @@ impl Endpoints {
     #[must_use]
     pub fn new(max: usize, longest: Duration) -> Self {
         Self {
-            places: HashMap::new(),
+            places: FastMap::default(),
             stats: Vec::new(),
             max,
             longest,

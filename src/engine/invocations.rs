@@ -5,11 +5,12 @@
 //! the START was never seen, for the next REPORT. Not a verdict: `explain` gives that. Rule: invocations, streams and
 //! findings are bounded; logs are lossy, so each entry also expires.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::cause::Evidence;
+use crate::model::hash::FastMap;
 use crate::model::inventory::SourceId;
 use crate::model::invocation::{LambdaLine, LambdaSays, Report};
 use crate::model::time::Timestamp;
@@ -66,11 +67,11 @@ struct Stream {
 /// All invocations that may still be asked for.
 #[derive(Debug)]
 pub struct Invocations {
-    by_id: HashMap<Arc<str>, Invocation>,
+    by_id: FastMap<Arc<str>, Invocation>,
     /// In order of `made`, for expiry.
     order: VecDeque<(Timestamp, Arc<str>)>,
     /// At most `max` of each source.
-    streams: BTreeMap<SourceId, HashMap<Arc<str>, Stream>>,
+    streams: BTreeMap<SourceId, FastMap<Arc<str>, Stream>>,
     max: usize,
     hold: Duration,
     /// Invocations dropped because the table was full, before they expired.
@@ -81,17 +82,16 @@ impl Invocations {
     /// Keeps at most `max` invocations, each for at most `hold`.
     #[must_use]
     pub fn new(max: usize, hold: Duration) -> Self {
-        Self { by_id: HashMap::new(), order: VecDeque::new(), streams: BTreeMap::new(), max, hold, dropped: 0 }
+        Self { by_id: FastMap::default(), order: VecDeque::new(), streams: BTreeMap::new(), max, hold, dropped: 0 }
     }
 
     /// Takes a line in. Returns the case that waits for the invocation it belongs to.
     pub fn apply(&mut self, source: SourceId, line: LambdaLine, now: Timestamp) -> Option<u64> {
         let streams = self.streams.entry(source).or_default();
-        if !streams.contains_key(&line.stream) {
-            make_room(streams, self.max, now);
-            streams.insert(Arc::clone(&line.stream), Stream::default());
+        if streams.len() >= self.max && !streams.contains_key(&line.stream) {
+            make_room(streams, now);
         }
-        let stream = streams.get_mut(&line.stream).expect("it was just put there");
+        let stream = streams.entry(Arc::clone(&line.stream)).or_default();
         stream.touched = now;
         let id = line.request_id.clone().or_else(|| stream.owner(line.time));
         let Some(id) = id else {
@@ -144,13 +144,13 @@ impl Invocations {
     }
 
     fn entry(&mut self, id: &Arc<str>, source: SourceId, stream: &Arc<str>, now: Timestamp) -> &mut Invocation {
-        if !self.by_id.contains_key(id) {
-            if self.by_id.len() >= self.max {
-                self.drop_oldest();
-                self.dropped += 1;
-            }
+        if self.by_id.len() >= self.max && !self.by_id.contains_key(id) {
+            self.drop_oldest();
+            self.dropped += 1;
+        }
+        let invocation = self.by_id.entry(Arc::clone(id)).or_insert_with(|| {
             self.order.push_back((now, Arc::clone(id)));
-            let invocation = Invocation {
+            Invocation {
                 id: Arc::clone(id),
                 source,
                 stream: Arc::clone(stream),
@@ -159,10 +159,8 @@ impl Invocations {
                 findings: Vec::new(),
                 case: None,
                 made: now,
-            };
-            self.by_id.insert(Arc::clone(id), invocation);
-        }
-        let invocation = self.by_id.get_mut(id).expect("it was just put there");
+            }
+        });
         if invocation.source == SourceId(u16::MAX) {
             invocation.source = source;
             invocation.stream = Arc::clone(stream);
@@ -179,14 +177,13 @@ impl Invocations {
     }
 }
 
-fn make_room(streams: &mut HashMap<Arc<str>, Stream>, max: usize, now: Timestamp) {
-    if streams.len() < max {
-        return;
-    }
+/// Forgets streams that are idle; if none is, all of them: lines without an ID then lose their owner, which
+/// explanations say.
+fn make_room(streams: &mut FastMap<Arc<str>, Stream>, now: Timestamp) {
     let horizon = now.minus(STREAM_IDLE);
+    let before = streams.len();
     streams.retain(|_, s| s.touched >= horizon);
-    if streams.len() >= max {
-        // All of them in use: lines without an ID lose their owner, which explanations then say.
+    if streams.len() == before {
         streams.clear();
     }
 }

@@ -6,12 +6,12 @@
 //! be counted.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Unread, json, route};
 use crate::model::event::LogEvent;
+use crate::model::hash::FastMap;
 use crate::model::inventory::ApiId;
 use crate::model::request::{Endpoint, GatewayWords, Request};
 use crate::model::text::cut;
@@ -118,7 +118,17 @@ fn field_of(key: &str) -> Option<Field> {
         "integrationError" => Field::IntegrationError,
         "errorMessage" => Field::ErrorMessage,
         "errorType" => Field::ResponseType,
-        "ip" | "apiId" | "stage" | "protocol" | "responseLength" | "requestTime" | "caller" | "user"
+        "authorizerError" => Field::AuthorizerError,
+        "wafError" => Field::WafError,
+        "authorizerRequestId"
+        | "ip"
+        | "apiId"
+        | "stage"
+        | "protocol"
+        | "responseLength"
+        | "requestTime"
+        | "caller"
+        | "user"
         | "xrayTraceId" => return None,
         _ => return aliased(key),
     })
@@ -163,7 +173,7 @@ fn tolerant(text: &str) -> Option<Fields<'_>> {
     Some(fields)
 }
 
-type Names = HashMap<Box<str>, HashMap<Box<str>, Arc<Endpoint>>>;
+type Names = FastMap<Box<str>, FastMap<Box<str>, Arc<Endpoint>>>;
 
 /// Reads the access log of one API.
 #[derive(Debug)]
@@ -179,7 +189,7 @@ impl AccessReader {
     /// A reader for the access log of `api`.
     #[must_use]
     pub fn new(api: ApiId) -> Self {
-        Self { api, names: [HashMap::new(), HashMap::new()], named: 0 }
+        Self { api, names: Default::default(), named: 0 }
     }
 
     /// Reads one line.

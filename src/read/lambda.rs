@@ -5,12 +5,12 @@
 //! because exports and pastes turn one into the other. Rule: only the runtime's own words are an unhandled error; what
 //! a function logs at error level is an error line, and everything else says nothing.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
 use crate::model::event::LogEvent;
+use crate::model::hash::FastMap;
 use crate::model::invocation::{LambdaLine, LambdaSays, Report, ReportStatus, RuntimeError, Site};
 use crate::model::text::cut;
 use crate::model::time::Timestamp;
@@ -32,7 +32,7 @@ const NODE_UNHANDLED: &[&str] = &["Invoke Error", "Uncaught Exception", "Unhandl
 #[derive(Debug, Default)]
 pub struct LambdaReader {
     /// By stream: an `Invoke Error` whose JSON has not come to its end yet.
-    open: HashMap<Arc<str>, Block>,
+    open: FastMap<Arc<str>, Block>,
 }
 
 #[derive(Debug)]
@@ -183,19 +183,51 @@ fn value_of<'a>(text: &'a str, label: &str) -> Option<&'a str> {
 }
 
 fn report(rest: &str) -> Report {
-    let number = |label: &str| value_of(rest, label).and_then(|v| v.parse::<u32>().ok());
-    let status = value_of(rest, "Status: ").and_then(|s| match s {
+    if !rest.contains('\t') {
+        return pasted_report(rest);
+    }
+    let number = |value: &str| value.split_once(' ').map_or(value, |(n, _)| n).parse::<u32>().ok();
+    let mut report = Report::default();
+    for field in rest.split('\t') {
+        if let Some(value) = field.strip_prefix("Duration: ") {
+            report.duration_ms = milliseconds(value);
+        } else if let Some(value) = field.strip_prefix("Memory Size: ") {
+            report.memory_mb = number(value);
+        } else if let Some(value) = field.strip_prefix("Max Memory Used: ") {
+            report.max_memory_mb = number(value);
+        } else if let Some(value) = field.strip_prefix("Status: ") {
+            report.status = status_of(value.trim_end());
+        } else if let Some(value) = field.strip_prefix("Error Type: ") {
+            report.error_type = value.split_ascii_whitespace().next().map(|t| cut(t, NAME_MAX).into());
+        }
+    }
+    report
+}
+
+fn status_of(word: &str) -> Option<ReportStatus> {
+    match word {
         "timeout" => Some(ReportStatus::Timeout),
         "error" => Some(ReportStatus::Error),
         "failure" => Some(ReportStatus::Failure),
         _ => None,
-    });
+    }
+}
+
+/// `29001.45 ms`.
+fn milliseconds(value: &str) -> Option<f64> {
+    value.split_ascii_whitespace().next()?.parse().ok().filter(|ms: &f64| ms.is_finite())
+}
+
+/// A report whose tabs became blanks, as in a paste.
+fn pasted_report(rest: &str) -> Report {
+    let number = |label: &str| value_of(rest, label).and_then(|v| v.parse::<u32>().ok());
+    let status = value_of(rest, "Status: ").and_then(status_of);
     let duration = value_of(rest, "Duration: ").or_else(|| {
         // One blank between fields: the first `Duration:` of the line is the plain one.
         rest.split_once("Duration: ").and_then(|(_, after)| after.split_ascii_whitespace().next())
     });
     Report {
-        duration_ms: duration.and_then(|v| v.parse().ok()).filter(|v: &f64| v.is_finite()),
+        duration_ms: duration.and_then(milliseconds),
         memory_mb: number("Memory Size: "),
         max_memory_mb: number("Max Memory Used: "),
         status,

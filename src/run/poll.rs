@@ -3,7 +3,6 @@
 //! The shell around `tail`'s decisions. Rule: ids count as seen only after the engine has taken the batch in, so a
 //! stop or a failure in between loses nothing; an error is said once, then only when it changes or is over.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::model::event::{Batch, EventId, LogEvent};
+use crate::model::hash::FastMap;
 use crate::model::inventory::{Source, SourceId};
 use crate::model::time::Timestamp;
 use crate::ops::clock::Clock;
@@ -68,7 +68,7 @@ struct Poll<F> {
     stop: CancellationToken,
     reader: Reader,
     ids: IdRing,
-    streams: HashMap<String, Arc<str>>,
+    streams: FastMap<String, Arc<str>>,
     /// It was said that there is not enough room for ids.
     crowded: bool,
 }
@@ -84,7 +84,7 @@ pub async fn poll<F: Fetch>(
     let mut schedule = Schedule::new(polling.pace, polling.origin);
     let reader = Reader::new(polling.source.kind);
     let ids = IdRing::new(polling.max_ids);
-    let mut poll = Poll { fetch, polling, clock, out, stop, reader, ids, streams: HashMap::new(), crowded: false };
+    let mut poll = Poll { fetch, polling, clock, out, stop, reader, ids, streams: FastMap::default(), crowded: false };
     let mut trouble: Option<(Problem, u32)> = None;
     loop {
         let now = poll.clock.now();
@@ -159,8 +159,9 @@ impl<F: Fetch> Poll<F> {
 
     /// Reads what is new in a page and hands the facts on. Ids of what is not taken in are not seen.
     async fn hand_on(&mut self, page: Page, sealed: Option<Timestamp>) -> Result<(), Ended> {
-        let mut facts = Vec::new();
-        let mut new: Vec<(Timestamp, EventId)> = Vec::new();
+        // Most of a page was seen before, but the first reads are all news: growing a vector of a page is dear.
+        let mut facts = Vec::with_capacity(page.events.len());
+        let mut new: Vec<(Timestamp, EventId)> = Vec::with_capacity(page.events.len());
         for raw in page.events {
             if !self.ids.insert(raw.time, raw.id) {
                 continue;
