@@ -183,13 +183,16 @@ pub struct AccessReader {
     /// then raw paths.
     names: [Names; 2],
     named: usize,
+    /// Keep the IDs of requests that went well too.
+    all_ids: bool,
 }
 
 impl AccessReader {
-    /// A reader for the access log of `api`.
+    /// A reader for the access log of `api`. `all_ids` keeps the IDs of requests that went well too: nothing joins
+    /// those, but whoever shows every request wants them.
     #[must_use]
-    pub fn new(api: ApiId) -> Self {
-        Self { api, names: Default::default(), named: 0 }
+    pub fn new(api: ApiId, all_ids: bool) -> Self {
+        Self { api, names: Default::default(), named: 0, all_ids }
     }
 
     /// Reads one line.
@@ -203,13 +206,15 @@ impl AccessReader {
         let endpoint = self.endpoint(&fields);
         let epoch = fields.number::<i64>(Field::TimeEpoch).map(Timestamp::from_epoch_guess);
         let near = |t: &Timestamp| t.since(event.time).max(event.time.since(*t)) <= EPOCH_TRUST;
+        let ids = self.all_ids || status >= 500;
+        let id = |field| if ids { fields.kept(field) } else { None };
         let mut request = Request {
             api: self.api,
             endpoint,
             status,
             start: epoch.filter(near).unwrap_or(event.time),
-            request_id: fields.kept(Field::RequestId).or_else(|| fields.kept(Field::ExtendedRequestId)),
-            lambda_request_id: fields.kept(Field::LambdaRequestId),
+            request_id: id(Field::RequestId).or_else(|| id(Field::ExtendedRequestId)),
+            lambda_request_id: id(Field::LambdaRequestId),
             response_latency_ms: fields.number(Field::ResponseLatency),
             integration_latency_ms: fields.number(Field::IntegrationLatency),
             gateway: None,
@@ -289,7 +294,7 @@ mod tests {
 
     fn read(text: &str) -> Result<Request, Unread> {
         let time = Timestamp::from_millis(1_785_231_944_500);
-        AccessReader::new(ApiId(0)).read(&LogEvent { stream: "s".into(), time, text: text.to_owned() })
+        AccessReader::new(ApiId(0), true).read(&LogEvent { stream: "s".into(), time, text: text.to_owned() })
     }
 
     #[test]
@@ -367,6 +372,19 @@ mod tests {
         assert_eq!(read(r#"{"requestId":"x","status":"-"}"#), Err(Unread::NoStatus));
         assert_eq!(read(r#"{"requestId":"x","status":"99999"}"#), Err(Unread::NoStatus));
         assert_eq!(read("(a) nothing known here"), Err(Unread::NotRecognised));
+    }
+
+    #[test]
+    fn ids_of_requests_that_went_well_are_kept_only_if_wanted() {
+        let read = |all_ids, status: u16| {
+            let text = format!(r#"{{"requestId":"r","integrationRequestId":"l","status":"{status}"}}"#);
+            let event = LogEvent { stream: "s".into(), time: Timestamp::from_millis(0), text };
+            let r = AccessReader::new(ApiId(0), all_ids).read(&event).unwrap();
+            (r.request_id.is_some(), r.lambda_request_id.is_some())
+        };
+        assert_eq!(read(true, 200), (true, true));
+        assert_eq!(read(false, 200), (false, false));
+        assert_eq!(read(false, 502), (true, true));
     }
 
     #[test]

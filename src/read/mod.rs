@@ -49,11 +49,17 @@ enum Kind {
 }
 
 impl Reader {
-    /// A reader for what is written in a source of this kind.
+    /// A reader for what is written in a source of this kind, with the IDs of all requests.
     #[must_use]
     pub fn new(kind: SourceKind) -> Self {
+        Self::with(kind, true)
+    }
+
+    /// The same, with the IDs of failed requests only, unless `all_ids`.
+    #[must_use]
+    pub fn with(kind: SourceKind, all_ids: bool) -> Self {
         let kind = match kind {
-            SourceKind::Access(api) => Kind::Access(access::AccessReader::new(api)),
+            SourceKind::Access(api) => Kind::Access(access::AccessReader::new(api, all_ids)),
             SourceKind::Lambda => Kind::Lambda(lambda::LambdaReader::default()),
         };
         Self { kind, unread: BTreeMap::new(), news: Vec::new() }

@@ -50,6 +50,8 @@ pub struct Polling {
     pub origin: Timestamp,
     /// Event ids remembered.
     pub max_ids: usize,
+    /// Every request is handed out, so its IDs are wanted even if it went well.
+    pub requests: bool,
 }
 
 /// Why a read ended early.
@@ -82,7 +84,7 @@ pub async fn poll<F: Fetch>(
     stop: CancellationToken,
 ) {
     let mut schedule = Schedule::new(polling.pace, polling.origin);
-    let reader = Reader::new(polling.source.kind);
+    let reader = Reader::with(polling.source.kind, polling.requests);
     let ids = IdRing::new(polling.max_ids);
     let mut poll = Poll { fetch, polling, clock, out, stop, reader, ids, streams: FastMap::default(), crowded: false };
     let mut trouble: Option<(Problem, u32)> = None;
