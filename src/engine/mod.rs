@@ -237,7 +237,7 @@ impl Engine {
         dropped
     }
 
-    fn request(&mut self, request: Box<Request>, now: Timestamp) {
+    fn request(&mut self, request: Request, now: Timestamp) {
         let mut time = request.time();
         if time > now.plus(SKEW_MAX) {
             self.future += 1;
@@ -250,10 +250,10 @@ impl Engine {
             self.totals.record(&request, &endpoint, time);
         }
         if self.settings.requests {
-            self.outputs.push(Output::Request(request.clone()));
+            self.outputs.push(Output::Request(Box::new(request.clone())));
         }
         if request.is_failure() {
-            self.open_case(request, time, endpoint, now);
+            self.open_case(Box::new(request), time, endpoint, now);
         }
     }
 

@@ -31,7 +31,7 @@ fn engine(change: impl FnOnce(&mut Settings)) -> Engine {
 
 fn request(seconds: i64, status: u16, lambda_id: Option<&str>) -> Fact {
     let words = GatewayWords { logs_lambda_request_id: true, ..GatewayWords::default() };
-    Fact::Request(Box::new(Request {
+    Fact::Request(Request {
         api: ApiId(0),
         endpoint: Endpoint::new("POST", "/checkout").into(),
         status,
@@ -41,7 +41,7 @@ fn request(seconds: i64, status: u16, lambda_id: Option<&str>) -> Fact {
         response_latency_ms: None,
         integration_latency_ms: None,
         gateway: (status >= 500).then(|| Box::new(words)),
-    }))
+    })
 }
 
 fn line(seconds: i64, id: &str, says: LambdaSays) -> Fact {

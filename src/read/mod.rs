@@ -74,7 +74,7 @@ impl Reader {
         }
         match &mut self.kind {
             Kind::Access(access) => match access.read(&event) {
-                Ok(request) => facts.push(Fact::Request(Box::new(request))),
+                Ok(request) => facts.push(Fact::Request(request)),
                 Err(reason) => self.count(reason, &event.text),
             },
             Kind::Lambda(lambda) => {

@@ -156,7 +156,7 @@ fn alerts_in_pieces(requests: &[(i64, u8)], sizes: &[usize]) -> Vec<Alert> {
         let (piece, after) = rest.split_at(sizes.next().map_or(rest.len(), |n| (*n).min(rest.len())));
         let now = at(piece.last().expect("no piece is empty").0);
         for (time, how) in piece {
-            engine.ingest(SourceId(0), Fact::Request(Box::new(request(*time, *how))), now);
+            engine.ingest(SourceId(0), Fact::Request(request(*time, *how)), now);
         }
         engine.seal(SourceId(0), now);
         engine.tick(now);
@@ -223,7 +223,7 @@ proptest! {
     fn after_a_deadline_comes_a_later_one(requests in vec((0_i64..600_000, 128_u8..), 1..100), now in 0_i64..600_000) {
         let mut engine = Engine::new(settings());
         for (time, how) in requests {
-            engine.ingest(SourceId(0), Fact::Request(Box::new(request(time, how))), at(now.max(time)));
+            engine.ingest(SourceId(0), Fact::Request(request(time, how)), at(now.max(time)));
         }
         let mut steps = 0;
         while let Some(deadline) = engine.next_deadline() {
@@ -249,7 +249,7 @@ proptest! {
             if request.is_failure() {
                 failed.insert(number.to_string());
             }
-            engine.ingest(SourceId(0), Fact::Request(Box::new(request)), at(*time));
+            engine.ingest(SourceId(0), Fact::Request(request), at(*time));
         }
         for tick in ticks {
             engine.tick(at(600_000 + tick));
@@ -293,7 +293,7 @@ proptest! {
             for n in 0..i64::from(fine + failed) {
                 let how = u8::try_from(route).unwrap() + if n < i64::from(failed) { 128 } else { 0 };
                 let time = slot * SLOT_MS + n;
-                pipeline.fact(SourceId(0), Fact::Request(Box::new(request(time, how))), at(time));
+                pipeline.fact(SourceId(0), Fact::Request(request(time, how)), at(time));
             }
             said.extend(pipeline.seal_all(2, at((slot + 1) * SLOT_MS)));
         }
