@@ -40,7 +40,7 @@
 //!
 //! [`aws::fetch`] gets a page. The source's task in `run/poll.rs` drops what [`tail::ids`] has seen and lets a
 //! [`read::Reader`] make facts. A bounded channel carries the batch to the one owner of the [`engine::Engine`]; only
-//! when it has taken the batch in do its ids count as seen. A request is counted in its endpoint's slot; if it failed a
+//! what it has taken in stays seen. A request is counted in its endpoint's slot; if it failed a
 //! case is opened. A Lambda line goes to its invocation; when case and invocation meet, [`engine::explain`] decides.
 //! Each 10 s of event time the rules look at the windows and the alert states step. [`notify::plan`] decides what is
 //! said, [`notify::outbox`] delivers it.

@@ -36,8 +36,6 @@ pub struct Finding {
 /// One run of a function.
 #[derive(Debug)]
 pub struct Invocation {
-    /// Lambda's request ID.
-    pub id: Arc<str>,
     /// Which log group.
     pub source: SourceId,
     /// Which stream.
@@ -151,7 +149,6 @@ impl Invocations {
         let invocation = self.by_id.entry(Arc::clone(id)).or_insert_with(|| {
             self.order.push_back((now, Arc::clone(id)));
             Invocation {
-                id: Arc::clone(id),
                 source,
                 stream: Arc::clone(stream),
                 started: None,

@@ -1,7 +1,7 @@
 //! The task of one source: reads its log group as the schedule says and hands facts on.
 //!
-//! The shell around `tail`'s decisions. Rule: ids count as seen only after the engine has taken the batch in, so a
-//! stop or a failure in between loses nothing; an error is said once, then only when it changes or is over.
+//! The shell around `tail`'s decisions. Rule: ids of what the engine did not take in are taken back, so a stop or a
+//! failure in between loses nothing; an error is said once, then only when it changes or is over.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,7 +4,8 @@
 //! `FilterLogEvents` can only be asked by event time, and events come late. So reads are anchored to the wall clock and
 //! overlap, and an event is told from a repetition by its id; no event's stamp moves anything. Order is not promised.
 //! Here are the decisions: when to read how far back ([`schedule`]), how to follow pages ([`slice`]), what was seen
-//! ([`ids`]). Fetching a page is a trait ([`fetch`]). Rule: an id counts as seen only after its fact was taken in.
+//! ([`ids`]). Fetching a page is a trait ([`fetch`]). Rule: the id of an event whose fact was not
+//! taken in does not stay seen.
 
 pub mod fetch;
 pub mod ids;
