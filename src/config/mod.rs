@@ -201,7 +201,7 @@ impl Config {
     #[must_use]
     pub fn regular_lag(&self, source: &crate::model::inventory::Source) -> Duration {
         match source.kind {
-            SourceKind::Access(api) => self.apis[api.index()].integration_timeout,
+            SourceKind::Access(api) | SourceKind::Execution(api) => self.apis[api.index()].integration_timeout,
             SourceKind::Lambda => Duration::ZERO,
         }
     }

@@ -211,6 +211,9 @@ impl Invocation {
             | LambdaSays::Unhandled(_)
             | LambdaSays::Fault { .. }
             | LambdaSays::InitFailed { .. }
+            | LambdaSays::PerhapsUnhandled(_)
+            | LambdaSays::LastWords
+            | LambdaSays::Line
             | LambdaSays::ErrorLine => {
                 // A verdict is worth more than one of many lines that the function logged.
                 if self.findings.len() == FINDINGS_MAX
@@ -249,6 +252,7 @@ mod tests {
             time: Timestamp::from_millis(1000),
             request_id: id.map(Into::into),
             says,
+            refs: None,
             text: "text".into(),
         }
     }

@@ -143,6 +143,7 @@ impl Engine {
         match fact {
             Fact::Request(request) => self.request(request, now),
             Fact::Lambda(line) => self.lambda(source, line, now),
+            Fact::Execution(_) => {}
         }
     }
 

@@ -50,6 +50,7 @@ fn line(seconds: i64, id: &str, says: LambdaSays) -> Fact {
         time: at(seconds),
         request_id: Some(id.into()),
         says,
+        refs: None,
         text: "text".into(),
     })
 }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::execution::ExecutionLine;
 use super::inventory::SourceId;
 use super::invocation::LambdaLine;
 use super::request::Request;
@@ -32,6 +33,8 @@ pub enum Fact {
     Request(Request),
     /// A line of a Lambda log group that says something about an invocation.
     Lambda(LambdaLine),
+    /// A line of an execution log that says something about a request.
+    Execution(ExecutionLine),
 }
 
 /// What a source hands to the engine in one piece.

@@ -73,6 +73,8 @@ pub enum SourceKind {
     Access(ApiId),
     /// Log of Lambda functions; no API, because functions are shared.
     Lambda,
+    /// Execution log of one REST or WebSocket stage.
+    Execution(ApiId),
 }
 
 /// One log group, or in a replay one set of files.
@@ -93,7 +95,7 @@ impl Source {
     #[must_use]
     pub fn group(name: &str, region: Option<Arc<str>>, kind: SourceKind) -> Self {
         let function = match kind {
-            SourceKind::Access(_) => None,
+            SourceKind::Access(_) | SourceKind::Execution(_) => None,
             SourceKind::Lambda => function_of_group(name).map(Arc::from),
         };
         Self { name: name.into(), region, kind, function }

@@ -18,16 +18,28 @@ pub struct LambdaLine {
     pub request_id: Option<Arc<str>>,
     /// What it says.
     pub says: LambdaSays,
+    /// Other IDs the line names; `None` for most lines.
+    pub refs: Option<Box<Refs>>,
     /// The text, bounded, for evidence; empty where the line can never be evidence.
     pub text: Box<str>,
+}
+
+/// IDs in a line that may lead to a request when the invocation's own ID does not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refs {
+    /// Root of the X-Ray trace, such as `1-5759e988-bd862e3fe1be46a994272793`.
+    pub trace_id: Option<Box<str>>,
+    /// What looks like a request ID and is not the invocation's: perhaps the API's, which a function logs from
+    /// `requestContext.requestId`, perhaps that of another service.
+    pub mentions: Vec<Box<str>>,
 }
 
 /// What a line says about an invocation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LambdaSays {
-    /// `START RequestId: ..`
+    /// `START RequestId: ..`, `platform.start`.
     Start,
-    /// `REPORT RequestId: ..`
+    /// `REPORT RequestId: ..`, `platform.report`.
     Report(Report),
     /// `Task timed out after 3.00 seconds`
     TimedOut {
@@ -36,25 +48,34 @@ pub enum LambdaSays {
     },
     /// The runtime's own line about an error that nothing caught.
     Unhandled(RuntimeError),
-    /// `RequestId: .. Error: Runtime exited with error: signal: killed`, and the error type below it.
+    /// A line in the shape in which the runtime writes an error that nothing caught, and in which a function may log
+    /// one that it caught: Node.js in JSON format, Rust.
+    PerhapsUnhandled(RuntimeError),
+    /// `RequestId: .. Error: Runtime exited with error: signal: killed`, and the error type below it; the fault of an
+    /// extension likewise.
     Fault {
         /// The sentence after `Error:`.
         reason: Box<str>,
         /// `Runtime.ExitError` and the like.
         error_type: Option<Box<str>>,
     },
-    /// `INIT_REPORT` with a status: the environment did not come up.
+    /// `INIT_REPORT` or `RESTORE_REPORT` with a status: the environment did not come up.
     InitFailed {
         /// `Runtime.ImportModuleError` and the like; `None` for a timeout.
         error_type: Option<Box<str>>,
         /// The status was `timeout`.
         timed_out: bool,
     },
+    /// What a dying process wrote without any logger: `FATAL ERROR: .. JavaScript heap out of memory`, `panic: ..`,
+    /// `Segmentation fault`. Says why a process exited, if it did.
+    LastWords,
     /// A line the function logged at error level. Evidence, never a verdict: a good invocation may log errors.
     ErrorLine,
+    /// Any other line the function logged; handed on only if it names other IDs.
+    Line,
 }
 
-/// The numbers of a `REPORT` line.
+/// The numbers of a `REPORT` line or a `platform.report` record.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
     /// `Duration`, milliseconds.

@@ -6,6 +6,7 @@
 pub mod alert;
 pub mod cause;
 pub mod event;
+pub mod execution;
 pub mod hash;
 pub mod inventory;
 pub mod invocation;

@@ -60,7 +60,7 @@ impl Reader {
     pub fn with(kind: SourceKind, all_ids: bool) -> Self {
         let kind = match kind {
             SourceKind::Access(api) => Kind::Access(access::AccessReader::new(api, all_ids)),
-            SourceKind::Lambda => Kind::Lambda(lambda::LambdaReader::default()),
+            SourceKind::Lambda | SourceKind::Execution(_) => Kind::Lambda(lambda::LambdaReader::default()),
         };
         Self { kind, unread: BTreeMap::new(), news: Vec::new() }
     }

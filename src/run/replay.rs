@@ -260,6 +260,7 @@ impl Merged {
                 let time = match &fact {
                     Fact::Request(request) => request.time(),
                     Fact::Lambda(line) => line.time,
+                    Fact::Execution(line) => line.time,
                 };
                 self.read += 1;
                 self.facts.push(Reverse(Ordered { time, number: self.read, fact }));

@@ -80,6 +80,7 @@ impl LambdaReader {
                 time: event.time,
                 request_id: request_id.map(Into::into),
                 says,
+                refs: None,
                 text: kept,
             });
         }
@@ -164,7 +165,14 @@ fn with_text(line: Platform, event: LogEvent) -> LambdaLine {
         true => cut(&event.text, TEXT_MAX).into(),
         false => "".into(),
     };
-    LambdaLine { stream: event.stream, time: event.time, request_id: line.request_id, says: line.says, text }
+    LambdaLine {
+        stream: event.stream,
+        time: event.time,
+        request_id: line.request_id,
+        says: line.says,
+        refs: None,
+        text,
+    }
 }
 
 /// The word after a label, up to the next blank, tab or line end.
@@ -303,7 +311,7 @@ fn node_error(text: &str, stream: &Arc<str>, time: Timestamp) -> LambdaLine {
         site: frames.find_map(node_site),
     });
     let request_id = prefix_id(text).map(Into::into);
-    LambdaLine { stream: Arc::clone(stream), time, request_id, says, text: cut(text, TEXT_MAX).into() }
+    LambdaLine { stream: Arc::clone(stream), time, request_id, says, refs: None, text: cut(text, TEXT_MAX).into() }
 }
 
 /// The ID of `<time>\t<id>\tERROR..`; at init Node writes the word `undefined` there.
