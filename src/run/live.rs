@@ -66,6 +66,7 @@ impl Live {
                 pace: Pace::new(self.config.interval, lag, self.config.longest_window()),
                 origin,
                 max_ids: self.config.max_ids,
+                format: self.config.format(source.kind),
                 requests: self.requests,
             };
             let fetch = LogsFetch::new(clients.logs(region));

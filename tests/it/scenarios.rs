@@ -11,7 +11,7 @@
 //! config = '''..'''                  # optional: a configuration file
 //! arguments = ["--requests"]         # optional
 //!
-//! [[access]]                         # a file; `[[lambda]]` likewise
+//! [[access]]                         # a file; `[[lambda]]` and `[[execution]]` likewise
 //! text = '''..'''                    # as it stands
 //! modified = "10:00:00"              # optional: the file's own time, for lines that carry none
 //! [[access]]
@@ -60,6 +60,8 @@ struct Scenario {
     access: Vec<Input>,
     #[serde(default)]
     lambda: Vec<Input>,
+    #[serde(default)]
+    execution: Vec<Input>,
     expect: Expect,
 }
 
@@ -177,7 +179,7 @@ impl Scenario {
             arguments.extend(["--config".to_owned(), "config.toml".to_owned()]);
         }
         arguments.extend(["replay", "--output", "json"].map(str::to_owned));
-        for (kind, inputs) in [("access", &self.access), ("lambda", &self.lambda)] {
+        for (kind, inputs) in [("access", &self.access), ("lambda", &self.lambda), ("execution", &self.execution)] {
             for (number, input) in inputs.iter().enumerate() {
                 let name = format!("{kind}-{}", number + 1);
                 input.write(&folder.path().join(&name), way);
