@@ -2,8 +2,9 @@
 //!
 //! Each row is a shape of log. In each of many rounds a fresh [`Reader`] reads the same 20,000 events of it; making the
 //! events and dropping the facts is not timed, freeing the events is, because the reader consumes them. The rows take
-//! turns within a round, so that a restless machine disturbs all alike. Not a measure of fetching, of telling
-//! repetitions apart or of counting; `first_light` has those. Rule: a shape that was not read completely, or not as what
+//! turns within a round, so that a restless machine disturbs all alike. With them goes a yardstick: `serde_json` that only
+//! checks the recommended access lines. A row's ratio to it in the same round holds where nanoseconds do not. Not a
+//! measure of fetching, of telling repetitions apart or of counting; `first_light` has those. Rule: a shape that was not read completely, or not as what
 //! was put in, has no figure.
 //!
 //! Run by hand: `cargo bench --bench reading`; it takes some seconds. Words behind it pick the rows that contain one of
@@ -18,9 +19,10 @@ mod common {
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
+use serde::de::IgnoredAny;
 
 use common::access::{Line, hash, uuid};
 use common::spread::spread;
@@ -95,8 +97,17 @@ fn measure(words: &[&str]) -> Result<()> {
     if rows.is_empty() {
         bail!("no row contains {}", words.join(" or "));
     }
+    let yardstick = Row::access("", None, Values::recommended).events;
+    let mut yardstick_ns = Vec::new();
     let mut facts = Vec::with_capacity(2 * LINES as usize);
     for round in 0..=ROUNDS {
+        let began = Instant::now();
+        for event in &yardstick {
+            serde_json::from_str::<IgnoredAny>(&event.text)?;
+        }
+        if round > 0 {
+            yardstick_ns.push(per_line(began.elapsed()));
+        }
         for row in rows.iter_mut().filter(|row| row.wrong.is_none()) {
             let events = row.events.clone();
             let mut reader = Reader::with(row.kind, false);
@@ -108,24 +119,31 @@ fn measure(words: &[&str]) -> Result<()> {
             reader.finish(&mut facts);
             row.wrong = row.check(&facts, &reader).err().map(|e| e.to_string());
             if round > 0 {
-                row.ns_per_line.push(took.as_secs_f64() * 1e9 / f64::from(LINES));
+                row.ns_per_line.push(per_line(took));
             }
             facts.clear();
         }
     }
     println!("{LINES} lines of each shape, {ROUNDS} rounds (+1 discarded), one thread");
-    println!("{:<26}{:>11}{:>32}  target ns", "", "bytes/line", "ns/line  median (range)");
+    println!("{:<26}{:>11}{:>28}{:>12}  target ns", "", "bytes/line", "ns/line  median (range)", "yardsticks");
     for row in &mut rows {
         let bytes = row.events.iter().map(|e| e.text.len()).sum::<usize>() / row.events.len();
         if let Some(wrong) = &row.wrong {
             println!("{:<26}{bytes:>11}  not read: {wrong}{}", row.name, row.verdict(f64::INFINITY));
             continue;
         }
+        let ratios = row.ns_per_line.iter().zip(&yardstick_ns).map(|(ns, yardstick)| ns / yardstick);
+        let ratio = spread(ratios.collect()).median;
         let ns = spread(std::mem::take(&mut row.ns_per_line));
-        println!("{:<26}{bytes:>11}{ns:>32.0}{}", row.name, row.verdict(ns.median));
+        println!("{:<26}{bytes:>11}{ns:>28.0}{ratio:>12.2}{}", row.name, row.verdict(ns.median));
     }
+    println!("{:<26}{:>11}{:>28.0}{:>12.2}", "yardstick", "", spread(yardstick_ns), 1.0);
     println!("again: cargo bench --bench reading");
     Ok(())
+}
+
+fn per_line(took: Duration) -> f64 {
+    took.as_secs_f64() * 1e9 / f64::from(LINES)
 }
 
 impl Row {
@@ -239,7 +257,7 @@ impl Values {
     fn of(n: u32) -> Self {
         let seconds = u32::try_from(STEP_MS).expect("small") * n / 1000;
         let random = hash(n, "values");
-        let pick = |at: u32, of: u32| u32::from((random >> (16 * at)) as u16) % of;
+        let pick = |at: u32, of: u32| u32::try_from((random >> (16 * at)) & 0xffff).expect("16 bits") % of;
         // 50 endpoints: five operations on each of ten resources.
         let resource = ["products", "users", "orders", "carts", "reviews", "stores", "coupons", "returns", "tokens"];
         let resource = resource.get(pick(0, 10) as usize).copied().unwrap_or("notifications");
