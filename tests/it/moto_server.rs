@@ -5,9 +5,8 @@
 //! that the program and the SDK agree with somebody else's reading of the API, not that the program survives a bad day.
 //!
 //! moto runs in a Python environment of its own (`python`). The rule: a test that cannot have its server fails and
-//! says what to install; it is never skipped. No server outlives its test:
-//! dropping [`Moto`] kills it, and because it also ends when its standard input closes, so does killing the test
-//! process.
+//! says what to install; it is never skipped. No server outlives its test: dropping [`Moto`] kills it, and because it
+//! also ends when its standard input closes, so does killing the test process.
 //!
 //! # Where moto differs from AWS
 //!

@@ -310,12 +310,12 @@ fn check_all(python: &Python, format: Format, place: Place, level: &str) {
     let mut wrong = Vec::new();
     for case in CASES {
         let ran = runtime_api::run(python, case.handler, format, place);
-        let printed: String = ran.printed.iter().map(|text| format!("  {text:?}\n")).collect();
-        eprintln!("== {} ({format:?}, {place:?}): {:?}\n{printed}", case.name, ran.outcome);
+        let printed = lines(ran.printed.iter().map(|text| format!("{text:?}")));
+        eprintln!("{format:?}, {place:?}, {}: it {}\n{printed}", case.name, ran.outcome);
         case.check_client(&ran, format, place, level);
         for wording in [Wording::Terse, Wording::Wordy] {
             if let Err(what) = case.check(&ran, format, place, wording) {
-                wrong.push(format!("== {} ({wording:?})\n{what}\nthe client printed\n{printed}", case.name));
+                wrong.push(format!("== {} ({wording:?})\n{what}", case.name));
             }
         }
     }
@@ -334,7 +334,7 @@ impl Case {
             }
             _ => false,
         };
-        assert!(as_expected, "{}: the client did something else: {:?}", self.name, ran.outcome);
+        assert!(as_expected, "{}: the client did something else: it {}", self.name, ran.outcome);
         if !matches!(ran.outcome, Outcome::Error(_) | Outcome::InitError { .. }) {
             return;
         }
@@ -363,10 +363,9 @@ impl Case {
         };
         let access = event("access", began, &self.access_line(ran, began), 0);
         let log = lambda_log::events(ran, format, place, wording, began + Duration::from_millis(20));
-        let log = log.iter().enumerate().map(|(at, (time, text))| event(lambda_log::STREAM, *time, text, at));
-        let log: String = log.collect();
+        let events = log.iter().enumerate().map(|(at, (time, text))| event(lambda_log::STREAM, *time, text, at));
         fs::write(folder.path().join("access.json"), access).expect("a file can be written");
-        fs::write(folder.path().join("checkout-fn.json"), &log).expect("a file can be written");
+        fs::write(folder.path().join("checkout-fn.json"), events.collect::<String>()).expect("a file can be written");
         let output = Command::new(env!("CARGO_BIN_EXE_gatewatch"))
             .args(["replay", "--access", "access.json", "--lambda", "checkout-fn.json", "--output", "json"])
             .env_clear()
@@ -389,14 +388,16 @@ impl Case {
         if what.is_empty() {
             return Ok(());
         }
-        let failures: String = failures.iter().map(|f| format!("  {f}\n")).collect();
+        let failures = lines(failures.iter().map(ToString::to_string));
+        // What the client warns of at every failed init is long.
+        let log = lines(log.iter().map(|(time, text)| format!("{time:.3} {:.400}", format!("{text:?}"))));
         Err(format!("{what}\ngatewatch said\n{failures}{stderr}the log was\n{log}"))
     }
 
     /// The access line of a REST API in the format that README recommends.
     fn access_line(&self, ran: &Ran, time: Timestamp) -> String {
         let message = lambda_log::error_message(&ran.outcome);
-        assert_eq!(message.is_some(), self.gateway == Gateway::FunctionError, "{}: {:?}", self.name, ran.outcome);
+        assert_eq!(message.is_some(), self.gateway == Gateway::FunctionError, "{}: it {}", self.name, ran.outcome);
         let (error, error_message, error_type) = match self.gateway {
             Gateway::FunctionError => {
                 let said = format!("Lambda Customer Function Error:{}", message.unwrap_or_default());
@@ -451,6 +452,11 @@ impl Expect {
         }
         wrong.join("\n")
     }
+}
+
+/// One below the other, indented.
+fn lines(texts: impl Iterator<Item = String>) -> String {
+    texts.flat_map(|text| ["  ".to_owned(), text, "\n".to_owned()]).collect()
 }
 
 /// The number of the line that is marked `# here: ..`.

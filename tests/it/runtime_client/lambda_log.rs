@@ -195,7 +195,8 @@ impl Stream {
     }
 
     fn platform(&mut self, name: &str, record: Value) {
-        let time = format!("{:.3}", self.now);
-        self.push(format!("{}\n", json!({ "time": time, "type": format!("platform.{name}"), "record": record })));
+        let mut line = json!({ "time": format!("{:.3}", self.now), "type": format!("platform.{name}") });
+        line["record"] = record;
+        self.push(format!("{line}\n"));
     }
 }

@@ -5,6 +5,7 @@
 //! waits for a time; the client is done when it asks for the next invocation or when its output ends, and then it is
 //! ended, whatever became of the test.
 
+use std::fmt;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -29,7 +30,7 @@ pub(super) const REQUEST_ID: &str = "3f0c2b1e-5d7a-4c1b-9a55-0c2f6c1d7e42";
 const TASK_ROOT: &str = "/var/task/";
 
 /// The client needs a third of a second on an idle machine; it is only lost if it needs this long.
-const ENDS_WITHIN: Duration = Duration::from_secs(60);
+const ENDS_WITHIN: Duration = Duration::from_mins(1);
 
 /// What API Gateway sends to the function, without the members that these handlers do not look at.
 const EVENT: &str = r#"{"resource":"/checkout","path":"/checkout","httpMethod":"POST","headers":{},"requestContext":{"resourcePath":"/checkout","httpMethod":"POST","requestId":"r-1","stage":"prod"},"body":"{\"cart\":7}","isBase64Encoded":false}"#;
@@ -42,7 +43,6 @@ pub(super) struct Ran {
 }
 
 /// How it went.
-#[derive(Debug)]
 pub(super) enum Outcome {
     /// It posted a response.
     Response(String),
@@ -54,6 +54,18 @@ pub(super) enum Outcome {
     Exit(ExitStatus),
     /// It ended before it asked for one.
     InitExit(ExitStatus),
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Response(response) => write!(f, "posted the response {response}"),
+            Self::Error(error) => write!(f, "posted the error {error}"),
+            Self::InitError { error_type, error } => write!(f, "posted the init error {error_type} {error}"),
+            Self::Exit(status) => write!(f, "ended in the invocation ({status})"),
+            Self::InitExit(status) => write!(f, "ended before it ({status})"),
+        }
+    }
 }
 
 /// What the threads say to the one that waits.
