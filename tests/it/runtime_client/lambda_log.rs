@@ -150,7 +150,7 @@ impl Stream {
         if place == Place::Managed {
             self.platform(
                 "initStart",
-                json!({
+                &json!({
                     "initializationType": "on-demand", "phase": "init", "runtimeVersion": "python:3.13.v64",
                     "runtimeVersionArn": RUNTIME_ARN, "functionName": "checkout-fn", "functionVersion": "$LATEST",
                     "instanceId": STREAM, "instanceMaxMemory": 134_217_728,
@@ -162,30 +162,30 @@ impl Stream {
                 self.print(ran);
                 let record = || result(json!({ "initializationType": "on-demand", "phase": phase }));
                 if debug {
-                    self.platform("initRuntimeDone", record());
+                    self.platform("initRuntimeDone", &record());
                 }
                 let mut report = record();
                 report["metrics"] = json!({ "durationMs": 312.41 });
-                self.platform("initReport", report);
+                self.platform("initReport", &report);
             }
         } else if debug {
             let good = json!({ "initializationType": "on-demand", "phase": "init", "status": "success" });
-            self.platform("initRuntimeDone", good.clone());
+            self.platform("initRuntimeDone", &good);
             let mut report = good;
             report["metrics"] = json!({ "durationMs": 312.41 });
-            self.platform("initReport", report);
+            self.platform("initReport", &report);
         }
-        self.platform("start", json!({ "requestId": REQUEST_ID, "version": "$LATEST" }));
+        self.platform("start", &json!({ "requestId": REQUEST_ID, "version": "$LATEST" }));
         if !end.in_init {
             self.print(ran);
         }
         if debug {
             let metrics = json!({ "durationMs": 12.34, "producedBytes": 0 });
-            self.platform("runtimeDone", result(json!({ "requestId": REQUEST_ID, "metrics": metrics, "spans": [] })));
+            self.platform("runtimeDone", &result(json!({ "requestId": REQUEST_ID, "metrics": metrics, "spans": [] })));
         }
         let metrics =
             json!({ "durationMs": 12.34, "billedDurationMs": 325, "memorySizeMB": 128, "maxMemoryUsedMB": 41 });
-        self.platform("report", result(json!({ "requestId": REQUEST_ID, "metrics": metrics })));
+        self.platform("report", &result(json!({ "requestId": REQUEST_ID, "metrics": metrics })));
     }
 
     fn print(&mut self, ran: &Ran) {
@@ -194,9 +194,8 @@ impl Stream {
         }
     }
 
-    fn platform(&mut self, name: &str, record: Value) {
-        let mut line = json!({ "time": format!("{:.3}", self.now), "type": format!("platform.{name}") });
-        line["record"] = record;
-        self.push(format!("{line}\n"));
+    fn platform(&mut self, name: &str, record: &Value) {
+        // Lambda keeps this order; that of the members of a record varies.
+        self.push(format!("{{\"time\":\"{:.3}\",\"type\":\"platform.{name}\",\"record\":{record}}}\n", self.now));
     }
 }
