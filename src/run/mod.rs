@@ -9,6 +9,7 @@ pub mod demo;
 pub mod follow;
 mod input;
 mod live;
+mod merge;
 pub mod pipeline;
 mod poll;
 pub mod replay;
