@@ -29,8 +29,7 @@ words! {
         NotRecognised = "not_recognised",
         /// An access line without a status: it cannot be counted.
         NoStatus = "no_status",
-        /// A Lambda log in JSON format, which is not read yet: set the function's log format to Text.
-        LambdaJson = "lambda_json_format",    }
+    }
 }
 
 /// Reads the lines of one source.
@@ -77,13 +76,7 @@ impl Reader {
                 Ok(request) => facts.push(Fact::Request(request)),
                 Err(reason) => self.count(reason, &event.text),
             },
-            Kind::Lambda(lambda) => {
-                if lambda::is_json_format(&event.text) {
-                    self.count(Unread::LambdaJson, &event.text);
-                } else {
-                    lambda.read(event, |line| facts.push(Fact::Lambda(line)));
-                }
-            }
+            Kind::Lambda(lambda) => lambda.read(event, |line| facts.push(Fact::Lambda(line))),
         }
     }
 
