@@ -10,7 +10,7 @@ use crate::model::time::Timestamp;
 use super::errors::{dotnet, java, node, python, ruby, rust};
 use super::members::Braces;
 use super::platform;
-use super::said::{Said, Text, is_error_type};
+use super::said::{Said, is_error_type};
 use super::text;
 
 /// The longest block, in bytes: more is never shown.
@@ -192,10 +192,7 @@ impl Block {
             Kind::Ruby => Said::unhandled(ruby::read(json)),
             Kind::Python { .. } => python::read(&self.text).map_or_else(plain, Said::unhandled),
             Kind::Java { .. } => java::read(&self.text).unwrap_or_else(plain),
-            Kind::Dotnet => match text::look(&self.text) {
-                Text::Says(said) => said,
-                Text::Opens(_) | Text::Plain => Said::new(LambdaSays::ErrorLine).of(self.id()),
-            },
+            Kind::Dotnet => text::dotnet_line(&self.text),
             Kind::Panic => Said::new(LambdaSays::LastWords),
             Kind::Fault => platform::read(&self.text).and_then(|p| p.said).unwrap_or_else(plain),
         }

@@ -120,11 +120,6 @@ pub(super) struct Braces {
 }
 
 impl Braces {
-    /// Nothing but the beginning was seen yet.
-    pub(super) const fn is_outside(&self) -> bool {
-        self.depth == 0
-    }
-
     /// Goes on with `text`; the offset behind the brace that closes the object, if it stands here.
     pub(super) fn follow(&mut self, text: &str) -> Option<usize> {
         for (at, byte) in text.bytes().enumerate() {
@@ -176,7 +171,6 @@ mod tests {
     #[test]
     fn braces_are_followed_over_pieces() {
         let mut b = Braces::default();
-        assert!(b.is_outside());
         assert_eq!(b.follow("{\"a\": \"}\\\""), None);
         assert_eq!(b.follow("}\", \"b\": [1, {}"), None);
         assert_eq!(b.follow("]} rest"), Some(2));

@@ -76,22 +76,19 @@ impl LambdaReader {
         let mut next = Some(first);
         // Several lines may be glued into one event; whatever stands between them is somebody's too.
         loop {
-            let len = match next {
-                Some(line) => {
-                    let len = line.len;
-                    // The last line keeps its line end, as an event has it.
-                    let is_last = rest[len..].trim_ascii().is_empty();
-                    self.platform(at, line, &rest[..if is_last { rest.len() } else { len }], found);
-                    if is_last {
-                        return;
-                    }
-                    len
+            let len = if let Some(line) = next {
+                let len = line.len;
+                // The last line keeps its line end, as an event has it.
+                let is_last = rest[len..].trim_ascii().is_empty();
+                self.platform(at, line, &rest[..if is_last { rest.len() } else { len }], found);
+                if is_last {
+                    return;
                 }
-                None => {
-                    let len = platform::next(rest);
-                    self.written(at, &rest[..len], found);
-                    len
-                }
+                len
+            } else {
+                let len = platform::next(rest);
+                self.written(at, &rest[..len], found);
+                len
             };
             rest = rest[len..].trim_start_matches(['\n', '\r']);
             if rest.is_empty() {

@@ -91,7 +91,7 @@ fn runtime_done(record: &Members<'_>, status: ReportStatus, error_type: Option<&
         (ReportStatus::Timeout, _) => {
             let ms = record.object("metrics")?.number("durationMs")?.round();
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was checked")]
-            (1.0..=86_400_000.0).contains(&ms).then(|| LambdaSays::TimedOut { after_ms: ms as u32 })
+            (1.0..=86_400_000.0).contains(&ms).then_some(LambdaSays::TimedOut { after_ms: ms as u32 })
         }
         (ReportStatus::Error | ReportStatus::Failure, Some(t)) if is_crash(t) => {
             Some(Said::fault("the runtime did not finish the invocation", Some(t)).says)

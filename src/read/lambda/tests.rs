@@ -287,7 +287,10 @@ fn python_variants() {
     );
     let glued = "LAMBDA_WARNING: Unhandled exception.\r{\"timestamp\":\"2026-07-28T09:45:44Z\",\"log_level\":\"ERROR\",\"errorMessage\":\"No module named 'x'\",\"errorType\":\"Runtime.ImportModuleError\",\"requestId\":\"\",\"stackTrace\":[]}";
     let line = read(glued);
-    assert_eq!((unhandled(&line).error_type.as_deref(), line.request_id), (Some("Runtime.ImportModuleError"), None));
+    assert_eq!(
+        (unhandled(&line).error_type.as_deref(), line.request_id.clone()),
+        (Some("Runtime.ImportModuleError"), None)
+    );
     let init = read("[ERROR]\t2026-07-28T09:45:44.466Z\t\tat init\n");
     assert_eq!((init.says, init.request_id), (LambdaSays::ErrorLine, None));
     assert!(
@@ -581,7 +584,7 @@ fn long_events_take_linear_time() {
             "\"\\",
             "File \"/var/task/\n",
         ] {
-            let text = format!("{head}{}", body.repeat(200_000 / body.len()));
+            let text = format!("{head}{}", body.repeat(50_000 / body.len()));
             let found = read_all(&[&text, &text]);
             assert!(
                 found

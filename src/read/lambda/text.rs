@@ -124,11 +124,23 @@ fn node_error<'a>(json: &str, id: Option<&'a str>) -> Text<'a> {
 
 fn dotnet_error<'a>(rest: &str, id: Option<&'a str>) -> Text<'a> {
     let rest = rest.trim_start();
-    match dotnet::read(rest) {
-        Some(said) => Text::Says(Said { id: id.map(Into::into), ..said }),
-        None if dotnet::is_head(rest) && !rest.contains('\n') => Text::Opens(Kind::Dotnet),
-        None => Text::Says(Said::logged(true, id)),
+    // Its frames may come in events of their own.
+    if dotnet::is_head(rest) && !rest.contains('\n') {
+        Text::Opens(Kind::Dotnet)
+    } else {
+        Text::Says(dotnet_said(rest, id))
     }
+}
+
+fn dotnet_said<'a>(rest: &str, id: Option<&'a str>) -> Said<'a> {
+    dotnet::read(rest).map_or_else(|| Said::logged(true, id), |said| Said { id: id.map(Into::into), ..said })
+}
+
+/// What a whole line of .NET says at level `fail`, its trace below it.
+pub(super) fn dotnet_line(text: &str) -> Said<'_> {
+    let mut fields = Fields(text);
+    let (_time, id, _level) = (fields.next(), fields.next(), fields.next());
+    dotnet_said(fields.0.trim_start(), id.and_then(real_id))
 }
 
 /// `2026-07-28 09:45:44 <id> ERROR ..`, the pattern in AWS's documentation.

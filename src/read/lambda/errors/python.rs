@@ -65,6 +65,6 @@ pub(in super::super) fn of_members(members: &Members<'_>) -> Option<RuntimeError
         return None;
     }
     let frames = members.frames("stackTrace");
-    let site = frames.iter().flat_map(|f| f.lines()).filter_map(site::python).last();
+    let site = frames.iter().flat_map(|f| f.lines()).filter_map(site::python).next_back();
     Some(error(Some(&error_type), message.as_deref(), site))
 }

@@ -83,12 +83,11 @@ pub(in super::super) fn panic(text: &str) -> RuntimeError {
     let (head, below) = text.split_once('\n').unwrap_or((text, ""));
     let place = place(head).unwrap_or_default();
     // Before 2023: `'message', src/main.rs:2:5`.
-    let (message, at) = match place.strip_prefix('\'').and_then(|p| p.rsplit_once("', ")) {
-        Some((message, at)) => (Cow::Borrowed(message), at),
-        None => {
-            let lines: Vec<_> = below.lines().take_while(|l| !is_backtrace(l)).collect();
-            (lines.join("\n").into(), place.trim_end_matches(':'))
-        }
+    let (message, at) = if let Some((message, at)) = place.strip_prefix('\'').and_then(|p| p.rsplit_once("', ")) {
+        (Cow::Borrowed(message), at)
+    } else {
+        let lines: Vec<_> = below.lines().take_while(|l| !is_backtrace(l)).collect();
+        (lines.join("\n").into(), place.trim_end_matches(':'))
     };
     error(Some(PANIC), Some(&*message).filter(|m| !m.is_empty()), site::rust(at))
 }
