@@ -11,6 +11,12 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench tells its figures, and its parts each other")]
 
+mod common {
+    pub mod access;
+    pub mod proc;
+    pub mod spread;
+}
+
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
@@ -21,6 +27,9 @@ use anyhow::{Context, Result, bail, ensure};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use common::access::{Line, hash, uuid};
+use common::proc;
+use common::spread::spread;
 use gatewatch::aws::clients::Clients;
 use gatewatch::config::Config;
 use gatewatch::model::cause::{CauseKind, Certainty, Join};
@@ -135,25 +144,6 @@ fn compare() -> Result<()> {
     Ok(())
 }
 
-struct Spread {
-    least: f64,
-    median: f64,
-    most: f64,
-}
-
-fn spread(mut values: Vec<f64>) -> Spread {
-    values.sort_by(f64::total_cmp);
-    let (middle, odd) = (values.len() / 2, values.len() % 2 == 1);
-    let median = if odd { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) };
-    Spread { least: values[0], median, most: values[values.len() - 1] }
-}
-
-impl std::fmt::Display for Spread {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(&format!("{:.3} ({:.3} .. {:.3})", self.median, self.least, self.most))
-    }
-}
-
 /// This binary again, with nothing of the environment that could lead the SDK elsewhere than to the simulation.
 fn again(args: &[&str]) -> Result<Command> {
     let mut command = Command::new(std::env::current_exe().context("the bench does not know where it lies")?);
@@ -207,7 +197,7 @@ async fn measured(endpoint: &str, passes: &str, side: impl AsyncFn(Clients) -> R
     for _ in 0..passes.parse().context("how often to read the input")? {
         all.push(Clients::simulated(endpoint, REGION).await);
     }
-    let (mut events, before) = (0, cpu()?);
+    let (mut events, before) = (0, own_cpu()?);
     let read = async {
         for clients in all {
             side(clients).await?;
@@ -216,8 +206,8 @@ async fn measured(endpoint: &str, passes: &str, side: impl AsyncFn(Clients) -> R
         anyhow::Ok(())
     };
     tokio::time::timeout(RUN_MAX, read).await.context("took too long")??;
-    let cpu = cpu()?.saturating_sub(before);
-    println!("{events} {} {}", cpu.as_millis(), peak_kb()?);
+    let cpu = own_cpu()?.saturating_sub(before);
+    println!("{events} {} {}", cpu.as_millis(), proc::peak_kb("self")?);
     Ok(())
 }
 
@@ -298,21 +288,10 @@ async fn whole(clients: Clients) -> Result<()> {
     outcome.context("the daemon did not stop")?
 }
 
-/// CPU time of this process so far, of all its threads, user and system.
-fn cpu() -> Result<Duration> {
-    let stat = std::fs::read_to_string("/proc/self/stat").context("the CPU time is read from /proc")?;
-    // proc(5): the name, in brackets, may hold anything; behind it utime and stime are the 12th and 13th field, in
-    // ticks, of which Linux shows programs 100 per second on every machine Rust supports.
-    let (_, fields) = stat.rsplit_once(')').context("/proc/self/stat is not as documented")?;
-    let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
-    Ok(Duration::from_millis(ticks * 10))
-}
-
-/// The most memory this process has had resident so far, in KiB.
-fn peak_kb() -> Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM in /proc/self/status")?;
-    Ok(line.trim_end_matches("kB").trim().parse()?)
+/// CPU time of this process so far.
+fn own_cpu() -> Result<Duration> {
+    let [user, kernel, ..] = proc::cpu()?;
+    Ok(user + kernel)
 }
 
 // === The input ===
@@ -436,40 +415,21 @@ fn put_request(sim: &Sim, n: u32, start: Timestamp) {
     let (method, path) = ENDPOINTS[n as usize % ENDPOINTS.len()];
     let [customer, message, response_type] = said;
     let error = if failure.is_some() { format!("{customer}{error}") } else { error };
-    let line = format!(
-        concat!(
-            r#"{{"requestId":"{}","extendedRequestId":"{}=","requestTimeEpoch":"{}","apiId":"a1b2c3d4e5","#,
-            r#""stage":"prod","httpMethod":"{}","resourcePath":"{}","status":"{}","responseLatency":"{}","#,
-            r#""responseLength":"{}","integrationRequestId":"{}","integrationStatus":"200","#,
-            r#""functionStatus":"{}","integrationLatency":"{}","integrationError":"{}","errorMessage":"{}","#,
-            r#""errorType":"{}","authorizerError":"-","authorizerRequestId":"-","wafError":"-","#,
-            r#""xrayTraceId":"-"}}"#
-        ),
-        request_id,
-        &request_id[..15],
-        start.as_millis(),
+    let line = Line {
+        request_id: &request_id,
+        start_ms: start.as_millis(),
         method,
-        path,
+        route: path,
         status,
-        duration_ms + 19,
-        length,
-        lambda_id,
+        response_latency_ms: duration_ms + 19,
+        response_length: length,
+        lambda_request_id: &lambda_id,
         function_status,
-        duration_ms + 11,
-        error,
-        message,
-        response_type
-    );
+        integration_latency_ms: duration_ms + 11,
+        integration_error: &error,
+        error_message: message,
+        response_type,
+    };
     let stream = format!("{:032x}", hash(n % 4, "access"));
-    sim.put(ACCESS_GROUP, &stream, start, visible, &line);
-}
-
-fn hash(n: u32, of: &str) -> u128 {
-    xxhash_rust::xxh3::xxh3_128(format!("{of} {n}").as_bytes())
-}
-
-/// The same for the same number; in the shape of a version 4 UUID.
-fn uuid(n: u32, of: &str) -> String {
-    let hex = format!("{:032x}", hash(n, of));
-    format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
+    sim.put(ACCESS_GROUP, &stream, start, visible, &line.recommended());
 }

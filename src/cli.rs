@@ -79,12 +79,21 @@ pub enum Command {
 pub struct Replay {
     /// Access-log files: JSON from `aws logs filter-log-events`, JSON lines of events, S3 exports (also .gz), plain
     /// lines; `-` is standard input
-    #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "lambda")]
+    #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present_any = ["lambda", "execution"])]
     pub access: Vec<PathBuf>,
 
     /// Lambda log files, in the same shapes
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub lambda: Vec<PathBuf>,
+
+    /// Execution-log files of a REST or WebSocket stage, in the same shapes; without --access the requests are read from
+    /// them
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub execution: Vec<PathBuf>,
+
+    /// The stage's access-log format, as it stands in accessLogSettings.format [default: recognised]
+    #[arg(long, value_name = "TEMPLATE", requires = "access")]
+    pub access_format: Option<String>,
 
     /// With --config: the API whose settings apply [default: the first]
     #[arg(long, value_name = "NAME")]

@@ -14,6 +14,7 @@ use gatewatch::aws::clients::Clients;
 use gatewatch::config::{Config, ConfigError};
 use gatewatch::ops::clock::Clock;
 use gatewatch::ops::{signals, telemetry};
+use gatewatch::read::Template;
 use gatewatch::run::follow::Show;
 use gatewatch::run::{daemon, demo, follow, replay};
 use gatewatch::view::Paint;
@@ -162,10 +163,16 @@ fn run_replay(cli: &Cli, args: &cli::Replay) -> Result<(), Failure> {
         }
         None => Config { apis: config.apis[..1].to_vec(), ..config },
     };
+    let mut config = config;
+    if let Some(format) = &args.access_format {
+        let wrong = |e| Failure::Usage(format!("--access-format `{format}` {e}"));
+        config.apis[0].access_log_format = Some(Template::compile(format).map_err(wrong)?);
+    }
     let replay = replay::Replay {
         config,
         access: args.access.clone(),
         lambda: args.lambda.clone(),
+        execution: args.execution.clone(),
         requests: args.requests,
         show: show(args.output),
     };

@@ -1,6 +1,7 @@
 //! The file as it was written, and how it becomes settings.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
@@ -20,6 +21,7 @@ use crate::model::time::{human, parse_human};
 use crate::notify::plan;
 use crate::notify::sink::StdoutFormat;
 use crate::notify::sns::Format;
+use crate::read::Template;
 
 /// A duration as text, such as `"30s"`.
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +86,10 @@ struct ApiTable {
     access_log_groups: Vec<Spanned<String>>,
     #[serde(default)]
     lambda_log_groups: Vec<Spanned<String>>,
+    access_log_format: Option<Spanned<String>>,
+    execution_log_group: Option<Spanned<String>>,
+    #[serde(default)]
+    functions: BTreeMap<Spanned<String>, Spanned<String>>,
     integration_timeout: Option<Spanned<Span>>,
 }
 
@@ -147,7 +153,7 @@ impl File {
             rules: super::rules::rules(source, &self.rule, Rule::built_in(window))?,
             sinks: sinks(source, &self.sink, defaults.sinks)?,
         };
-        let all: usize = config.apis.iter().map(|a| a.access_log_groups.len() + a.lambda_log_groups.len()).sum();
+        let all: usize = config.apis.iter().map(ApiConfig::groups).sum();
         if all > ALL_GROUPS_MAX {
             return Err(source.missing(format!("{all} log groups in all: at most {ALL_GROUPS_MAX}")));
         }
@@ -235,9 +241,11 @@ fn apis(source: &Source<'_>, tables: &[Spanned<ApiTable>]) -> Result<Vec<ApiConf
         if !names.insert(name.clone()) {
             return Err(source.wrong(api.name.span(), format!("two APIs are named `{name}`: names must differ")));
         }
-        if api.access_log_groups.is_empty() {
-            let wrong =
-                format!("API `{name}` has no access_log_groups: without an access log there is nothing to watch");
+        if api.access_log_groups.is_empty() && api.execution_log_group.is_none() {
+            let wrong = format!(
+                "API `{name}` has no access_log_groups (and no execution_log_group): without a log there is nothing to \
+                 watch"
+            );
             return Err(source.wrong(table.span(), wrong));
         }
         let kind = match api.r#type.unwrap_or(ApiType::Auto) {
@@ -253,10 +261,37 @@ fn apis(source: &Source<'_>, tables: &[Spanned<ApiTable>]) -> Result<Vec<ApiConf
             region: api.region.as_ref().map(|r| filled(source, r, "region")).transpose()?,
             access_log_groups: groups(source, &api.access_log_groups)?,
             lambda_log_groups: groups(source, &api.lambda_log_groups)?,
+            access_log_format: access_log_format(source, api.access_log_format.as_ref())?,
+            execution_log_group: groups(source, api.execution_log_group.as_slice())?.pop(),
+            functions: functions(source, &api.functions)?,
             integration_timeout: between(source, timeout, "50ms", "15m", kind.default_timeout())?,
         });
     }
     Ok(apis)
+}
+
+/// `auto`, or the stage's own format.
+fn access_log_format(source: &Source<'_>, format: Option<&Spanned<String>>) -> Result<Option<Template>, ConfigError> {
+    let Some(format) = format.filter(|f| f.get_ref() != "auto") else { return Ok(None) };
+    let wrong = |e| source.wrong(format.span(), format!("access_log_format {e}, or write \"auto\""));
+    Template::compile(format.get_ref()).map(Some).map_err(wrong)
+}
+
+/// Endpoint -> function name.
+fn functions(
+    source: &Source<'_>,
+    table: &BTreeMap<Spanned<String>, Spanned<String>>,
+) -> Result<BTreeMap<String, Arc<str>>, ConfigError> {
+    let mut functions = BTreeMap::new();
+    for (endpoint, function) in table {
+        let Some((method, route)) = endpoint.get_ref().split_once(' ') else {
+            let wrong = format!("`{}` is no endpoint: write it as \"POST /checkout\"", endpoint.get_ref());
+            return Err(source.wrong(endpoint.span(), wrong));
+        };
+        let name = filled(source, function, "the function's name")?;
+        functions.insert(format!("{} {}", method.to_ascii_uppercase(), route.trim()), name.as_str().into());
+    }
+    Ok(functions)
 }
 
 fn groups(source: &Source<'_>, groups: &[Spanned<String>]) -> Result<Vec<String>, ConfigError> {

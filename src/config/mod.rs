@@ -23,6 +23,7 @@ use crate::model::time::human;
 use crate::notify::plan;
 use crate::notify::sink::StdoutFormat;
 use crate::notify::sns::Format;
+use crate::read::Template;
 
 /// APIs in one configuration: each is a number of sixteen bits, and a daemon polls far fewer.
 const APIS_MAX: usize = 1000;
@@ -89,6 +90,12 @@ pub struct ApiConfig {
     pub access_log_groups: Vec<String>,
     /// Lambda log groups.
     pub lambda_log_groups: Vec<String>,
+    /// The stage's access-log format; `None` recognises it.
+    pub access_log_format: Option<Template>,
+    /// Execution-log group.
+    pub execution_log_group: Option<String>,
+    /// Which function serves an endpoint.
+    pub functions: BTreeMap<String, Arc<str>>,
     /// When the gateway gives up on the integration.
     pub integration_timeout: Duration,
 }
@@ -166,6 +173,9 @@ impl Config {
             region: None,
             access_log_groups,
             lambda_log_groups,
+            access_log_format: None,
+            execution_log_group: None,
+            functions: BTreeMap::new(),
             integration_timeout: kind.default_timeout(),
         };
         Self { apis: vec![api], ..Self::default() }
@@ -180,6 +190,7 @@ impl Config {
                 name: config.name.as_str().into(),
                 kind: config.kind,
                 integration_timeout: config.integration_timeout,
+                functions: config.functions.clone(),
             });
             let region: Arc<str> = config.region.as_deref().unwrap_or(region).into();
             let mut add = |name: &str, kind| {
@@ -192,8 +203,20 @@ impl Config {
             for group in &config.lambda_log_groups {
                 add(group, SourceKind::Lambda);
             }
+            if let Some(group) = &config.execution_log_group {
+                add(group, SourceKind::Execution(ApiId(id)));
+            }
         }
         inventory
+    }
+
+    /// The access-log format of a source, where it is an access log and its format is known.
+    #[must_use]
+    pub fn format(&self, kind: SourceKind) -> Option<Template> {
+        match kind {
+            SourceKind::Access(api) => self.apis[api.index()].access_log_format.clone(),
+            SourceKind::Lambda | SourceKind::Execution(_) => None,
+        }
     }
 
     /// The longest time after its stamp that an event is written in the regular course of things: an access line is
@@ -223,6 +246,13 @@ impl Config {
     }
 }
 
+impl ApiConfig {
+    /// How many log groups are read for it.
+    fn groups(&self) -> usize {
+        self.access_log_groups.len() + self.lambda_log_groups.len() + usize::from(self.execution_log_group.is_some())
+    }
+}
+
 impl SinkKind {
     fn name(&self) -> &str {
         match self {
@@ -242,7 +272,7 @@ fn group_name(group: &str) -> &str {
 fn shared_access_groups<'a>(apis: &'a [ApiConfig], region: Option<&'a str>) -> Option<(&'a str, &'a str, &'a str)> {
     let mut owner: BTreeMap<(Option<&str>, &str), &str> = BTreeMap::new();
     for api in apis {
-        for group in &api.access_log_groups {
+        for group in api.access_log_groups.iter().chain(&api.execution_log_group) {
             let name = group.rsplit(":log-group:").next().unwrap_or(group);
             if let Some(other) = owner.insert((api.region.as_deref().or(region), name), &api.name) {
                 return Some((group, other, &api.name));

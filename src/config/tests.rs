@@ -25,6 +25,9 @@ fn the_example_is_the_defaults() {
         region: None,
         access_log_groups: vec!["/aws/apigateway/shop-prod".to_owned()],
         lambda_log_groups: vec!["/aws/lambda/checkout-fn".to_owned(), "/aws/lambda/catalog-fn".to_owned()],
+        access_log_format: None,
+        execution_log_group: None,
+        functions: std::collections::BTreeMap::new(),
         integration_timeout: ApiKind::Auto.default_timeout(),
     };
     let topic = SinkKind::Sns {

@@ -2,15 +2,16 @@
 //!
 //! A failure opens a case; its explanation is decided at once from what is known, and again whenever a line of its
 //! invocation comes in. It is reported when the evidence names the cause, or when waiting has lasted long enough,
-//! and once more whenever more is known. Not the explanation itself: that is `explain`. Rule: a case is deleted when
-//! its time is over, and every failure is reported at least once.
+//! and once more whenever more is known. Not the explanation itself: that is `explain`; not the search for the
+//! invocation: that is `casework`. Rule: a case is deleted when its time is over, and every failure is reported at
+//! least once.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::tally::Counted;
-use crate::model::cause::{Certainty, Explanation, Failure};
+use crate::model::cause::{Certainty, Explanation, Failure, Join};
 use crate::model::request::{Endpoint, Request};
 use crate::model::time::Timestamp;
 
@@ -23,6 +24,19 @@ pub enum Reporting {
     Final,
 }
 
+/// How a failed request and its invocation were brought together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The invocation's ID; `None` where several came into question and none stood out.
+    pub id: Option<Arc<str>>,
+    /// By what.
+    pub join: Join,
+    /// How many came into question.
+    pub candidates: u32,
+    /// It is the authorizer's invocation, because nothing else was called.
+    pub authorizer: bool,
+}
+
 /// A failed request under explanation.
 #[derive(Debug)]
 pub struct Case {
@@ -32,14 +46,17 @@ pub struct Case {
     pub time: Timestamp,
     /// The endpoint it was counted under.
     pub endpoint: Arc<Endpoint>,
-    /// The invocation's ID, if logged.
-    pub lambda_request_id: Option<Arc<str>>,
-    /// Arrival time.
-    pub opened: Timestamp,
+    /// Its invocation, as far as that is known.
+    pub link: Option<Link>,
     /// What is known now.
     pub explanation: Arc<Explanation>,
     /// How it is tallied; `None` when its endpoint is no longer tracked.
     pub counted: Option<Counted>,
+}
+
+#[derive(Debug)]
+struct Open {
+    case: Case,
     revision: u32,
     reported: bool,
 }
@@ -47,9 +64,9 @@ pub struct Case {
 /// All open cases.
 #[derive(Debug)]
 pub struct Cases {
-    by_id: HashMap<u64, Case>,
+    by_id: HashMap<u64, Open>,
     next: u64,
-    /// In order of opening: cases that were not reported when they were opened.
+    /// In order of opening: cases that are not settled yet.
     waiting: VecDeque<(Timestamp, u64)>,
     /// In order of opening: all of them.
     order: VecDeque<(Timestamp, u64)>,
@@ -84,49 +101,36 @@ impl Cases {
         self.next
     }
 
-    /// Opens a case. Reports what is due by it.
-    #[expect(clippy::too_many_arguments, reason = "each is one fact about the case, and nothing groups them")]
-    pub fn open(
-        &mut self,
-        request: Box<Request>,
-        time: Timestamp,
-        endpoint: Arc<Endpoint>,
-        lambda_request_id: Option<Arc<str>>,
-        explanation: Arc<Explanation>,
-        counted: Option<Counted>,
-        now: Timestamp,
-        reports: &mut Vec<Failure>,
-    ) {
-        if self.by_id.len() >= self.max {
-            self.dropped += 1;
-            self.close_oldest(reports);
-        }
+    /// Whether a case must be closed before another can be opened.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.by_id.len() >= self.max
+    }
+
+    /// Opens a case. Reports it if its cause is certain.
+    pub fn open(&mut self, case: Case, now: Timestamp, reports: &mut Vec<Failure>) {
         let id = self.next;
         self.next += 1;
-        let mut case = Case {
-            request,
-            time,
-            endpoint,
-            lambda_request_id,
-            opened: now,
-            explanation,
-            counted,
-            revision: 0,
-            reported: false,
-        };
-        if self.reporting == Reporting::Live && case.explanation.cause.certainty == Certainty::Certain {
-            reports.push(case.report());
-        } else {
-            self.waiting.push_back((now.plus(self.wait), id));
+        let mut open = Open { case, revision: 0, reported: false };
+        if self.reporting == Reporting::Live && open.case.explanation.cause.certainty == Certainty::Certain {
+            reports.push(open.report());
         }
+        self.waiting.push_back((now.plus(self.wait), id));
         self.order.push_back((now.plus(self.hold), id));
-        self.by_id.insert(id, case);
+        self.by_id.insert(id, open);
     }
 
     /// The case with this number.
     #[must_use]
     pub fn get(&self, id: u64) -> Option<&Case> {
-        self.by_id.get(&id)
+        self.by_id.get(&id).map(|o| &o.case)
+    }
+
+    /// Its invocation became known.
+    pub fn link(&mut self, id: u64, link: Link) {
+        if let Some(open) = self.by_id.get_mut(&id) {
+            open.case.link = Some(link);
+        }
     }
 
     /// More is known: replaces the explanation, and reports it if it is due.
@@ -137,70 +141,76 @@ impl Cases {
         counted: Option<Counted>,
         reports: &mut Vec<Failure>,
     ) {
-        let Some(case) = self.by_id.get_mut(&id) else { return };
-        let differs = case.explanation.cause != explanation.cause;
+        let Some(open) = self.by_id.get_mut(&id) else { return };
+        let differs = open.case.explanation.cause != explanation.cause;
         let certain = explanation.cause.certainty == Certainty::Certain;
-        case.explanation = explanation;
-        case.counted = counted;
-        if self.reporting == Reporting::Live && differs && (case.reported || certain) {
-            reports.push(case.report());
+        open.case.explanation = explanation;
+        open.case.counted = counted;
+        if self.reporting == Reporting::Live && differs && (open.reported || certain) {
+            reports.push(open.report());
         }
     }
 
-    /// Reports cases that have waited long enough and closes those whose time is over.
-    pub fn tick(&mut self, now: Timestamp, reports: &mut Vec<Failure>) {
-        while self.waiting.front().is_some_and(|(due, _)| *due <= now) {
-            let Some((_, id)) = self.waiting.pop_front() else { break };
-            if self.reporting == Reporting::Live
-                && let Some(case) = self.by_id.get_mut(&id)
-                && !case.reported
-            {
-                reports.push(case.report());
-            }
+    /// Cases that have waited long enough for an invocation that names itself: the time to look for one that fits.
+    pub fn due(&mut self, now: Timestamp) -> Vec<u64> {
+        let mut due = Vec::new();
+        while let Some((at, id)) = self.waiting.front()
+            && *at <= now
+        {
+            due.push(*id);
+            self.waiting.pop_front();
         }
-        while self.order.front().is_some_and(|(due, _)| *due <= now) {
-            self.close_oldest(reports);
+        due
+    }
+
+    /// Reports a case that was not, where failures are reported as they come.
+    pub fn report(&mut self, id: u64, reports: &mut Vec<Failure>) {
+        if self.reporting == Reporting::Live
+            && let Some(open) = self.by_id.get_mut(&id)
+            && !open.reported
+        {
+            reports.push(open.report());
         }
     }
 
-    /// Closes all of them, reporting what was not.
-    pub fn finish(&mut self, reports: &mut Vec<Failure>) {
-        while !self.order.is_empty() {
-            self.close_oldest(reports);
-        }
-        self.waiting.clear();
+    /// Whether the time of the oldest case is over.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.order.front().is_some_and(|(due, _)| *due <= now)
     }
 
-    /// When [`Cases::tick`] has something to do next.
+    /// Closes the oldest case, reporting it if it was not.
+    pub fn close_oldest(&mut self, reports: &mut Vec<Failure>) -> Option<(u64, Case)> {
+        let (_, id) = self.order.pop_front()?;
+        let mut open = self.by_id.remove(&id)?;
+        if !open.reported {
+            reports.push(open.report());
+        }
+        Some((id, open.case))
+    }
+
+    /// When [`Cases::due`] or [`Cases::is_over`] have something to say next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let first = |q: &VecDeque<(Timestamp, u64)>| q.front().map(|(due, _)| *due);
         first(&self.waiting).into_iter().chain(first(&self.order)).min()
     }
-
-    fn close_oldest(&mut self, reports: &mut Vec<Failure>) {
-        if let Some((_, id)) = self.order.pop_front()
-            && let Some(mut case) = self.by_id.remove(&id)
-            && !case.reported
-        {
-            reports.push(case.report());
-        }
-    }
 }
 
-impl Case {
+impl Open {
     fn report(&mut self) -> Failure {
         self.revision += 1;
         self.reported = true;
+        let case = &self.case;
         Failure {
             revision: self.revision,
-            api: self.request.api,
-            endpoint: Arc::clone(&self.endpoint),
-            status: self.request.status,
-            time: self.time,
-            request_id: self.request.request_id.as_deref().map(Arc::from),
-            lambda_request_id: self.lambda_request_id.clone(),
-            explanation: Arc::clone(&self.explanation),
+            api: case.request.api,
+            endpoint: Arc::clone(&case.endpoint),
+            status: case.request.status,
+            time: case.time,
+            request_id: case.request.request_id.as_deref().map(Arc::from),
+            lambda_request_id: case.link.as_ref().filter(|l| !l.authorizer).and_then(|l| l.id.clone()),
+            explanation: Arc::clone(&case.explanation),
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A line with a request ID goes to that invocation. A line without goes to the invocation its stream has open; where
 //! none is open it waits for the stream's next START (a failed init stands before the request it kills) or, where
-//! the START was never seen, for the next REPORT. Not a verdict: `explain` gives that. Rule: invocations, streams and
+//! the START was never seen, for the next REPORT. In a stream that runs several invocations at a time (Managed Instances) a
+//! line without an ID is nobody's. Not a verdict: `explain` gives that. Rule: invocations, streams and
 //! findings are bounded; logs are lossy, so each entry also expires.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -19,6 +20,8 @@ use crate::model::time::Timestamp;
 const FINDINGS_MAX: usize = 8;
 /// A stream that was quiet for this long is forgotten; Lambda ends idle environments sooner.
 const STREAM_IDLE: Duration = Duration::from_hours(1);
+/// Stands for the log group of an invocation of which no line was seen.
+const UNSEEN: SourceId = SourceId(u16::MAX);
 
 /// A line that says something about how an invocation went.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +60,8 @@ struct Stream {
     open: Option<Arc<str>>,
     /// The invocation that ended last: its ID, START and REPORT. A line of it may come late.
     closed: Option<(Arc<str>, Timestamp, Timestamp)>,
+    /// An invocation that had not ended when the next one started: several run at a time, or its REPORT is late.
+    overlapped: Option<Arc<str>>,
     /// Lines without an ID that no invocation owns yet.
     waiting: VecDeque<Finding>,
     touched: Timestamp,
@@ -83,8 +88,8 @@ impl Invocations {
         Self { by_id: FastMap::default(), order: VecDeque::new(), streams: BTreeMap::new(), max, hold, dropped: 0 }
     }
 
-    /// Takes a line in. Returns the case that waits for the invocation it belongs to.
-    pub fn apply(&mut self, source: SourceId, line: LambdaLine, now: Timestamp) -> Option<u64> {
+    /// Takes a line in. Returns whose it is, and the case that waits for that invocation.
+    pub fn apply(&mut self, source: SourceId, line: LambdaLine, now: Timestamp) -> Option<(Arc<str>, Option<u64>)> {
         let streams = self.streams.entry(source).or_default();
         if streams.len() >= self.max && !streams.contains_key(&line.stream) {
             make_room(streams, now);
@@ -103,9 +108,14 @@ impl Invocations {
         // A START that is read after its own REPORT opens nothing.
         let starts = line.says == LambdaSays::Start && ended.is_none_or(|ended| ended < line.time);
         let owns_waiting = starts || (matches!(line.says, LambdaSays::Report(_)) && stream.open.is_none());
-        let waited = if owns_waiting { std::mem::take(&mut stream.waiting) } else { VecDeque::new() };
+        let waited = if owns_waiting && stream.overlapped.is_none() {
+            std::mem::take(&mut stream.waiting)
+        } else {
+            VecDeque::new()
+        };
         if starts {
-            stream.open = Some(Arc::clone(&id));
+            let before = stream.open.replace(Arc::clone(&id)).filter(|before| *before != id);
+            stream.overlapped = before.or(stream.overlapped.take());
         } else if matches!(line.says, LambdaSays::Report(_)) && stream.open.as_ref() == Some(&id) {
             stream.open = None;
         }
@@ -116,9 +126,25 @@ impl Invocations {
         invocation.take(line);
         let (case, started) = (invocation.case, invocation.started);
         if reports && let Some(stream) = self.streams.get_mut(&source).and_then(|s| s.get_mut(&stream_name)) {
-            stream.closed = Some((id, started.unwrap_or(time), time));
+            if stream.overlapped.as_ref() == Some(&id) {
+                // Its end came late, if it lies before the start of the one that is open now.
+                let next = stream.open.as_ref().and_then(|open| self.by_id.get(open)).and_then(|i| i.started);
+                if next.is_none_or(|next| time <= next) {
+                    stream.overlapped = None;
+                }
+            }
+            stream.closed = Some((Arc::clone(&id), started.unwrap_or(time), time));
         }
-        case
+        Some((id, case))
+    }
+
+    /// All invocations whose start is known, in order of it: where to look for one that fits a request.
+    #[must_use]
+    pub fn by_start(&self) -> Vec<(Timestamp, &Arc<str>, &Invocation)> {
+        let started = self.by_id.iter().filter_map(|(id, i)| Some((i.start()?, id, i)));
+        let mut all: Vec<_> = started.collect();
+        all.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
+        all
     }
 
     /// The invocation with this ID.
@@ -130,7 +156,7 @@ impl Invocations {
     /// Notes that a failed request waits for the invocation with this ID, seen or not.
     pub fn expect(&mut self, id: &Arc<str>, case: u64, now: Timestamp) {
         // Not seen yet: which log group it will stand in is learned from its first line.
-        self.entry(id, SourceId(u16::MAX), &Arc::from(""), now).case = Some(case);
+        self.entry(id, UNSEEN, &Arc::from(""), now).case = Some(case);
     }
 
     /// Forgets what is older than `hold`.
@@ -158,7 +184,7 @@ impl Invocations {
                 made: now,
             }
         });
-        if invocation.source == SourceId(u16::MAX) {
+        if invocation.source == UNSEEN {
             invocation.source = source;
             invocation.stream = Arc::clone(stream);
         }
@@ -190,6 +216,7 @@ impl Stream {
     fn owner(&self, time: Timestamp) -> Option<Arc<str>> {
         match &self.closed {
             Some((id, start, report)) if (*start..=*report).contains(&time) => Some(Arc::clone(id)),
+            _ if self.overlapped.is_some() => None,
             _ => self.open.clone(),
         }
     }
@@ -206,6 +233,8 @@ impl Invocation {
                 }
                 self.started = Some(line.time);
             }
+            // Only what it names matters, and that is kept elsewhere.
+            LambdaSays::Line => {}
             LambdaSays::Report(report) => self.report = Some(Box::new((line.time, report, line.text))),
             LambdaSays::TimedOut { .. }
             | LambdaSays::Unhandled(_)
@@ -213,7 +242,6 @@ impl Invocation {
             | LambdaSays::InitFailed { .. }
             | LambdaSays::PerhapsUnhandled(_)
             | LambdaSays::LastWords
-            | LambdaSays::Line
             | LambdaSays::ErrorLine => {
                 // A verdict is worth more than one of many lines that the function logged.
                 if self.findings.len() == FINDINGS_MAX
@@ -227,6 +255,22 @@ impl Invocation {
                 }
             }
         }
+    }
+
+    /// Whether any line of it was seen.
+    #[must_use]
+    pub fn is_seen(&self) -> bool {
+        self.source != UNSEEN
+    }
+
+    /// When it started: START, else REPORT less the duration.
+    #[must_use]
+    pub fn start(&self) -> Option<Timestamp> {
+        let by_report = || {
+            let (time, report, _) = &**self.report.as_ref()?;
+            Some(time.minus(Duration::try_from_secs_f64(report.duration_ms? / 1000.0).ok()?))
+        };
+        self.started.or_else(by_report)
     }
 
     /// Evidence from one of its lines.
@@ -275,6 +319,20 @@ mod tests {
     }
 
     #[test]
+    fn in_a_stream_that_runs_several_at_a_time_a_line_without_an_id_is_nobodys() {
+        let mut t = table();
+        t.apply(S, line("s", Some("a"), LambdaSays::Start), NOW);
+        t.apply(S, line("s", Some("b"), LambdaSays::Start), NOW);
+        t.apply(S, line("s", None, LambdaSays::TimedOut { after_ms: 3000 }), NOW);
+        assert!(t.get("a").unwrap().findings.is_empty() && t.get("b").unwrap().findings.is_empty());
+        t.apply(S, line("s", Some("a"), LambdaSays::Report(Report::default())), NOW);
+        t.apply(S, line("s", Some("b"), LambdaSays::Report(Report::default())), NOW);
+        t.apply(S, line("s", Some("c"), LambdaSays::Start), NOW);
+        t.apply(S, line("s", None, LambdaSays::TimedOut { after_ms: 3000 }), NOW.plus(Duration::from_secs(1)));
+        assert_eq!(t.get("c").unwrap().findings.len(), 1, "a REPORT that was only late changes nothing");
+    }
+
+    #[test]
     fn a_failed_init_belongs_to_the_start_that_follows() {
         let mut t = table();
         t.apply(S, line("s", None, LambdaSays::InitFailed { error_type: None, timed_out: true }), NOW);
@@ -296,7 +354,7 @@ mod tests {
     fn what_comes_after_the_report_with_its_id_is_kept() {
         let mut t = table();
         t.expect(&"a".into(), 7, NOW);
-        assert_eq!(t.apply(S, line("s", Some("a"), LambdaSays::Start), NOW), Some(7));
+        assert_eq!(t.apply(S, line("s", Some("a"), LambdaSays::Start), NOW), Some(("a".into(), Some(7))));
         t.apply(S, line("s", Some("a"), LambdaSays::Report(Report::default())), NOW);
         t.apply(S, line("s", Some("a"), LambdaSays::TimedOut { after_ms: 1 }), NOW);
         assert_eq!(t.get("a").unwrap().findings.len(), 1);

@@ -6,11 +6,15 @@
 //! how long a failure waits for its Lambda lines. Rule: every table has a bound and a counter for "full".
 
 pub mod alerts;
+pub mod casework;
 pub mod correlate;
 pub mod endpoints;
+pub mod executions;
 pub mod explain;
+pub mod functions;
 pub mod histogram;
 pub mod invocations;
+pub mod links;
 mod looks;
 pub mod rules;
 mod settings;
@@ -22,28 +26,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::alerts::Alerts;
-use self::correlate::{Cases, Reporting};
+use self::casework::Casework;
+use self::correlate::Reporting;
 use self::endpoints::Endpoints;
-use self::explain::{Subject, explain};
-use self::invocations::Invocations;
 pub use self::settings::Settings;
 use self::totals::Totals;
 use self::window::SLOT;
-use crate::model::alert::{Alert, CauseSample};
-use crate::model::cause::{Explanation, Failure};
+use crate::model::alert::Alert;
+use crate::model::cause::Failure;
 use crate::model::event::Fact;
 use crate::model::inventory::{ApiId, SourceId, SourceKind};
-use crate::model::invocation::LambdaLine;
-use crate::model::request::{Endpoint, Request};
+use crate::model::request::Request;
 use crate::model::summary::Summary;
-use crate::model::text::cut;
 use crate::model::time::Timestamp;
 
 /// An event stamped later than `now` plus this is counted at `now`: clients may stamp events up to two hours ahead,
 /// and such an event must neither move the window nor vanish.
 const SKEW_MAX: Duration = Duration::from_mins(1);
-/// Longest message in the sample of a cause, in bytes.
-const SAMPLE_MAX: usize = 500;
 /// Steps caught up one by one; when event time jumps further than this, the windows in between are empty.
 const STEPS_MAX: i64 = 2 * 360;
 
@@ -95,22 +94,19 @@ impl std::fmt::Display for Dropped {
     }
 }
 
-#[derive(Debug)]
-struct ApiState {
-    endpoints: Endpoints,
-    /// The next step of its rules, once its sources are read.
-    next_step: Option<Timestamp>,
-}
-
 /// The engine.
 #[derive(Debug)]
 pub struct Engine {
     settings: Settings,
-    apis: Vec<ApiState>,
+    /// By API.
+    endpoints: Vec<Endpoints>,
+    /// By API: it has an execution log, by which a request may have been counted already.
+    explains_itself: Vec<bool>,
+    /// By API: the next step of its rules, once its sources are read.
+    next_step: Vec<Option<Timestamp>>,
     /// How far each source is read.
     reach: Vec<Reach>,
-    invocations: Invocations,
-    cases: Cases,
+    casework: Casework,
     alerts: Alerts,
     totals: Totals,
     future: u64,
@@ -122,14 +118,13 @@ impl Engine {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let longest = settings.rules.iter().map(|r| r.window).chain([settings.window]).max().unwrap_or(SLOT);
-        let apis = settings.inventory.apis.iter();
+        let apis = settings.inventory.apis.len();
         Self {
-            apis: apis
-                .map(|_| ApiState { endpoints: Endpoints::new(settings.max_endpoints, longest), next_step: None })
-                .collect(),
+            endpoints: (0..apis).map(|_| Endpoints::new(settings.max_endpoints, longest)).collect(),
+            next_step: vec![None; apis],
+            explains_itself: (0_u16..).map(ApiId).take(apis).map(|api| settings.inventory.has_execution(api)).collect(),
             reach: vec![Reach::Nowhere; settings.inventory.sources.len()],
-            invocations: Invocations::new(settings.max_invocations, settings.explain_hold),
-            cases: Cases::new(settings.max_cases, settings.explain_wait, settings.explain_hold, settings.reporting),
+            casework: Casework::new(&settings),
             alerts: Alerts::default(),
             totals: Totals::default(),
             future: 0,
@@ -141,17 +136,21 @@ impl Engine {
     /// Takes one fact in.
     pub fn ingest(&mut self, source: SourceId, fact: Fact, now: Timestamp) {
         match fact {
+            // Most of what comes fails nowhere, and then there is nothing to report.
             Fact::Request(request) => self.request(request, now),
-            Fact::Lambda(line) => self.lambda(source, line, now),
-            Fact::Execution(_) => {}
+            Fact::Lambda(line) => self.casework.lambda(source, line, now, &mut self.endpoints),
+            Fact::Execution(line) => {
+                let SourceKind::Execution(api) = self.settings.inventory.source(source).kind else { return };
+                self.casework.execution(source, api, line, now, &mut self.endpoints);
+            }
         }
     }
 
     /// The source is read up to event time `at`: its API's rules may look at what lies before.
     pub fn seal(&mut self, source: SourceId, at: Timestamp) {
         let before = std::mem::replace(&mut self.reach[source.index()], Reach::To(at));
-        let SourceKind::Access(api) = self.settings.inventory.source(source).kind else { return };
-        let next_step = &mut self.apis[api.index()].next_step;
+        let Some(api) = self.counted_by(source) else { return };
+        let next_step = &mut self.next_step[api.index()];
         match before {
             Reach::To(before) if at.plus(SKEW_MAX) < before => {
                 // The clock was set back: what was planned by it may lie hours ahead.
@@ -172,27 +171,32 @@ impl Engine {
 
     /// Lets arrival time pass: failures that have waited long enough are reported, old entries expire.
     pub fn tick(&mut self, now: Timestamp) {
-        self.invocations.expire(now);
-        let mut reports = Vec::new();
-        self.cases.tick(now, &mut reports);
-        self.report(reports);
+        for request in self.casework.uncounted(now) {
+            self.count(request, now);
+        }
+        self.casework.tick(now, &mut self.endpoints);
+        self.report();
     }
 
     /// When the engine wants the next tick.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.cases.next_deadline()
+        self.casework.next_deadline()
     }
 
     /// The end of the input: all that waits is reported as it stands.
     pub fn finish(&mut self) {
-        let mut reports = Vec::new();
-        self.cases.finish(&mut reports);
-        self.report(reports);
+        for request in self.casework.uncounted(Timestamp::MAX) {
+            let now = request.time();
+            self.count(request, now);
+        }
+        self.casework.finish(&mut self.endpoints);
+        self.report();
     }
 
     /// What was found since the last call, in order.
     pub fn drain(&mut self) -> Vec<Output> {
+        self.report();
         std::mem::take(&mut self.outputs)
     }
 
@@ -201,12 +205,12 @@ impl Engine {
     pub fn snapshot(&self, end: Timestamp) -> Summary {
         let window = self.settings.window;
         let mut totals = Totals::default();
-        for (state, api) in self.apis.iter().zip(0_u16..) {
-            for stats in state.endpoints.iter() {
+        for (endpoints, api) in self.endpoints.iter().zip(0_u16..) {
+            for stats in endpoints.iter() {
                 let figures = stats.figures(end, window);
                 totals.add(ApiId(api), &stats.endpoint, &figures.counts, &figures.latencies);
             }
-            let causes = state.endpoints.iter().flat_map(|s| s.tally.total(end, window));
+            let causes = endpoints.iter().flat_map(|s| s.tally.total(end, window));
             for (label, cause) in causes {
                 totals.cause(label.kind, cause.count);
             }
@@ -229,22 +233,29 @@ impl Engine {
     /// What was left out.
     #[must_use]
     pub fn dropped(&self) -> Dropped {
-        let mut dropped =
-            Dropped { invocations: self.invocations.dropped, cases: self.cases.dropped, ..Dropped::default() };
-        for api in &self.apis {
-            dropped.late_requests += api.endpoints.too_late;
-            dropped.overflow_requests += api.endpoints.overflow;
+        let (invocations, cases) = self.casework.dropped();
+        let mut dropped = Dropped { invocations, cases, ..Dropped::default() };
+        for endpoints in &self.endpoints {
+            dropped.late_requests += endpoints.too_late;
+            dropped.overflow_requests += endpoints.overflow;
         }
         dropped
     }
 
     fn request(&mut self, request: Request, now: Timestamp) {
+        if self.explains_itself[request.api.index()] && self.casework.is_counted(&request) {
+            return;
+        }
+        self.count(request, now);
+    }
+
+    fn count(&mut self, request: Request, now: Timestamp) {
         let mut time = request.time();
         if time > now.plus(SKEW_MAX) {
             self.future += 1;
             time = now;
         }
-        let recorded = self.apis[request.api.index()].endpoints.record(&request, time);
+        let recorded = self.endpoints[request.api.index()].record(&request, time);
         // Too late for the window is not too late to be shown and explained.
         let endpoint = recorded.unwrap_or_else(|| Arc::clone(&request.endpoint));
         if self.settings.totals {
@@ -254,58 +265,14 @@ impl Engine {
             self.outputs.push(Output::Request(Box::new(request.clone())));
         }
         if request.is_failure() {
-            self.open_case(Box::new(request), time, endpoint, now);
+            self.report();
+            self.casework.open(Box::new(request), time, endpoint, now, &mut self.endpoints);
         }
     }
 
-    fn open_case(&mut self, request: Box<Request>, time: Timestamp, endpoint: Arc<Endpoint>, now: Timestamp) {
-        let lambda_id: Option<Arc<str>> = request.lambda_request_id.as_deref().map(Arc::from);
-        let explanation = self.explain(&request);
-        let stats = self.apis[request.api.index()].endpoints.get_mut(&endpoint);
-        let counted = stats.map(|s| s.tally.add(time, &explanation, sample(&explanation, &request)));
-        if let Some(id) = &lambda_id {
-            self.invocations.expect(id, self.cases.next_id(), now);
-        }
-        let mut reports = Vec::new();
-        self.cases.open(request, time, endpoint, lambda_id, explanation, counted, now, &mut reports);
-        self.report(reports);
-    }
-
-    fn lambda(&mut self, source: SourceId, line: LambdaLine, now: Timestamp) {
-        let Some(id) = self.invocations.apply(source, line, now) else { return };
-        let Some(case) = self.cases.get(id) else { return };
-        let explanation = self.explain(&case.request);
-        if *explanation == *case.explanation {
-            return;
-        }
-        let counted = self.apis[case.request.api.index()].endpoints.get_mut(&case.endpoint).map(|stats| {
-            if let Some(counted) = &case.counted {
-                stats.tally.remove(counted);
-            }
-            stats.tally.add(case.time, &explanation, sample(&explanation, &case.request))
-        });
-        let mut reports = Vec::new();
-        self.cases.revise(id, explanation, counted, &mut reports);
-        self.report(reports);
-    }
-
-    fn explain(&self, request: &Request) -> Arc<Explanation> {
-        let inventory = &self.settings.inventory;
-        let seen = |id: &str| {
-            let invocation = self.invocations.get(id)?;
-            let source = inventory.sources.get(invocation.source.index())?;
-            Some((invocation, source))
-        };
-        Arc::new(explain(&Subject {
-            request,
-            api: inventory.api(request.api),
-            invocation: request.lambda_request_id.as_deref().and_then(seen),
-            lambda_watched: inventory.sources.iter().any(|s| s.kind == SourceKind::Lambda),
-        }))
-    }
-
-    fn report(&mut self, failures: Vec<Failure>) {
-        for failure in failures {
+    /// Hands on what there is to report.
+    fn report(&mut self) {
+        for failure in self.casework.reports() {
             if self.settings.totals && self.settings.reporting == Reporting::Final {
                 self.totals.cause(failure.explanation.cause.kind, 1);
             }
@@ -313,11 +280,23 @@ impl Engine {
         }
     }
 
+    /// The API whose requests are counted by this source: its access log, or its execution log where there is none.
+    fn counted_by(&self, source: SourceId) -> Option<ApiId> {
+        let inventory = &self.settings.inventory;
+        match inventory.source(source).kind {
+            SourceKind::Access(api) => Some(api),
+            SourceKind::Execution(api) => (!inventory.has_access(api)).then_some(api),
+            SourceKind::Lambda => None,
+        }
+    }
+
     /// The least event time that the access logs of an API are read up to; `None` before all of them were read once.
     fn watermark(&self, api: ApiId) -> Option<Timestamp> {
-        let sources = self.settings.inventory.sources.iter().zip(&self.reach);
         let mut least = None;
-        for (_, reach) in sources.filter(|(s, _)| s.kind == SourceKind::Access(api)) {
+        for (source, reach) in (0_u16..).map(SourceId).zip(&self.reach) {
+            if self.counted_by(source) != Some(api) {
+                continue;
+            }
             match reach {
                 Reach::Nowhere => return None,
                 Reach::To(at) => least = Some(least.map_or(*at, |l: Timestamp| l.min(*at))),
@@ -329,8 +308,9 @@ impl Engine {
 
     /// The rules of an API look once per slot of its watermark.
     fn step_to_watermark(&mut self, api: ApiId) {
+        self.report();
         let Some(watermark) = self.watermark(api).map(|w| w.floor(SLOT)) else { return };
-        let mut step = self.apis[api.index()].next_step.unwrap_or(watermark);
+        let mut step = self.next_step[api.index()].unwrap_or(watermark);
         let behind = watermark.slot(SLOT).saturating_sub(step.slot(SLOT));
         let mut left = STEPS_MAX;
         while step <= watermark {
@@ -342,33 +322,22 @@ impl Engine {
             self.step(api, step);
             step = step.plus(SLOT);
         }
-        self.apis[api.index()].next_step = Some(step);
+        self.next_step[api.index()] = Some(step);
     }
 
     fn step(&mut self, api: ApiId, at: Timestamp) {
         let mut alerts = Vec::new();
         for rule in &self.settings.rules {
-            for (key, look) in looks::looks(&self.apis[api.index()].endpoints, &self.alerts, rule, api, at) {
+            for (key, look) in looks::looks(&self.endpoints[api.index()], &self.alerts, rule, api, at) {
                 if let Some(standing) = self.alerts.step(rule, &key, look, at) {
-                    let causes = looks::causes(&self.apis[api.index()].endpoints, &key, at, rule.window);
+                    let causes = looks::causes(&self.endpoints[api.index()], &key, at, rule.window);
                     alerts.push(looks::alert(rule, key, look, standing, causes, at));
                 }
             }
         }
         self.outputs.extend(alerts.into_iter().map(|a| Output::Alert(Box::new(a))));
         let longest = self.settings.rules.iter().map(|r| r.window).max().unwrap_or(SLOT);
-        self.apis[api.index()].endpoints.forget_before(at.minus(longest));
-    }
-}
-
-fn sample(explanation: &Arc<Explanation>, request: &Request) -> CauseSample {
-    CauseSample {
-        error_type: explanation.cause.error_type.clone(),
-        message: explanation.cause.message.as_deref().map(|m| cut(m, SAMPLE_MAX).into()),
-        function: explanation.function.clone(),
-        site: explanation.site.clone(),
-        request_id: request.request_id.as_deref().map(Arc::from),
-        fix: Some(Arc::new(explanation.fix.clone())),
+        self.endpoints[api.index()].forget_before(at.minus(longest));
     }
 }
 

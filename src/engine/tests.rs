@@ -4,7 +4,9 @@ use super::*;
 use crate::model::alert::{Alert, Severity, State};
 use crate::model::cause::{CauseKind, Certainty};
 use crate::model::inventory::{Api, ApiKind, Inventory, Source};
+use crate::model::invocation::LambdaLine;
 use crate::model::invocation::{LambdaSays, Report, RuntimeError};
+use crate::model::request::Endpoint;
 use crate::model::request::GatewayWords;
 
 const ACCESS: SourceId = SourceId(0);
@@ -16,7 +18,7 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn engine(change: impl FnOnce(&mut Settings)) -> Engine {
-    let api = Api { name: "shop".into(), kind: ApiKind::Rest, integration_timeout: Duration::from_secs(29) };
+    let api = Api { kind: ApiKind::Rest, ..Api::plain("shop") };
     let mut inventory = Inventory { apis: vec![api], sources: Vec::new() };
     inventory.add_source(Source::group("/access", None, SourceKind::Access(ApiId(0))));
     inventory.add_source(Source::group("/aws/lambda/checkout-fn", None, SourceKind::Lambda));

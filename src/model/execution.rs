@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::invocation::RuntimeError;
 use super::time::Timestamp;
 
 /// One line of the execution log of a REST or WebSocket stage.
@@ -57,6 +58,8 @@ pub enum ExecutionSays {
         /// The ID of the Lambda invocation, where the sentence ends with it.
         lambda_request_id: Option<Box<str>>,
     },
+    /// The error that the function answered with, from the body that the gateway received.
+    FunctionError(RuntimeError),
     /// `Method completed with status: 502`
     Completed {
         /// What the client got.

@@ -3,6 +3,7 @@
 //! Not the configuration (that is text and defaults) and not the state of reading. Rule: a log group that several
 //! APIs name is one source, so that it is read once and each of its events counts once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,6 +65,17 @@ pub struct Api {
     pub kind: ApiKind,
     /// When the gateway gives up on the integration.
     pub integration_timeout: Duration,
+    /// Which function serves an endpoint (`POST /checkout`), as configured.
+    pub functions: BTreeMap<String, Arc<str>>,
+}
+
+impl Api {
+    /// An API of which nothing but the name is known.
+    #[must_use]
+    pub fn plain(name: &str) -> Self {
+        let kind = ApiKind::default();
+        Self { name: name.into(), kind, integration_timeout: kind.default_timeout(), functions: BTreeMap::new() }
+    }
 }
 
 /// What is written in a log group.
@@ -126,6 +138,25 @@ impl Inventory {
             self.sources.len() - 1
         });
         SourceId(u16::try_from(at).expect("configuration allows far fewer than 65,536 sources"))
+    }
+
+    /// Whether an access log of this API is read.
+    #[must_use]
+    pub fn has_access(&self, api: ApiId) -> bool {
+        self.sources.iter().any(|s| s.kind == SourceKind::Access(api))
+    }
+
+    /// Whether an execution log of this API is read.
+    #[must_use]
+    pub fn has_execution(&self, api: ApiId) -> bool {
+        self.sources.iter().any(|s| s.kind == SourceKind::Execution(api))
+    }
+
+    /// The Region in which this API's logs lie, where it is known.
+    #[must_use]
+    pub fn region(&self, api: ApiId) -> Option<&str> {
+        let is_its = |s: &&Source| s.kind == SourceKind::Access(api) || s.kind == SourceKind::Execution(api);
+        self.sources.iter().find(is_its)?.region.as_deref()
     }
 
     /// The API with this number.

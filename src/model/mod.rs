@@ -12,6 +12,7 @@ pub mod inventory;
 pub mod invocation;
 pub mod json;
 pub mod request;
+pub mod secrets;
 pub mod summary;
 pub mod text;
 pub mod time;

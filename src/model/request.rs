@@ -89,11 +89,27 @@ pub struct GatewayWords {
     pub response_type: Option<String>,
     /// `$context.authorizer.error`.
     pub authorizer_error: Option<String>,
+    /// `$context.authorizer.requestId`: the invocation of the authorizer's function.
+    pub authorizer_request_id: Option<Box<str>>,
     /// `$context.waf.error`.
     pub waf_error: Option<String>,
+    /// `$context.responseLength`, bytes: answers that the gateway makes have known lengths.
+    pub response_length: Option<u32>,
+    /// `$context.extendedRequestId`: unlike `requestId` no client can set it.
+    pub extended_request_id: Option<Box<str>>,
+    /// `$context.xrayTraceId`.
+    pub trace_id: Option<Box<str>>,
+    /// `$context.apiId`.
+    pub api_id: Option<Box<str>>,
+    /// `$context.stage`.
+    pub stage: Option<Box<str>>,
+    /// `$context.accountId`.
+    pub account_id: Option<Box<str>>,
     /// Whether the log format has a field for the integration latency at all: then a missing value means that the
     /// integration never answered.
     pub logs_integration_latency: bool,
     /// Whether the log format has a field for the Lambda request ID at all.
     pub logs_lambda_request_id: bool,
+    /// Whether the log format has a field for the response type at all.
+    pub logs_response_type: bool,
 }

@@ -15,6 +15,8 @@ pub struct Timestamp(i64);
 impl Timestamp {
     /// The earliest instant there is.
     pub const MIN: Self = Self(i64::MIN);
+    /// The latest.
+    pub const MAX: Self = Self(i64::MAX);
 
     /// From milliseconds since the epoch.
     #[must_use]
@@ -78,6 +80,14 @@ impl Timestamp {
     pub fn parse_clf(text: &str) -> Option<Self> {
         let t = jiff::Zoned::strptime("%d/%b/%Y:%H:%M:%S %z", text).ok()?;
         Some(Self(t.timestamp().as_millisecond()))
+    }
+
+    /// Reads the time of a line of the console's method test: `Thu Jul 09 10:00:00 UTC 2026`.
+    #[must_use]
+    pub fn parse_test_invoke(text: &str) -> Option<Self> {
+        let (day, year) = text.split_once(" UTC ")?;
+        let t = jiff::civil::DateTime::strptime("%a %b %d %H:%M:%S %Y", format!("{day} {year}")).ok()?;
+        Some(Self(t.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond()))
     }
 }
 

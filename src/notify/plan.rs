@@ -141,10 +141,10 @@ fn others(said: &[CauseCount], now: &[CauseCount]) -> bool {
 mod tests {
     use super::*;
     use crate::model::alert::CauseSample;
-    use crate::model::inventory::{Api, ApiId, ApiKind};
+    use crate::model::inventory::{Api, ApiId};
 
     fn plan() -> Plan {
-        let api = Api { name: "shop".into(), kind: ApiKind::Auto, integration_timeout: Duration::from_secs(29) };
+        let api = Api::plain("shop");
         Plan::new(Settings::default(), Arc::new(Inventory { apis: vec![api], sources: Vec::new() }))
     }
 

@@ -1,19 +1,80 @@
 //! A flat look at a JSON object: each scalar with the keys that lead to it.
 //!
 //! Not a document tree: nothing is allocated for a flat object without escapes. Objects inside are walked, arrays are
-//! passed over. Access logs are text with values put in, so quotes in a value make invalid JSON: [`tolerant`] reads
-//! that. Rule: what is not one object gives `None`.
+//! passed over. Three readers, from fast to forgiving: [`flat`] for well-formed flat objects, [`scalars`] for all valid
+//! JSON, [`tolerant`] for what access logs really hold: they are text with values put in, so quotes in a value make
+//! invalid JSON. Rule: what `flat` reads the others read the same; what is not one object gives `None`.
 
 use std::borrow::Cow;
 use std::fmt;
 
+use memchr::{memchr, memchr2};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// Objects within objects that are walked.
 const DEPTH_MAX: usize = 8;
+/// Keys of one line that are remembered.
+const KEYS_MAX: usize = 64;
+
+/// Calls `found(number, key, value)` for each member of a flat object of strings without escapes and of whole numbers.
+/// `None` for anything else, perhaps after some calls.
+pub(super) fn flat<'a>(text: &'a str, mut found: impl FnMut(usize, &'a str, &'a str)) -> Option<()> {
+    let bytes = text.as_bytes();
+    let blanks = |mut at: usize| {
+        while bytes.get(at).is_some_and(u8::is_ascii_whitespace) {
+            at += 1;
+        }
+        at
+    };
+    // A string from the byte after its quote to its end.
+    let string = |at: usize| {
+        let end = at + memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        (bytes[end] == b'"').then_some(end)
+    };
+    let mut at = blanks(0);
+    if bytes.get(at) != Some(&b'{') {
+        return None;
+    }
+    for number in 0.. {
+        at = blanks(at + 1);
+        if bytes.get(at) != Some(&b'"') {
+            return None;
+        }
+        let key_end = string(at + 1)?;
+        let key = text.get(at + 1..key_end)?;
+        at = blanks(key_end + 1);
+        if bytes.get(at) != Some(&b':') {
+            return None;
+        }
+        at = blanks(at + 1);
+        let value = if bytes.get(at) == Some(&b'"') {
+            let end = string(at + 1)?;
+            let value = text.get(at + 1..end)?;
+            at = end + 1;
+            value
+        } else {
+            let digits = bytes.get(at..)?.iter().take_while(|b| b.is_ascii_digit()).count();
+            // More is left to the careful reader: signs, fractions, exponents, and numbers that may not fit.
+            if !(1..=18).contains(&digits) || (digits > 1 && bytes[at] == b'0') {
+                return None;
+            }
+            let value = text.get(at..at + digits)?;
+            at += digits;
+            value
+        };
+        found(number, key, value);
+        at = blanks(at);
+        match bytes.get(at) {
+            Some(b',') => {}
+            Some(b'}') => return (blanks(at + 1) == bytes.len()).then_some(()),
+            _ => return None,
+        }
+    }
+    None
+}
 
 /// Calls `found(key, value)` for each scalar of the object in `text`; within objects inside, `key` is all keys that lead
-/// to it, without anything between them. Numbers and booleans come as text. `None` when `text` is not one JSON object.
+/// to it, with dots between them. Numbers and booleans come as text. `None` when `text` is not one JSON object.
 pub(super) fn scalars<'a>(text: &'a str, mut found: impl FnMut(&str, Cow<'a, str>)) -> Option<()> {
     let mut de = serde_json::Deserializer::from_str(text);
     let walk = Walk { path: "", depth: 0, found: &mut found };
@@ -21,34 +82,105 @@ pub(super) fn scalars<'a>(text: &'a str, mut found: impl FnMut(&str, Cow<'a, str
     de.end().ok()
 }
 
-/// The same for a flat object whose values may hold quotes that are not escaped, or be bare words such as `-`. A value
-/// ends where a comma and another quoted key follow, or the object ends. `None` when it does not look like one.
+/// The same for an object whose values may hold quotes that are not escaped, or be bare words such as `-`, and which
+/// may be cut off at its end. A value ends where a comma and another quoted key follow, or the object ends. `None` when
+/// it does not look like one.
 pub(super) fn tolerant<'a>(text: &'a str, mut found: impl FnMut(&str, Cow<'a, str>)) -> Option<()> {
-    let mut rest = text.trim().strip_prefix('{')?.strip_suffix('}')?;
+    let mut rest = text.trim().strip_prefix('{')?;
+    let mut path: Vec<&str> = Vec::new();
+    let mut seen: Vec<&str> = Vec::new();
+    let mut any = false;
     loop {
         rest = rest.trim_start();
-        let (key, after) = rest.strip_prefix('"')?.split_once('"')?;
-        let after = after.trim_start().strip_prefix(':')?.trim_start();
-        let end = next_key(after).unwrap_or(after.len());
-        let value = after[..end].trim_end();
-        let bare = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value);
-        found(key, Cow::Borrowed(bare));
-        if end == after.len() {
-            return Some(());
+        let Some((key, after)) = rest.strip_prefix('"').and_then(|r| r.split_once('"')) else {
+            // The line was cut off within a key, or it never was an object.
+            return any.then_some(());
+        };
+        let Some(after) = after.trim_start().strip_prefix(':').map(str::trim_start) else {
+            return any.then_some(());
+        };
+        if let Some(inner) = after.strip_prefix('{')
+            && path.len() < DEPTH_MAX
+            && (inner.trim_start().starts_with('"') || inner.trim_start().starts_with('}'))
+        {
+            if let Some(closed) = inner.trim_start().strip_prefix('}') {
+                rest = closed.trim_start().trim_start_matches(',');
+                any = true;
+                continue;
+            }
+            path.push(key);
+            rest = inner;
+            continue;
         }
+        // No format names a key twice in one object: what looks like one is part of the value.
+        if seen.len() < KEYS_MAX {
+            seen.push(key);
+        }
+        let known = if path.is_empty() { seen.as_slice() } else { &[] };
+        let end = next_key(after, known).unwrap_or(after.len());
+        let is_last = end == after.len();
+        let end = if is_last { without_broken_key(after) } else { end };
+        let (value, closed) = close(after[..end].trim_end(), path.len() + usize::from(is_last));
+        let is_whole = !is_last || closed > path.len() || value.ends_with('"');
+        let full = if path.is_empty() { Cow::Borrowed(key) } else { Cow::Owned(format!("{}.{key}", path.join("."))) };
+        let bare = value.strip_prefix('"').map_or(value, |v| v.strip_suffix('"').unwrap_or(v));
+        // A number that is cut off is another number; words that are cut off still say something.
+        if is_whole || !bare.bytes().all(|b| b.is_ascii_digit()) {
+            found(&full, Cow::Borrowed(bare.strip_suffix("[TRUNCATED]").map_or(bare, str::trim_end)));
+            any = true;
+        }
+        if is_last {
+            return any.then_some(());
+        }
+        path.truncate(path.len().saturating_sub(closed));
         rest = &after[end + 1..];
     }
 }
 
-/// Where the comma stands that a quoted key and a colon follow.
-fn next_key(text: &str) -> Option<usize> {
-    text.match_indices(',').map(|(at, _)| at).find(|at| {
-        let Some(after) = text[at + 1..].trim_start().strip_prefix('"') else { return false };
+/// How long the last value is, where the line was cut off within the key behind it.
+fn without_broken_key(value: &str) -> usize {
+    let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    match value.rsplit_once(',') {
+        Some((before, key)) if !value.ends_with('}') => {
+            let key = key.trim_start();
+            let is_key =
+                key.is_empty() || key.strip_prefix('"').is_some_and(|k| k.trim_end_matches('"').chars().all(name));
+            let is_value_whole = !before.starts_with('"') || (before.len() > 1 && before.trim_end().ends_with('"'));
+            if is_key && is_value_whole { before.len() } else { value.len() }
+        }
+        _ => value.len(),
+    }
+}
+
+/// A value without the braces behind it that close objects, at most `open` of them, and how many those were.
+fn close(value: &str, open: usize) -> (&str, usize) {
+    let mut value = value;
+    let mut closed = 0;
+    while closed < open
+        && let Some(inner) = value.strip_suffix('}')
+    {
+        value = inner.trim_end();
+        closed += 1;
+    }
+    (value, closed)
+}
+
+/// Where the comma stands that a quoted key and a colon follow, none of those in `seen`.
+fn next_key(text: &str, seen: &[&str]) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut from = 0;
+    while let Some(at) = bytes.get(from..).and_then(|b| memchr(b',', b)).map(|at| from + at) {
+        from = at + 1;
+        let Some(after) = text[from..].trim_start().strip_prefix('"') else { continue };
         let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
         let word = after.trim_start_matches(name);
         let is_word = word.len() < after.len();
-        is_word && word.strip_prefix('"').is_some_and(|w| w.trim_start().starts_with(':'))
-    })
+        let key = &after[..after.len() - word.len()];
+        if is_word && word.strip_prefix('"').is_some_and(|w| w.trim_start().starts_with(':')) && !seen.contains(&key) {
+            return Some(at);
+        }
+    }
+    None
 }
 
 struct Walk<'k, 'f, F> {
@@ -115,7 +247,7 @@ impl<'de, F: FnMut(&str, Cow<'de, str>)> Visitor<'de> for Walk<'_, '_, F> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
         while let Some(key) = map.next_key::<Key<'de>>()? {
             if self.depth < DEPTH_MAX {
-                let path = if self.depth == 0 { key.0 } else { Cow::Owned(format!("{}{}", self.path, key.0)) };
+                let path = if self.depth == 0 { key.0 } else { Cow::Owned(format!("{}.{}", self.path, key.0)) };
                 map.next_value_seed(Walk { path: &path, depth: self.depth + 1, found: &mut *self.found })?;
             } else {
                 map.next_value::<IgnoredAny>()?;
@@ -160,7 +292,7 @@ mod tests {
     #[test]
     fn walks_objects_and_passes_arrays_over() {
         let got = all(r#"{"a":"x","b":{"c":502,"d":[1,{"e":2}]},"f":null,"g":true,"h":"a\"b"}"#).unwrap();
-        let want = [("a", "x"), ("bc", "502"), ("g", "true"), ("h", "a\"b")];
+        let want = [("a", "x"), ("b.c", "502"), ("g", "true"), ("h", "a\"b")];
         assert_eq!(got, want.map(|(k, v)| (k.to_owned(), v.to_owned())));
     }
 
@@ -178,8 +310,36 @@ mod tests {
         tolerant(line, |k, v| got.push((k.to_owned(), v.into_owned()))).unwrap();
         let want = [("a", "Unexpected token h, \"hello\" is not, valid"), ("b", "-"), ("c", " \"x y\""), ("d", "1")];
         assert_eq!(got, want.map(|(k, v)| (k.to_owned(), v.to_owned())));
-        for text in ["", "{", "{}", "hello", "{\"a\"}", "{a:1}"] {
+        for text in ["", "{", "{}", "hello", "{\"a\"}", "{a:1}", "{\"a\":12"] {
             assert_eq!(tolerant(text, |_, _| ()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn objects_inside_and_cut_off_lines_are_tolerated() {
+        let read = |line: &str| {
+            let mut got = Vec::new();
+            tolerant(line, |k, v| got.push(format!("{k}={v}"))).map(|()| got)
+        };
+        let nested = r#"{"a":{"error":"say "no"","n":-},"e":{},"b":{"c":{"d":502}}}"#;
+        assert_eq!(read(nested).unwrap(), [r#"a.error=say "no""#, "a.n=-", "b.c.d=502"]);
+        assert_eq!(read(r#"{"s":"502","error":"Lambda Cust"#).unwrap(), ["s=502", "error=Lambda Cust"]);
+        assert_eq!(read(r#"{"s":"502","error":"Lambda Cust [TRUNCATED]"#).unwrap(), ["s=502", "error=Lambda Cust"]);
+        assert_eq!(read(r#"{"s":"502","n":"23"#).unwrap(), ["s=502"]);
+        assert_eq!(read(r#"{"s":"502","n"#).unwrap(), ["s=502"]);
+    }
+
+    #[test]
+    fn the_fast_reader_reads_what_the_careful_one_reads() {
+        for text in [r#"{"a":"x","b":"","c":0,"d":502}"#, r#" { "a" : "é" , "b" : 12 } "#, r#"{"a":"x"} "#] {
+            let mut got = Vec::new();
+            flat(text, |_, k, v| got.push((k.to_owned(), v.to_owned()))).unwrap();
+            assert_eq!(Some(got), all(text), "{text}");
+        }
+        for text in
+            [r#"{"a":"\n"}"#, r#"{"a":-}"#, r#"{"a":007}"#, r#"{"a":{}}"#, r#"{"a":"x"}}"#, "{}", "", "{\"a\":1.5}"]
+        {
+            assert_eq!(flat(text, |_, _, _| ()), None, "{text}");
         }
     }
 

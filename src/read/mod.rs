@@ -5,6 +5,7 @@
 //! not understood is counted under its reason.
 
 pub mod access;
+pub mod execution;
 mod json;
 pub mod lambda;
 mod route;
@@ -12,6 +13,8 @@ pub mod stamp;
 
 use std::collections::BTreeMap;
 
+pub use self::access::Template;
+use self::access::When;
 use crate::model::cause::words;
 use crate::model::event::{Fact, LogEvent};
 use crate::model::inventory::SourceKind;
@@ -43,23 +46,32 @@ pub struct Reader {
 
 #[derive(Debug)]
 enum Kind {
-    Access(access::AccessReader),
+    Access(Box<access::AccessReader>),
     Lambda(lambda::LambdaReader),
+    Execution(execution::ExecutionReader),
 }
 
 impl Reader {
     /// A reader for what is written in a source of this kind, with the IDs of all requests.
     #[must_use]
     pub fn new(kind: SourceKind) -> Self {
-        Self::with(kind, true)
+        Self::of(kind, None, true)
     }
 
-    /// The same, with the IDs of failed requests only, unless `all_ids`.
+    /// A reader for what is written in a source of this kind. Of requests that went well the IDs are left away unless
+    /// `all_ids`: nothing joins those.
     #[must_use]
     pub fn with(kind: SourceKind, all_ids: bool) -> Self {
+        Self::of(kind, None, all_ids)
+    }
+
+    /// The same, for an access log whose format is known.
+    #[must_use]
+    pub fn of(kind: SourceKind, template: Option<Template>, all_ids: bool) -> Self {
         let kind = match kind {
-            SourceKind::Access(api) => Kind::Access(access::AccessReader::new(api, all_ids)),
-            SourceKind::Lambda | SourceKind::Execution(_) => Kind::Lambda(lambda::LambdaReader::default()),
+            SourceKind::Access(api) => Kind::Access(Box::new(access::AccessReader::new(api, template, all_ids))),
+            SourceKind::Lambda => Kind::Lambda(lambda::LambdaReader::default()),
+            SourceKind::Execution(_) => Kind::Execution(execution::ExecutionReader::default()),
         };
         Self { kind, unread: BTreeMap::new(), news: Vec::new() }
     }
@@ -67,16 +79,33 @@ impl Reader {
     /// Reads one event and adds what it says to `facts`: mostly one fact, none for lines without meaning here, two
     /// when it ends a block of lines that was still open.
     pub fn read(&mut self, event: LogEvent, facts: &mut Vec<Fact>) {
-        if event.text.trim_ascii().is_empty() {
+        let when = When::Stamped(event.time);
+        self.read_at(event, when, facts);
+    }
+
+    /// The same for a line of a file without stamps, whose time is a guess from the lines around it.
+    pub fn read_unstamped(&mut self, event: LogEvent, facts: &mut Vec<Fact>) {
+        let when = When::Unstamped(event.time);
+        self.read_at(event, when, facts);
+    }
+
+    fn read_at(&mut self, event: LogEvent, when: When, facts: &mut Vec<Fact>) {
+        if event.text.trim_ascii_start().is_empty() {
             self.count(Unread::Empty, "");
             return;
         }
         match &mut self.kind {
-            Kind::Access(access) => match access.read(&event) {
+            Kind::Access(access) => match access.read(&event.text, when) {
                 Ok(request) => facts.push(Fact::Request(request)),
                 Err(reason) => self.count(reason, &event.text),
             },
             Kind::Lambda(lambda) => lambda.read(event, |line| facts.push(Fact::Lambda(line))),
+            Kind::Execution(execution) => {
+                let found = |line| facts.push(Fact::Execution(line));
+                if let Err(reason) = execution.read(&event, found) {
+                    self.count(reason, &event.text);
+                }
+            }
         }
     }
 
@@ -89,7 +118,7 @@ impl Reader {
     /// The end of the input: what is still open becomes a fact as it stands.
     pub fn finish(&mut self, facts: &mut Vec<Fact>) {
         match &mut self.kind {
-            Kind::Access(_) => {}
+            Kind::Access(_) | Kind::Execution(_) => {}
             Kind::Lambda(lambda) => lambda.finish(|line| facts.push(Fact::Lambda(line))),
         }
     }

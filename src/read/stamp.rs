@@ -7,7 +7,7 @@ use super::json;
 use crate::model::time::Timestamp;
 
 /// The time of a line: a leading ISO time (alone or after a Python level), `requestTimeEpoch` or `requestTime` of a
-/// JSON access line, or the bracketed time of a Common Log Format line.
+/// JSON access line, the time of a line of the console's method test, or the bracketed time of a Common Log Format line.
 #[must_use]
 pub fn of_line(line: &str) -> Option<Timestamp> {
     let line = line.trim_start();
@@ -28,6 +28,11 @@ pub fn of_line(line: &str) -> Option<Timestamp> {
     }
     if first.starts_with('[') && first.ends_with(']') {
         return tokens.next().and_then(Timestamp::parse_rfc3339);
+    }
+    if let Some((time, _)) = line.split_once(" : ")
+        && let Some(time) = Timestamp::parse_test_invoke(time)
+    {
+        return Some(time);
     }
     let (_, rest) = line.split_once('[')?;
     let (inside, _) = rest.split_once(']')?;
@@ -55,6 +60,7 @@ mod tests {
             r#"{"requestTimeEpoch":"1785231944000","status":"200"}"#,
             r#"{"requestTimeEpoch":1785231944,"status":"200"}"#,
             r#"{"requestTime":"28/Jul/2026:09:45:44 +0000"}"#,
+            "Tue Jul 28 09:45:44 UTC 2026 : Starting execution for request: a",
             r#"1.2.3.4 - - [28/Jul/2026:09:45:44 +0000] "GET /pets HTTP/1.1" 200 12 x"#,
         ] {
             assert_eq!(of_line(line), t, "{line}");

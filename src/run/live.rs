@@ -19,7 +19,7 @@ use crate::aws::clients::Clients;
 use crate::aws::fetch::LogsFetch;
 use crate::config::Config;
 use crate::engine;
-use crate::model::inventory::{Inventory, SourceId};
+use crate::model::inventory::{Inventory, SourceId, SourceKind};
 use crate::model::summary::Summary;
 use crate::model::time::Timestamp;
 use crate::ops::clock::Clock;
@@ -66,7 +66,10 @@ impl Live {
                 pace: Pace::new(self.config.interval, lag, self.config.longest_window()),
                 origin,
                 max_ids: self.config.max_ids,
-                requests: self.requests,
+                format: self.config.format(source.kind),
+                // A request that the execution log has counted is told by its ID.
+                requests: self.requests
+                    || matches!(source.kind, SourceKind::Access(api) if self.inventory.has_execution(api)),
             };
             let fetch = LogsFetch::new(clients.logs(region));
             tasks.spawn(poll(fetch, polling, self.clock.clone(), out.clone(), self.stop.clone()));

@@ -14,7 +14,7 @@ use crate::model::hash::FastMap;
 use crate::model::inventory::{Source, SourceId};
 use crate::model::time::Timestamp;
 use crate::ops::clock::Clock;
-use crate::read::Reader;
+use crate::read::{Reader, Template};
 use crate::tail::fetch::{Fetch, FetchError, Page, PageRequest, Problem};
 use crate::tail::ids::IdRing;
 use crate::tail::schedule::{Pace, Read, Schedule, back_off};
@@ -50,6 +50,8 @@ pub struct Polling {
     pub origin: Timestamp,
     /// Event ids remembered.
     pub max_ids: usize,
+    /// The format of the access log, where it is known.
+    pub format: Option<Template>,
     /// Every request is handed out, so its IDs are wanted even if it went well.
     pub requests: bool,
 }
@@ -84,7 +86,7 @@ pub async fn poll<F: Fetch>(
     stop: CancellationToken,
 ) {
     let mut schedule = Schedule::new(polling.pace, polling.origin);
-    let reader = Reader::with(polling.source.kind, polling.requests);
+    let reader = Reader::of(polling.source.kind, polling.format.clone(), polling.requests);
     let ids = IdRing::new(polling.max_ids);
     let mut poll = Poll { fetch, polling, clock, out, stop, reader, ids, streams: FastMap::default(), crowded: false };
     let mut trouble: Option<(Problem, u32)> = None;

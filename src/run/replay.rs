@@ -39,6 +39,8 @@ pub struct Replay {
     pub access: Vec<PathBuf>,
     /// Lambda logs.
     pub lambda: Vec<PathBuf>,
+    /// Execution logs.
+    pub execution: Vec<PathBuf>,
     /// Print every request.
     pub requests: bool,
     /// How it is shown.
@@ -60,7 +62,7 @@ pub fn run(replay: &Replay, out: &mut impl Write) -> Result<()> {
 impl Replay {
     fn run(&self, out: &mut impl Write) -> Result<()> {
         let (mut merge, inventory) = self.open();
-        let wanted = self.access.len() + self.lambda.len();
+        let wanted = self.access.len() + self.lambda.len() + self.execution.len();
         let files = merge.files.len();
         if files == 0 {
             bail!("none of the {wanted} files could be read");
@@ -136,7 +138,8 @@ impl Replay {
         let mut files = Vec::new();
         let access = self.access.iter().map(|p| (p, SourceKind::Access(ApiId(0))));
         let lambda = self.lambda.iter().map(|p| (p, SourceKind::Lambda));
-        for (path, kind) in access.chain(lambda) {
+        let execution = self.execution.iter().map(|p| (p, SourceKind::Execution(ApiId(0))));
+        for (path, kind) in access.chain(lambda).chain(execution) {
             let input = match Input::open(path) {
                 Ok(input) => input,
                 Err(error) => {
@@ -152,7 +155,7 @@ impl Replay {
                 name: name.into_owned(),
                 input: Some(input),
                 broken: 0,
-                reader: Reader::new(kind),
+                reader: Reader::of(kind, self.config.format(kind), true),
                 kind: usize::from(kind == SourceKind::Lambda),
                 facts: BinaryHeap::new(),
                 read: 0,

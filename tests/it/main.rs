@@ -8,4 +8,7 @@ mod faults;
 mod moto;
 mod moto_server;
 mod properties;
+mod python;
+#[cfg(target_os = "linux")]
+mod runtime_client;
 mod scenarios;

@@ -4,10 +4,9 @@
 //! side by side. It is not the project's own simulation: moto knows no lag, no throttling and no faults, so it proves
 //! that the program and the SDK agree with somebody else's reading of the API, not that the program survives a bad day.
 //!
-//! moto runs in a Python environment that the first test makes under `target/tmp` and later runs reuse. The rule: a
-//! test that cannot have its server fails and says what to install; it is never skipped. No server outlives its test:
-//! dropping [`Moto`] kills it, and because it also ends when its standard input closes, so does killing the test
-//! process.
+//! moto runs in a Python environment of its own (`python`). The rule: a test that cannot have its server fails and
+//! says what to install; it is never skipped. No server outlives its test: dropping [`Moto`] kills it, and because it
+//! also ends when its standard input closes, so does killing the test process.
 //!
 //! # Where moto differs from AWS
 //!
@@ -28,17 +27,17 @@
 //! - SNS delivers to SQS inside `Publish`, needs no queue policy, and accepts a line end in a subject.
 
 use std::fmt::Write as _;
-use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use aws_sdk_cloudwatchlogs::types::InputLogEvent;
 use serde_json::Value;
+
+use crate::python::{self, Python, Wanted};
 
 /// The version of moto the tests are written against: its newest when this was last looked at (`pip index versions
 /// moto`). Pinned exactly, because an emulator that learns a new behaviour overnight should not fail a build. The
@@ -55,9 +54,6 @@ pub(crate) const REGION: &str = "us-east-1";
 
 /// Any text will do for both halves: moto does not check signatures.
 pub(crate) const ACCESS_KEY: &str = "testing";
-
-/// The file whose presence says that an environment is finished. It is written last and holds the requirements.
-const FINISHED: &str = "finished";
 
 /// Importing moto and botocore takes two seconds on an idle machine; tests do it in parallel on a busy one.
 const START_WITHIN: Duration = Duration::from_secs(90);
@@ -122,15 +118,6 @@ pub(crate) struct Mailbox {
     received: Vec<Value>,
 }
 
-/// How to run Python so that it finds moto.
-struct Python {
-    program: PathBuf,
-    /// `PYTHONPATH`, where the packages are in a plain folder instead of a virtual environment.
-    packages: Option<PathBuf>,
-    /// The folder it all lives in; named in messages because deleting it is the cure for a damaged one.
-    folder: PathBuf,
-}
-
 /// Builds a client of an SDK crate for an endpoint. A macro because each crate has types of its own for all of this.
 macro_rules! client {
     ($sdk:ident, $endpoint:expr) => {
@@ -156,7 +143,7 @@ impl Moto {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| panic!("cannot run {}: {error}", python.program.display()));
+            .unwrap_or_else(|error| panic!("cannot run {}: {error}", python.program().display()));
         let stdin = child.stdin.take();
         let stderr = collect(child.stderr.take().expect("standard error is piped"));
         let port = first_line(child.stdout.take().expect("standard output is piped"));
@@ -166,7 +153,7 @@ impl Moto {
             let _ = child.wait();
             panic!(
                 "moto {MOTO_VERSION} {what}. If its environment is damaged, delete {}. It said:\n{}",
-                python.folder.display(),
+                python.folder().display(),
                 stderr.lock().unwrap_or_else(PoisonError::into_inner)
             )
         };
@@ -320,117 +307,15 @@ impl Mailbox {
     }
 }
 
-impl Python {
-    fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
-        // Packages of the user and settings of the shell would make results depend on who runs the tests.
-        command.arg("-s").env_remove("PYTHONHOME").env_remove("PYTHONPATH");
-        if let Some(packages) = &self.packages {
-            command.env("PYTHONPATH", packages);
-        }
-        command
-    }
-}
-
-/// The Python environment with moto in it, made at first use. What went wrong once goes wrong for every test of the
-/// process without trying again: waiting for an unreachable package index once is enough.
+/// The Python environment with moto in it, made at first use.
 fn environment() -> &'static Python {
     static ENVIRONMENT: OnceLock<Result<Python, String>> = OnceLock::new();
-    let made = ENVIRONMENT.get_or_init(|| find_or_make(Path::new(env!("CARGO_TARGET_TMPDIR"))));
-    made.as_ref().unwrap_or_else(|reason| panic!("{reason}"))
-}
-
-/// The folder's name carries the versions of moto and of Python: a virtual environment dies with the Python it was made
-/// from. Making is guarded by a file lock, which the system releases whatever becomes of its holder; a folder without
-/// the `finished` file is what an interrupted run left, and is made anew.
-fn find_or_make(parent: &Path) -> Result<Python, String> {
-    let version = run(Command::new("python3").args(["-c", "import platform; print(platform.python_version())"]))
-        .map_err(|reason| {
-            format!("the tests against moto need Python 3.10 or later as `python3` on the PATH ({reason})")
-        })?;
-    let name = format!("moto-{MOTO_VERSION}-python-{version}");
-    let folder = parent.join(&name);
-    let python = || {
-        let in_venv = folder.join("venv/bin/python3");
-        let (program, packages) =
-            if in_venv.exists() { (in_venv, None) } else { ("python3".into(), Some(folder.join("packages"))) };
-        Python { program, packages, folder: folder.clone() }
+    let wanted = || {
+        let server = SERVER_REQUIREMENTS.iter().map(ToString::to_string);
+        let requirements = std::iter::once(format!("moto=={MOTO_VERSION}")).chain(server).collect();
+        Wanted { name: format!("moto-{MOTO_VERSION}"), purpose: "the tests against moto", requirements, check: IMPORTS }
     };
-    let requirements = requirements().join("\n");
-    let finished = || fs::read_to_string(folder.join(FINISHED)).is_ok_and(|text| text == requirements);
-    if finished() {
-        return Ok(python());
-    }
-    let cannot =
-        |error: std::io::Error| format!("cannot make {} for the tests against moto: {error}", folder.display());
-    fs::create_dir_all(parent).map_err(cannot)?;
-    let lock = File::create(parent.join(format!("{name}.lock"))).map_err(cannot)?;
-    lock.lock().map_err(cannot)?;
-    // Another process may have made it while this one waited.
-    if !finished() {
-        if folder.exists() {
-            fs::remove_dir_all(&folder).map_err(cannot)?;
-        }
-        fs::create_dir_all(&folder).map_err(cannot)?;
-        make(&folder)?;
-        let check = run(python().command().args(["-c", IMPORTS]));
-        check
-            .map_err(|reason| format!("moto {MOTO_VERSION} was installed for the tests but does not load: {reason}"))?;
-        fs::write(folder.join(FINISHED), &requirements).map_err(cannot)?;
-    }
-    Ok(python())
-}
-
-/// Installs into a virtual environment, or, where Python comes without the means to make one (Debian ships `venv` as a
-/// package of its own), into a plain folder.
-fn make(folder: &Path) -> Result<(), String> {
-    let venv = folder.join("venv");
-    let made = run(Command::new("python3").args(["-m", "venv"]).arg(&venv));
-    let installed = made.and_then(|_| run(pip(&venv.join("bin/python3")).args(requirements())));
-    let Err(no_venv) = installed else { return Ok(()) };
-    // Not left half made: its presence is how the two ways are told apart.
-    if venv.exists() {
-        fs::remove_dir_all(&venv).map_err(|error| format!("cannot remove {}: {error}", venv.display()))?;
-    }
-    let to_folder = run(pip(Path::new("python3")).arg("--target").arg(folder.join("packages")).args(requirements()));
-    to_folder.map(drop).map_err(|no_pip| {
-        format!(
-            "the tests against moto install {} from the package index at first use and could not: install Python's \
-             venv module (Debian, Ubuntu: `apt install python3-venv`) or pip, or look at the network. `python3 -m venv` \
-             and pip in it: {no_venv}. `python3 -m pip install --target`: {no_pip}",
-            requirements().join(" ")
-        )
-    })
-}
-
-fn requirements() -> Vec<String> {
-    let server = SERVER_REQUIREMENTS.iter().map(ToString::to_string);
-    std::iter::once(format!("moto=={MOTO_VERSION}")).chain(server).collect()
-}
-
-/// `pip install`, without the compiling of modules nobody imports (half of its time), and with an end when there is no
-/// network.
-fn pip(python: &Path) -> Command {
-    let mut command = Command::new(python);
-    command.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-compile"]);
-    command.args(["--timeout", "20", "--retries", "2"]);
-    command
-}
-
-/// Runs a command to its end: what it printed, or one line that says what went wrong.
-fn run(command: &mut Command) -> Result<String, String> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("cannot run {program}: {error}"))?;
-    let stdout = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    if output.status.success() {
-        return Ok(stdout);
-    }
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    let said: Vec<_> = stdout.lines().chain(stderr.lines()).map(str::trim).filter(|line| !line.is_empty()).collect();
-    let said = said.join(" ");
-    // The end of it: pip and Python tracebacks name the reason last.
-    let end: String = said.chars().skip(said.chars().count().saturating_sub(400)).collect();
-    Err(format!("{}: {end}", output.status))
+    python::made_once(&ENVIRONMENT, wanted)
 }
 
 /// Reads to the end in a thread of its own: a full pipe would stop the server.

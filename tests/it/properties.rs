@@ -106,7 +106,7 @@ proptest! {
 // === Engine ===
 
 fn inventory() -> Arc<Inventory> {
-    let api = Api { name: "shop".into(), kind: ApiKind::Rest, integration_timeout: Duration::from_secs(29) };
+    let api = Api { kind: ApiKind::Rest, ..Api::plain("shop") };
     let access = Source::group("/aws/apigateway/shop", None, SourceKind::Access(ApiId(0)));
     let lambda = Source::group("/aws/lambda/checkout-fn", None, SourceKind::Lambda);
     Arc::new(Inventory { apis: vec![api], sources: vec![access, lambda] })

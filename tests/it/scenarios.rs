@@ -1,5 +1,5 @@
-//! Scenarios: log files in, the output of `gatewatch replay --output json` out. One runner, one file for each in
-//! `tests/scenarios/`.
+//! Scenarios: log files in, the output of `gatewatch replay --output json` out. One runner; one file for each in
+//! `tests/scenarios/`, many `[[case]]` tables in a file in `tests/corpus/`.
 //!
 //! A scenario says what people who know API Gateway would expect, not what the code does: its sources are the design
 //! and the reference material, and every bug gets one before its fix. The runner writes the files, runs the real
@@ -11,7 +11,7 @@
 //! config = '''..'''                  # optional: a configuration file
 //! arguments = ["--requests"]         # optional
 //!
-//! [[access]]                         # a file; `[[lambda]]` likewise
+//! [[access]]                         # a file; `[[lambda]]` and `[[execution]]` likewise
 //! text = '''..'''                    # as it stands
 //! modified = "10:00:00"              # optional: the file's own time, for lines that carry none
 //! [[access]]
@@ -60,6 +60,8 @@ struct Scenario {
     access: Vec<Input>,
     #[serde(default)]
     lambda: Vec<Input>,
+    #[serde(default)]
+    execution: Vec<Input>,
     expect: Expect,
 }
 
@@ -147,28 +149,65 @@ fn every_scenario_has_its_outcome() {
     assert!(wrong.is_empty(), "{} of {} scenarios:\n\n{}", wrong.len(), files.len(), wrong.join("\n\n"));
 }
 
+/// A second corpus, by people who had the reference material and not the code: many cases in each file.
+#[test]
+fn every_case_of_the_corpus_has_its_outcome() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    let files = fs::read_dir(&folder).expect("tests/corpus/ is there");
+    let mut files: Vec<PathBuf> = files.map(|e| e.expect("it can be read").path()).collect();
+    files.sort();
+    let cases = files.iter().flat_map(|file| {
+        let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let text = fs::read_to_string(file).expect("a corpus file can be read");
+        let corpus: Corpus = toml::from_str(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
+        corpus.case.into_iter().map(move |case| (name.clone(), case))
+    });
+    let cases: Vec<_> = cases.collect();
+    assert!(cases.len() >= 150, "only {} cases in {}", cases.len(), folder.display());
+    let halves = cases.chunks(cases.len().div_ceil(2));
+    let wrong: Vec<String> = std::thread::scope(|scope| {
+        let run = |half: &'_ [(String, Scenario)]| {
+            half.iter().filter_map(|(n, case)| case.check(n).err()).collect::<Vec<_>>()
+        };
+        let running: Vec<_> = halves.map(|half| scope.spawn(move || run(half))).collect();
+        running.into_iter().flat_map(|r| r.join().expect("a case does not panic")).collect()
+    });
+    assert!(wrong.is_empty(), "{} of {} cases:\n\n{}", wrong.len(), cases.len(), wrong.join("\n\n"));
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Corpus {
+    case: Vec<Scenario>,
+}
+
 /// Runs one scenario file; what is wrong is said with the whole output.
 fn check(file: &Path) -> Result<(), String> {
     let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let text = fs::read_to_string(file).expect("a scenario can be read");
     let scenario: Scenario = toml::from_str(&text).map_err(|e| format!("== {name}: {e}"))?;
-    let said = |way: &str, output: &Output, wrong: &str| {
-        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        format!("== {name}: {}{way}\n{wrong}\n-- stdout\n{out}-- stderr\n{err}", scenario.title)
-    };
-    let first = scenario.run(Way::Lines);
-    scenario.compare(&first).map_err(|wrong| said("", &first, &wrong))?;
-    for way in &scenario.expect.same {
-        let other = scenario.run(*way);
-        if other.stdout != first.stdout {
-            let before = String::from_utf8_lossy(&first.stdout);
-            return Err(said(&format!(" ({way:?})"), &other, &format!("the output differs from\n{before}")));
-        }
-    }
-    Ok(())
+    scenario.check(&name)
 }
 
 impl Scenario {
+    fn check(&self, name: &str) -> Result<(), String> {
+        let scenario = self;
+        let said = |way: &str, output: &Output, wrong: &str| {
+            let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            format!("== {name}: {}{way}\n{wrong}\n-- stdout\n{out}-- stderr\n{err}", scenario.title)
+        };
+        let first = scenario.run(Way::Lines);
+        scenario.compare(&first).map_err(|wrong| said("", &first, &wrong))?;
+        for way in &scenario.expect.same {
+            let other = scenario.run(*way);
+            if other.stdout != first.stdout {
+                let before = String::from_utf8_lossy(&first.stdout);
+                return Err(said(&format!(" ({way:?})"), &other, &format!("the output differs from\n{before}")));
+            }
+        }
+        Ok(())
+    }
+
     fn run(&self, way: Way) -> Output {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let mut arguments: Vec<String> = Vec::new();
@@ -177,7 +216,7 @@ impl Scenario {
             arguments.extend(["--config".to_owned(), "config.toml".to_owned()]);
         }
         arguments.extend(["replay", "--output", "json"].map(str::to_owned));
-        for (kind, inputs) in [("access", &self.access), ("lambda", &self.lambda)] {
+        for (kind, inputs) in [("access", &self.access), ("lambda", &self.lambda), ("execution", &self.execution)] {
             for (number, input) in inputs.iter().enumerate() {
                 let name = format!("{kind}-{}", number + 1);
                 input.write(&folder.path().join(&name), way);

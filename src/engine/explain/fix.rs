@@ -12,7 +12,7 @@ use crate::model::request::{Endpoint, GatewayWords};
 pub(super) fn fix(verdict: &Verdict, subject: &Subject<'_>, words: &GatewayWords, function: Option<&str>) -> Fix {
     let name = function.unwrap_or("the function");
     let arg = function.unwrap_or("FUNCTION");
-    let endpoint = &subject.request.endpoint;
+    let endpoint: &Endpoint = subject.endpoint;
     let place = verdict.site.as_ref().map_or_else(String::new, |site| format!(" at {site}"));
     let timeout_s = subject.api.integration_timeout.as_secs();
     let (text, command): (String, Option<String>) = match verdict.kind {
@@ -35,7 +35,7 @@ pub(super) fn fix(verdict: &Verdict, subject: &Subject<'_>, words: &GatewayWords
                     "Handle {what}{place} in {name}: check the input at the top of the handler and answer 400 for what \
                      is wrong, and wrap the handler so that any other error is logged and answered with a proper 500."
                 ),
-                Some(lines_of(subject)),
+                Some(lines_of(subject, function)),
             )
         }
         CauseKind::InitFailure => (
@@ -68,7 +68,7 @@ pub(super) fn fix(verdict: &Verdict, subject: &Subject<'_>, words: &GatewayWords
                 "The process of {name} ended in the middle of a request: look for exit calls, native crashes and \
                  unhandled promise rejections in the lines before it."
             ),
-            Some(lines_of(subject)),
+            Some(lines_of(subject, function)),
         ),
         CauseKind::ResponseTooLarge => (
             format!(
@@ -96,7 +96,7 @@ pub(super) fn fix(verdict: &Verdict, subject: &Subject<'_>, words: &GatewayWords
         ),
         CauseKind::PermissionDenied => (
             format!("API Gateway may not invoke {name} for {endpoint}: add the permission for this API."),
-            Some(add_permission(endpoint, arg)),
+            Some(add_permission(subject, words, arg)),
         ),
         CauseKind::InvalidIntegration => (
             format!(
@@ -127,7 +127,7 @@ pub(super) fn fix(verdict: &Verdict, subject: &Subject<'_>, words: &GatewayWords
                 "{name} answered {} itself: this is the application's own error; its log says why.",
                 subject.request.status
             ),
-            Some(lines_of(subject)),
+            Some(lines_of(subject, function)),
         ),
         CauseKind::Unknown => unknown(subject, words),
     };
@@ -135,11 +135,14 @@ pub(super) fn fix(verdict: &Verdict, subject: &Subject<'_>, words: &GatewayWords
 }
 
 /// The command that shows the lines of this invocation; IDs and names go into it only if they are plain words.
-fn lines_of(subject: &Subject<'_>) -> String {
+fn lines_of(subject: &Subject<'_>, function: Option<&str>) -> String {
     let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/' | '.'));
-    let live = subject.invocation.map(|(_, source)| source).filter(|s| s.function.is_some() && plain(&s.name));
-    let group = live.map_or("/aws/lambda/FUNCTION", |s| &s.name);
-    match subject.request.lambda_request_id.as_deref().filter(|id| plain(id)) {
+    // In a replay the source is a file; a group is named by its function, or begins like one.
+    let live =
+        subject.found.map(|f| f.source).filter(|s| (s.function.is_some() || s.region.is_some()) && plain(&s.name));
+    let by_name = function.filter(|f| plain(f)).map(|f| format!("/aws/lambda/{f}"));
+    let group = live.map(|s| s.name.to_string()).or(by_name).unwrap_or_else(|| "/aws/lambda/FUNCTION".to_owned());
+    match subject.lambda_id().filter(|id| plain(id)) {
         Some(id) => format!("aws logs tail {group} --since 1h --filter-pattern '\"{id}\"'"),
         None => format!("aws logs tail {group} --since 1h"),
     }
@@ -169,7 +172,8 @@ fn lambda_timeout(own_ms: Option<u32>, gateway_s: u64, name: &str, arg: &str) ->
 }
 
 /// The permission for this endpoint. What is no plain path becomes `*`, which also keeps a shell from reading it.
-fn add_permission(endpoint: &Endpoint, arg: &str) -> String {
+fn add_permission(subject: &Subject<'_>, words: &GatewayWords, arg: &str) -> String {
+    let endpoint: &Endpoint = subject.endpoint;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
     let method = if endpoint.method.chars().all(|c| c.is_ascii_uppercase()) && &*endpoint.method != "ANY" {
         &*endpoint.method
@@ -183,25 +187,39 @@ fn add_permission(endpoint: &Endpoint, arg: &str) -> String {
     };
     let id: String =
         format!("{method}-{path}").chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let word = |text: Option<&str>, otherwise: &str| {
+        text.filter(|t| !t.is_empty() && t.chars().all(plain)).unwrap_or(otherwise).to_owned()
+    };
+    let region = word(subject.region, "REGION");
+    let account = word(words.account_id.as_deref(), "ACCOUNT");
+    let api = word(words.api_id.as_deref(), "API_ID");
     format!(
         "aws lambda add-permission --function-name {arg} --statement-id apigateway-{id} --action lambda:InvokeFunction \
-         --principal apigateway.amazonaws.com --source-arn 'arn:aws:execute-api:REGION:ACCOUNT:API_ID/*/{method}/{path}'"
+         --principal apigateway.amazonaws.com --source-arn 'arn:aws:execute-api:{region}:{account}:{api}/*/{method}/{path}'"
     )
 }
 
 fn unknown(subject: &Subject<'_>, words: &GatewayWords) -> (String, Option<String>) {
-    if subject.request.lambda_request_id.is_some() || words.logs_lambda_request_id {
+    if subject.lambda_id().is_some() || words.logs_lambda_request_id {
         let text = "Check that the Lambda log groups of this API are all configured and that the function may write to \
                     its log; log requestContext.requestId in the function.";
         return (text.to_owned(), None);
     }
-    let command = if matches!(subject.api.kind, ApiKind::Http | ApiKind::WebSocket) {
-        "aws apigatewayv2 update-stage --api-id API_ID --stage-name STAGE --access-log-settings file://access-log.json"
+    let plain =
+        |t: &&str| !t.is_empty() && t.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '$'));
+    let api = words.api_id.as_deref().filter(plain).unwrap_or("API_ID");
+    let stage = words.stage.as_deref().filter(plain).unwrap_or("STAGE");
+    let command = if matches!(subject.kind(), ApiKind::Http | ApiKind::WebSocket) {
+        format!(
+            "aws apigatewayv2 update-stage --api-id {api} --stage-name '{stage}' --access-log-settings file://access-log.json"
+        )
     } else {
-        "aws apigateway update-stage --rest-api-id API_ID --stage-name STAGE --patch-operations file://access-log.json"
+        format!(
+            "aws apigateway update-stage --rest-api-id {api} --stage-name '{stage}' --patch-operations file://access-log.json"
+        )
     };
     let text = "Let the stage's access log (/accessLogSettings/format) carry $context.integration.requestId, \
                 $context.integration.error and $context.error.responseType: without them a failure cannot be \
                 explained. The whole access-log.json stands in gatewatch's README, under \"The access log it needs\".";
-    (text.to_owned(), Some(command.to_owned()))
+    (text.to_owned(), Some(command))
 }

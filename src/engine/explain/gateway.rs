@@ -12,6 +12,9 @@ use crate::model::request::GatewayWords;
 const WORDS: &[(&str, CauseKind)] = &[
     ("malformed lambda proxy response", CauseKind::MalformedResponse),
     ("wrong type for field", CauseKind::MalformedResponse),
+    ("base64 decode", CauseKind::MalformedResponse),
+    ("base64-decode", CauseKind::MalformedResponse),
+    ("lambda invocation failed with status: 429", CauseKind::Throttled),
     ("invalid permissions on lambda function", CauseKind::PermissionDenied),
     ("doesn't have permissions to call the integration", CauseKind::PermissionDenied),
     ("does not have permission to assume", CauseKind::PermissionDenied),
@@ -19,6 +22,8 @@ const WORDS: &[(&str, CauseKind)] = &[
     ("due to a timeout error", CauseKind::IntegrationTimeout),
     ("endpoint request timed out", CauseKind::IntegrationTimeout),
     ("authorizer error", CauseKind::AuthorizerFailure),
+    ("authorizerconfigurationexception", CauseKind::AuthorizerFailure),
+    ("resources for the function are being restored", CauseKind::PlatformFailure),
     ("invalid endpoint address", CauseKind::InvalidIntegration),
     ("invalid method response", CauseKind::InvalidIntegration),
     ("does not match the certificate subject", CauseKind::InvalidIntegration),
@@ -38,18 +43,38 @@ const FUNCTION_ERROR: &[&str] = &[
 /// What HTTP APIs put behind it.
 const FUNCTION_ERROR_END: &str = "Check your Lambda function code and try again.";
 
+/// The invocation's ID, where the gateway quotes Lambda's own sentence: `RequestId: <id> Error: ..` or
+/// `<time> <id> Task timed out after ..`.
+#[must_use]
+pub fn id_in_message(words: &GatewayWords) -> Option<&str> {
+    let texts = [&words.integration_error, &words.error_message];
+    texts.into_iter().flatten().find_map(|text| {
+        let said = function_error(text).unwrap_or(text);
+        let id = if let Some((_, rest)) = said.split_once("RequestId: ") {
+            rest.split_ascii_whitespace().next()?
+        } else if let Some((_, id)) = said.rsplit_once("Lambda request id: ") {
+            id.split_ascii_whitespace().next()?.trim_end_matches(['.', ','])
+        } else {
+            let (before, _) = said.split_once(" Task timed out after ")?;
+            before.split_ascii_whitespace().next_back()?
+        };
+        // A sentence of the function's own may have these words; Lambda's IDs are UUIDs.
+        let is_uuid = id.len() == 36 && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+        is_uuid.then_some(id)
+    })
+}
+
 /// The gateway's verdict, if its words name one.
 pub(super) fn verdict(words: &GatewayWords) -> Option<Verdict> {
     let certain = |kind| Verdict::new(kind, Certainty::Certain);
-    if words.response_type.is_none() && words.function_status.is_some_and(|s| (500..=599).contains(&s)) {
-        let status = words.function_status.unwrap_or_default();
-        return Some(certain(CauseKind::ApplicationError).message(format!("the function itself answered {status}")));
-    }
     if let Some(text) = &words.waf_error {
         return Some(certain(CauseKind::WafFailure).message(text.as_str()));
     }
-    if let Some(error) = words.integration_error.as_deref().and_then(function_error) {
-        return Some(function_failed(error));
+    if let Some(verdict) = words.integration_error.as_deref().and_then(by_function_error) {
+        return Some(verdict);
+    }
+    if words.response_type.as_deref().is_some_and(|t| t.starts_with("AUTHORIZER_")) {
+        return by_type(words);
     }
     let texts = [&words.integration_error, &words.error_message];
     for text in texts.into_iter().flatten() {
@@ -58,10 +83,7 @@ pub(super) fn verdict(words: &GatewayWords) -> Option<Verdict> {
             return Some(certain(*kind).message(text.as_str()));
         }
     }
-    if words.integration_status == Some(429) {
-        return Some(certain(CauseKind::Throttled).message("Lambda answered the gateway with 429"));
-    }
-    by_type(words)
+    by_type(words).or_else(|| by_status(words))
 }
 
 fn by_type(words: &GatewayWords) -> Option<Verdict> {
@@ -78,27 +100,82 @@ fn by_type(words: &GatewayWords) -> Option<Verdict> {
     Some(Verdict::new(kind, Certainty::Certain).message(response_type))
 }
 
+/// What the Lambda service and the function answered.
+fn by_status(words: &GatewayWords) -> Option<Verdict> {
+    let is_5xx = |s: &u16| (500..=599).contains(s);
+    let certain = |kind, message: String| Some(Verdict::new(kind, Certainty::Certain).message(message));
+    if words.response_type.is_none()
+        && let Some(status) = words.function_status.filter(is_5xx)
+    {
+        return certain(CauseKind::ApplicationError, format!("the function itself answered {status}"));
+    }
+    match words.integration_status {
+        Some(429) => certain(CauseKind::Throttled, "Lambda answered the gateway with 429".to_owned()),
+        Some(403) => {
+            let said = "Lambda answered the gateway with 403";
+            Some(Verdict::new(CauseKind::PermissionDenied, Certainty::Likely).message(said))
+        }
+        Some(404) => {
+            let said = "Lambda answered the gateway with 404: no such function, version or alias";
+            Some(Verdict::new(CauseKind::InvalidIntegration, Certainty::Likely).message(said))
+        }
+        Some(status) if is_5xx(&status) && words.response_type.is_some() => {
+            let said = format!("the Lambda service answered the gateway with {status}");
+            Some(Verdict::new(CauseKind::PlatformFailure, Certainty::Likely).message(said))
+        }
+        _ => {
+            // An authorizer that cannot be asked leaves nothing but its own error.
+            let said = words.authorizer_error.as_deref().filter(|_| words.integration_status.is_none())?;
+            Some(Verdict::new(CauseKind::AuthorizerFailure, Certainty::Likely).message(said))
+        }
+    }
+}
+
+/// The function ran and failed, and the gateway quotes what it answered.
+fn by_function_error(text: &str) -> Option<Verdict> {
+    let said = function_error(text)?;
+    // Execution logs say so outright, with the invocation's ID; access logs quote the message alone.
+    let outright = text.contains("due to customer function error:");
+    Some(function_failed(said, if outright { Certainty::Certain } else { Certainty::Likely }))
+}
+
 /// The function's own message inside the gateway's sentence.
-fn function_error(text: &str) -> Option<&str> {
+pub(super) fn function_error(text: &str) -> Option<&str> {
     let at = FUNCTION_ERROR.iter().find_map(|words| text.find(words).map(|at| at + words.len()))?;
     let said = text[at..].trim();
+    let said = said.rsplit_once(". Lambda request id: ").map_or(said, |(said, _)| said);
     Some(said.strip_suffix(FUNCTION_ERROR_END).map_or(said, |s| s.trim_end().trim_end_matches('.')))
 }
 
-/// The function ran and failed. The message tells some kinds apart; the function's log is the better witness.
-fn function_failed(said: &str) -> Verdict {
+/// Words in a function's message that tell more than "it failed".
+const MESSAGES: &[(&str, CauseKind)] = &[
+    ("Response payload size exceeded", CauseKind::ResponseTooLarge),
+    ("Exceeded maximum allowed payload size", CauseKind::ResponseTooLarge),
+    ("Unable to import module", CauseKind::InitFailure),
+    ("Cannot find module", CauseKind::InitFailure),
+    ("missing on module", CauseKind::InitFailure),
+    ("is undefined or not exported", CauseKind::InitFailure),
+    ("Syntax error in module", CauseKind::InitFailure),
+    ("Bad handler", CauseKind::InitFailure),
+    ("fork/exec ", CauseKind::InitFailure),
+    ("Couldn't find valid bootstrap", CauseKind::InitFailure),
+    ("Error loading class", CauseKind::InitFailure),
+    ("Unable to marshal response", CauseKind::UnserializableResponse),
+    ("Unable to stringify response body", CauseKind::UnserializableResponse),
+    ("Runtime exited", CauseKind::ProcessExit),
+    ("Process exited before completing request", CauseKind::ProcessExit),
+];
+
+/// The message tells some kinds apart; the function's log is the better witness.
+fn function_failed(said: &str, certainty: Certainty) -> Verdict {
     if let Some(at) = said.find("Task timed out after") {
         // A time and an ID stand before it.
-        return Verdict::new(CauseKind::LambdaTimeout, Certainty::Likely).message(said[at..].trim_end());
+        return Verdict::new(CauseKind::LambdaTimeout, certainty).message(said[at..].trim_end());
     }
-    let kind = if said.contains("Response payload size exceeded") {
-        CauseKind::ResponseTooLarge
-    } else if said.contains("Runtime exited") || said.contains("Process exited before completing request") {
-        CauseKind::ProcessExit
-    } else {
-        CauseKind::UnhandledException
-    };
-    Verdict::new(kind, Certainty::Likely).message(said)
+    // A kill may have been for lack of memory: the report knows.
+    let certainty = if said.contains("signal: killed") { Certainty::Likely } else { certainty };
+    let kind = MESSAGES.iter().find(|(words, _)| said.contains(words)).map(|(_, kind)| *kind);
+    Verdict::new(kind.unwrap_or(CauseKind::UnhandledException), certainty).message(said)
 }
 
 #[cfg(test)]

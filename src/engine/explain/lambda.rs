@@ -4,10 +4,14 @@
 //! REPORT without a status proves nothing either way, because an ordinary exception leaves it clean; lines that the
 //! function logged are evidence, never a verdict.
 
+use std::sync::Arc;
+
 use super::Verdict;
+use super::gateway::function_error;
 use crate::engine::invocations::{Finding, Invocation};
 use crate::model::cause::{CauseKind, Certainty};
 use crate::model::invocation::{LambdaSays, Report, ReportStatus, RuntimeError};
+use crate::model::request::GatewayWords;
 
 /// What an error type that Lambda or a runtime wrote stands for, where the type alone decides.
 fn kind_of_type(error_type: &str) -> Option<CauseKind> {
@@ -24,10 +28,17 @@ fn kind_of_type(error_type: &str) -> Option<CauseKind> {
         | "InvalidEntrypoint"
         | "InvalidWorkingDir"
         | "InvalidTaskConfig"
-        | "InitError" => Some(CauseKind::InitFailure),
+        | "InitError"
+        | "CallbackHandlerDeprecated"
+        | "RestoreHookUserTimeout"
+        | "BeforeSnapshotError"
+        | "AfterRestoreError"
+        | "BeforeCheckpointError" => Some(CauseKind::InitFailure),
         "MarshalError" | "SerializationError" => Some(CauseKind::UnserializableResponse),
-        "ExitError" => Some(CauseKind::ProcessExit),
+        "ExitError" | "NodeJsExit" => Some(CauseKind::ProcessExit),
         "Function.ResponseSizeTooLarge" | "RequestEntityTooLarge" => Some(CauseKind::ResponseTooLarge),
+        // Ruby's words for what its handler's file raised.
+        _ if name.starts_with("Init<") => Some(CauseKind::InitFailure),
         _ if name.starts_with("Extension.") => Some(CauseKind::ExtensionFailure),
         "Sandbox.Timedout" | "Sandbox.Timeout" => Some(CauseKind::LambdaTimeout),
         _ if name.starts_with("Sandbox.") => Some(CauseKind::PlatformFailure),
@@ -35,8 +46,20 @@ fn kind_of_type(error_type: &str) -> Option<CauseKind> {
     }
 }
 
-/// The verdict of an invocation's lines, if they name one.
-pub(super) fn verdict(invocation: &Invocation) -> Option<Verdict> {
+/// How an invocation failed by its own log, if it did: the kind and the error type.
+#[must_use]
+pub fn ends_badly(invocation: &Invocation) -> Option<(CauseKind, Option<Arc<str>>)> {
+    verdict(invocation, &GatewayWords::default()).map(|v| (v.kind, v.error_type))
+}
+
+/// The verdict of an error that a runtime or a gateway quotes.
+pub(super) fn of_error(error: &RuntimeError) -> Verdict {
+    let kind = kind_of_error(error).unwrap_or(CauseKind::UnhandledException);
+    with_error(Verdict::new(kind, Certainty::Certain), error)
+}
+
+/// The verdict of an invocation's lines, if they name one. The gateway's words may confirm what they leave open.
+pub(super) fn verdict(invocation: &Invocation, words: &GatewayWords) -> Option<Verdict> {
     let report = invocation.report.as_ref().map(|r| &r.1);
     let says = || invocation.findings.iter().map(|f| &f.says);
     let certain = |kind| Verdict::new(kind, Certainty::Certain);
@@ -50,6 +73,16 @@ pub(super) fn verdict(invocation: &Invocation) -> Option<Verdict> {
         }
     });
     let error = says().find_map(|s| if let LambdaSays::Unhandled(e) = s { Some(e) } else { None });
+    // The last of them: what follows a caught error is nearer to the end.
+    let perhaps = says().rev().find_map(|s| if let LambdaSays::PerhapsUnhandled(e) = s { Some(e) } else { None });
+    let confirmed = |e: &&RuntimeError| {
+        let quoted = words.integration_error.as_deref().and_then(function_error);
+        let same =
+            quoted.zip(e.message.as_deref()).is_some_and(|(q, m)| !m.is_empty() && (q.contains(m) || m.contains(q)));
+        let reported = report.and_then(|r| r.status) == Some(ReportStatus::Error);
+        same || reported
+    };
+    let error = error.or(perhaps.filter(confirmed));
     let status = report.and_then(|r| r.status);
     let reported = report.and_then(|r| r.error_type.as_deref());
     let reported_kind = reported.and_then(kind_of_type);
@@ -80,8 +113,7 @@ pub(super) fn verdict(invocation: &Invocation) -> Option<Verdict> {
     }
     // The runtime's own line is the cause; an exit that follows it is the consequence.
     if let Some(error) = error {
-        let kind = kind_of_error(error).unwrap_or(CauseKind::UnhandledException);
-        return Some(with_error(certain(kind), error));
+        return Some(of_error(error));
     }
     if status == Some(ReportStatus::Failure) {
         return Some(certain(CauseKind::PlatformFailure).error_type(reported));
@@ -89,6 +121,16 @@ pub(super) fn verdict(invocation: &Invocation) -> Option<Verdict> {
     let fault = says().find_map(|s| {
         if let LambdaSays::Fault { reason, error_type } = s { Some((&**reason, error_type.as_deref())) } else { None }
     });
+    let last_words = invocation.findings.iter().find(|f| f.says == LambdaSays::LastWords);
+    let exits = reported_kind == Some(CauseKind::ProcessExit) || fault.is_some();
+    if let Some(last) = last_words.filter(|_| exits) {
+        let out_of_memory = last.text.contains("out of memory") || last.text.contains("bad_alloc");
+        let kind = if out_of_memory { CauseKind::OutOfMemory } else { CauseKind::ProcessExit };
+        let certainty = if out_of_memory { Certainty::Likely } else { Certainty::Certain };
+        let fault_type = fault.and_then(|(_, t)| t);
+        let line = last.text.trim().lines().next().unwrap_or_default().to_owned();
+        return Some(Verdict::new(kind, certainty).error_type(reported.or(fault_type)).message(line));
+    }
     if let Some((reason, fault_type)) = fault {
         let kind = fault_type.and_then(kind_of_type).or(reported_kind).unwrap_or(CauseKind::ProcessExit);
         if kind == CauseKind::ProcessExit && reason.contains("signal: killed") && memory_is_full(report) {
@@ -100,6 +142,10 @@ pub(super) fn verdict(invocation: &Invocation) -> Option<Verdict> {
     }
     if let Some(kind) = reported_kind {
         return Some(certain(kind).error_type(reported));
+    }
+    if let Some(error) = perhaps {
+        let kind = kind_of_error(error).unwrap_or(CauseKind::UnhandledException);
+        return Some(with_error(Verdict::new(kind, Certainty::Likely), error));
     }
     // An error status with a type that says no more than that something failed, such as Runtime.Unknown.
     (status == Some(ReportStatus::Error))

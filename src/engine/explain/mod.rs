@@ -1,35 +1,89 @@
 //! Why a request failed: the decision procedure.
 //!
-//! It weighs two witnesses: the gateway's own words ([`gateway`]) and the invocation's lines ([`lambda`]), and falls
-//! back to status and latency. It never guesses: what is not known is `unknown`, with what was looked for. Rule:
-//! `certain` only where a witness names the cause; an absence or a pattern is at most `likely`.
+//! It weighs two witnesses: the gateway's own words ([`gateway`]), of the access log and of the execution log, and the
+//! invocation's lines ([`lambda`]); where neither names a cause, [`pattern`] looks at status, latency and absence. It
+//! never guesses: what is not known is `unknown`, with what was looked for. Rule: `certain` only where a witness names
+//! the cause and an exact ID leads to it; an absence, a pattern or a join by time is at most `likely`.
 
 mod fix;
 mod gateway;
 mod lambda;
+mod pattern;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+pub use self::gateway::id_in_message;
+pub use self::lambda::ends_badly;
+pub use self::pattern::gave_up;
+use super::correlate::Link;
+use super::executions::Execution;
+use super::functions::Function;
 use super::invocations::Invocation;
 use crate::model::cause::{Cause, CauseKind, Certainty, Evidence, Explanation, Join};
 use crate::model::inventory::{Api, ApiKind, Source};
 use crate::model::invocation::{LambdaSays, Site};
-use crate::model::request::{GatewayWords, Request};
+use crate::model::request::{Endpoint, GatewayWords, Request};
+use crate::model::secrets::mask;
 
 /// Lines of evidence in an explanation.
 const EVIDENCE_MAX: usize = 5;
+
+/// An invocation of which lines were seen, and the log group they stand in.
+#[derive(Clone, Copy, Debug)]
+pub struct Found<'a> {
+    /// The invocation.
+    pub invocation: &'a Invocation,
+    /// The log group.
+    pub source: &'a Source,
+}
 
 /// What is known about one failed request.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
     /// The access line.
     pub request: &'a Request,
+    /// The endpoint it is counted under.
+    pub endpoint: &'a Arc<Endpoint>,
     /// Its API.
     pub api: &'a Api,
-    /// The invocation that `integration.requestId` names and the log group it stands in, if any of its lines came.
-    pub invocation: Option<(&'a Invocation, &'a Source)>,
+    /// The Region of its logs.
+    pub region: Option<&'a str>,
+    /// How its invocation was found, if it was.
+    pub link: Option<&'a Link>,
+    /// That invocation, if any of its lines came.
+    pub found: Option<Found<'a>>,
+    /// What the execution log says about it, and the log group.
+    pub execution: Option<(&'a Execution, &'a Source)>,
+    /// The function that serves its endpoint, where that is known.
+    pub serving: Option<&'a Function>,
     /// Whether any Lambda log group is watched.
     pub lambda_watched: bool,
+}
+
+impl Subject<'_> {
+    /// Which kind of API this is: as configured, else by the shape of its request IDs, which are UUIDs for REST APIs and
+    /// 15 characters and an equals sign for HTTP and WebSocket APIs.
+    fn kind(&self) -> ApiKind {
+        if self.api.kind != ApiKind::Auto {
+            return self.api.kind;
+        }
+        let id = self.request.request_id.as_deref().unwrap_or_default();
+        let is_uuid = id.len() == 36 && id.bytes().filter(|b| *b == b'-').count() == 4;
+        match id.len() {
+            _ if is_uuid => ApiKind::Rest,
+            16 if id.ends_with('=') && matches!(&*self.endpoint.method, "CONNECT" | "MESSAGE" | "DISCONNECT") => {
+                ApiKind::WebSocket
+            }
+            16 if id.ends_with('=') => ApiKind::Http,
+            _ => ApiKind::Auto,
+        }
+    }
+
+    /// The invocation's ID.
+    fn lambda_id(&self) -> Option<&str> {
+        self.link.and_then(|l| l.id.as_deref())
+    }
 }
 
 /// One witness's answer.
@@ -63,104 +117,100 @@ impl Verdict {
 /// Decides.
 #[must_use]
 pub fn explain(subject: &Subject<'_>) -> Explanation {
-    let unsaid = GatewayWords::default();
-    let words = subject.request.gateway.as_deref().unwrap_or(&unsaid);
-    let verdict = decide(subject, words);
-    let joined = subject.invocation.is_some();
-    let function: Option<Arc<str>> = subject.invocation.and_then(|(_, source)| source.function.clone());
-    let fix = fix::fix(&verdict, subject, words, function.as_deref());
+    let words = words(subject);
+    let verdict = decide(subject, &words);
+    let function = function(subject);
+    let fix = fix::fix(&verdict, subject, &words, function.as_deref());
+    // An ID that was looked for and led to nothing joins nothing.
+    let link = subject.link.filter(|l| subject.found.is_some_and(|f| f.invocation.is_seen()) || l.id.is_none());
+    let named = subject.execution.is_some_and(|(e, _)| e.is_telling());
     Explanation {
         cause: Cause {
             kind: verdict.kind,
             certainty: verdict.certainty,
             error_type: verdict.error_type,
-            message: verdict.message,
-            join: if joined { Join::IntegrationRequestId } else { Join::None },
-            candidates: u32::from(joined),
+            message: verdict.message.map(|m| masked(&m)),
+            join: link.map_or(if named { Join::ExecutionLog } else { Join::None }, |l| l.join),
+            candidates: link.map_or(0, |l| l.candidates),
         },
         function,
         site: verdict.site,
-        evidence: subject.invocation.map(|(invocation, source)| evidence(invocation, source)).unwrap_or_default(),
+        evidence: evidence(subject),
         fix,
+    }
+}
+
+/// The gateway's words, of both logs.
+fn words<'a>(subject: &Subject<'a>) -> Cow<'a, GatewayWords> {
+    let own = subject.request.gateway.as_deref().map_or_else(Cow::default, Cow::Borrowed);
+    match subject.execution {
+        Some((execution, _)) => {
+            let mut words = own.into_owned();
+            execution.add_to(&mut words);
+            Cow::Owned(words)
+        }
+        None => own,
     }
 }
 
 /// The first answer that holds.
 fn decide(subject: &Subject<'_>, words: &GatewayWords) -> Verdict {
-    let lambda = subject.invocation.and_then(|(invocation, _)| lambda::verdict(invocation));
-    match gateway::verdict(words) {
+    let mut lambda = subject.found.and_then(|f| lambda::verdict(f.invocation, words));
+    if subject.link.is_some_and(|l| matches!(l.join, Join::TimeWindow | Join::Xray) || l.candidates > 1)
+        && let Some(verdict) = &mut lambda
+    {
+        verdict.certainty = verdict.certainty.min(Certainty::Likely);
+    }
+    let by_gateway = gateway::verdict(words).or_else(|| by_execution(subject));
+    if subject.link.is_some_and(|l| l.authorizer) {
+        // What its own function says is why, not what: nothing else was called.
+        let failed = lambda.filter(|_| by_gateway.as_ref().is_none_or(|v| v.kind == CauseKind::AuthorizerFailure));
+        let why = failed.map(|l| Verdict { kind: CauseKind::AuthorizerFailure, ..l });
+        return why.or(by_gateway).unwrap_or_else(|| pattern::verdict(subject, words));
+    }
+    match by_gateway {
         // The function ran and failed; which way, its own log says best.
-        Some(v) if v.certainty == Certainty::Likely => lambda.unwrap_or(v),
+        Some(v) if v.certainty == Certainty::Likely || v.kind == CauseKind::UnhandledException => lambda.unwrap_or(v),
         Some(v) => v,
-        None => lambda
-            .or_else(|| by_time(subject))
-            .or_else(|| by_absence(subject))
-            .unwrap_or_else(|| unknown(subject, words)),
+        None if pattern::contradicts(subject, lambda.as_ref()) => pattern::verdict(subject, words),
+        None => lambda.unwrap_or_else(|| pattern::verdict(subject, words)),
     }
 }
 
-/// The gateway waited as long as it does: 504, or a response latency within 1 % of the integration timeout.
-fn by_time(subject: &Subject<'_>) -> Option<Verdict> {
-    let request = subject.request;
-    let timeout_ms = subject.api.integration_timeout.as_millis();
-    let waited = request.response_latency_ms.is_some_and(|ms| u128::from(ms) * 100 >= timeout_ms * 99);
-    let answered = request.integration_latency_ms.is_some();
-    let by = match request.response_latency_ms {
-        Some(ms) if waited => format!("the gateway waited {ms} ms, its integration timeout is {timeout_ms} ms"),
-        _ if request.status == 504 => "the gateway answered 504, its status for an integration timeout".to_owned(),
-        _ => return None,
-    };
-    // A 502 or 500 with an integration latency was answered, only late: the function may have failed by itself.
-    if answered && !matches!(request.status, 503 | 504) {
-        return None;
-    }
-    Some(Verdict::new(CauseKind::IntegrationTimeout, Certainty::Likely).message(by))
+/// The error that the function answered with, as the execution log quotes it.
+fn by_execution(subject: &Subject<'_>) -> Option<Verdict> {
+    let error = subject.execution?.0.error.as_ref()?;
+    Some(lambda::of_error(error))
 }
 
-/// The invocation ended well by its own log, and yet the gateway could not use its answer.
-fn by_absence(subject: &Subject<'_>) -> Option<Verdict> {
-    let (invocation, _) = subject.invocation?;
-    let clean = invocation.report.is_some();
-    // HTTP APIs answer a malformed response with 500, REST APIs with 502; a REST 500 may be the function's own.
-    let status = subject.request.status;
-    (clean && (status == 502 || (status == 500 && subject.api.kind == ApiKind::Http))).then(|| {
-        Verdict::new(CauseKind::MalformedResponse, Certainty::Likely)
-            .message("the function's log shows a normal end, but the gateway could not use its response")
-    })
+/// The function, by who knows best: the invocation, the execution log, what served this endpoint before.
+fn function(subject: &Subject<'_>) -> Option<Arc<str>> {
+    let ran = subject.found.and_then(|f| Function::of(f.source, &f.invocation.stream).name);
+    ran.or_else(|| subject.execution?.0.function.clone()).or_else(|| subject.serving?.name.clone())
 }
 
-fn unknown(subject: &Subject<'_>, words: &GatewayWords) -> Verdict {
-    let looked = match (&subject.request.lambda_request_id, subject.invocation) {
-        (Some(_), Some((invocation, _))) if invocation.report.is_some() => {
-            "the invocation ended well by its own log, and the access log does not say whether the gateway or the \
-             function made this answer"
-                .to_owned()
-        }
-        (Some(_), Some(_)) => "the invocation has not ended in its log yet".to_owned(),
-        (Some(id), None) if subject.lambda_watched => {
-            format!("no lines of invocation {id} in the watched Lambda log groups so far")
-        }
-        (Some(id), None) => format!("no Lambda log group is watched, so invocation {id} was not looked for"),
-        (None, _) if words.logs_lambda_request_id => {
-            "the access log names no Lambda invocation for this request, and says nothing else".to_owned()
-        }
-        (None, _) => {
-            "the access-log format has no $context.integration.requestId, so the invocation cannot be found".to_owned()
-        }
-    };
-    Verdict::new(CauseKind::Unknown, Certainty::Unknown).message(looked)
+fn masked(text: &str) -> Arc<str> {
+    mask(text).as_ref().into()
 }
 
 /// The lines that speak, then REPORT, in order of time.
-fn evidence(invocation: &Invocation, source: &Source) -> Vec<Evidence> {
-    let line = |time, text: &str| invocation.evidence(&source.name, time, text);
-    let report = invocation.report.iter().map(|r| line(r.0, r.2.trim_end()));
-    // What proves something goes before what the function logged.
-    let (logged, proves): (Vec<_>, Vec<_>) = invocation.findings.iter().partition(|f| f.says == LambdaSays::ErrorLine);
-    let findings = proves.into_iter().chain(logged).take(EVIDENCE_MAX - 1);
-    let findings = findings.map(|f| line(f.time, f.text.trim_end()));
-    let mut lines: Vec<_> = findings.chain(report).collect();
+fn evidence(subject: &Subject<'_>) -> Vec<Evidence> {
+    let mut lines = subject.execution.map(|(e, source)| e.evidence(&source.name)).unwrap_or_default();
+    if let Some(Found { invocation, source }) = subject.found {
+        let line = |time, text: &str| invocation.evidence(&source.name, time, text);
+        let report = invocation.report.iter().map(|r| line(r.0, r.2.trim_end()));
+        // What proves something goes before what the function logged.
+        let (logged, proves): (Vec<_>, Vec<_>) =
+            invocation.findings.iter().partition(|f| matches!(f.says, LambdaSays::ErrorLine | LambdaSays::LastWords));
+        let room = EVIDENCE_MAX.saturating_sub(1 + lines.len());
+        let findings = proves.into_iter().chain(logged).take(room).map(|f| line(f.time, f.text.trim_end()));
+        lines.extend(findings.chain(report));
+    }
+    lines.truncate(EVIDENCE_MAX);
     lines.sort_by_key(|e| e.time);
+    for line in &mut lines {
+        line.text = masked(&line.text);
+    }
     lines
 }
 

@@ -10,7 +10,7 @@ use crate::model::request::Endpoint;
 use crate::model::time::Timestamp;
 
 fn api() -> Api {
-    Api { name: "shop".into(), kind: ApiKind::Rest, integration_timeout: Duration::from_secs(29) }
+    Api { kind: ApiKind::Rest, ..Api::plain("shop") }
 }
 
 fn source() -> Source {
@@ -55,14 +55,31 @@ fn explained(request: &Request, lines: &[LambdaSays]) -> Explanation {
             time: Timestamp::from_millis(5),
             request_id: Some("a1".into()),
             says: says.clone(),
+            refs: None,
             text: format!("{says:?}").into(),
         };
         invocations.apply(SourceId(0), line, Timestamp::from_millis(6));
     }
     let source = source();
     let api = api();
-    let invocation = invocations.get("a1").map(|i| (i, &source));
-    explain(&Subject { request, api: &api, invocation, lambda_watched: true })
+    let found = invocations.get("a1").map(|invocation| Found { invocation, source: &source });
+    let id = request.lambda_request_id.as_deref().map(Arc::from);
+    let link = Link { id, join: Join::IntegrationRequestId, candidates: 1, authorizer: false };
+    explain(&Subject { link: request.lambda_request_id.is_some().then_some(&link), found, ..subject(request, &api) })
+}
+
+fn subject<'a>(request: &'a Request, api: &'a Api) -> Subject<'a> {
+    Subject {
+        request,
+        endpoint: &request.endpoint,
+        api,
+        region: None,
+        link: None,
+        found: None,
+        execution: None,
+        serving: None,
+        lambda_watched: true,
+    }
 }
 
 fn kind(e: &Explanation) -> (CauseKind, Certainty) {
@@ -252,7 +269,7 @@ fn a_timeout_is_raised_only_where_there_is_room() {
 fn every_cause_has_a_fix_with_the_functions_name_or_the_endpoint() {
     let request = request(502);
     let api = api();
-    let subject = Subject { request: &request, api: &api, invocation: None, lambda_watched: true };
+    let subject = subject(&request, &api);
     for kind in CauseKind::ALL {
         let verdict = Verdict::new(*kind, Certainty::Certain);
         let fix = fix::fix(&verdict, &subject, &GatewayWords::default(), Some("checkout-fn"));

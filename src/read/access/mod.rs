@@ -1,164 +1,41 @@
 //! Access-log lines -> requests.
 //!
-//! Reads JSON in any order and spelling of keys (the console's format, the recommended one, the article's, nested and
-//! aliased ones), and the `(id) Extended Request Id: .. Status: ..` line. Which `$context` variable a key stands for is
-//! told from its name. Rule: `-`, empty, `(none)`, `null` and `-1` all mean "missing"; without a status a line cannot
+//! By the stage's own format where it is known ([`Template`]), else by what the line looks like: JSON in any order and
+//! spelling of keys, or one of the [`shapes`] of plain text. Not the transport and not the statistics. Rule: a fast path
+//! reads what is well-formed, the careful one everything else, and both read the same; without a status a line cannot
 //! be counted.
+
+mod fields;
+mod shapes;
+pub mod template;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::fields::{Field, Fields, NAME_MAX, field_of};
+pub use self::template::Template;
 use super::{Unread, json, route};
-use crate::model::event::LogEvent;
 use crate::model::hash::FastMap;
 use crate::model::inventory::ApiId;
-use crate::model::request::{Endpoint, GatewayWords, Request};
+use crate::model::request::{Endpoint, Request};
 use crate::model::text::cut;
 use crate::model::time::Timestamp;
 
 /// Endpoints whose names are kept to be shared; past that each request brings its own.
 const NAMES_MAX: usize = 4096;
-/// Longest route kept, in bytes.
-const ROUTE_MAX: usize = 256;
-/// Longest text of the gateway kept, in bytes.
-const WORDS_MAX: usize = 2048;
+/// Keys of one line that are remembered with what they stand for.
+const LAYOUT_MAX: usize = 128;
 /// `requestTimeEpoch` is believed when it lies this close to the event's stamp.
 const EPOCH_TRUST: Duration = Duration::from_hours(1);
 
-/// The variables that are used.
+/// When a line happened, as far as is known without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(usize)]
-enum Field {
-    RequestId,
-    ExtendedRequestId,
-    TimeEpoch,
-    Method,
-    Template,
-    Path,
-    Status,
-    ResponseLatency,
-    LambdaRequestId,
-    IntegrationStatus,
-    FunctionStatus,
-    IntegrationLatency,
-    IntegrationError,
-    ErrorMessage,
-    ResponseType,
-    AuthorizerError,
-    WafError,
-}
-
-const FIELDS: usize = Field::WafError as usize + 1;
-
-/// What one line says, by variable; `logged` tells "the format has it" from "it has a value".
-#[derive(Default)]
-struct Fields<'a> {
-    values: [Option<Cow<'a, str>>; FIELDS],
-    logged: [bool; FIELDS],
-}
-
-impl<'a> Fields<'a> {
-    /// The first value counts: formats name some variables twice.
-    fn put(&mut self, field: Field, value: Cow<'a, str>) {
-        let at = field as usize;
-        self.logged[at] = true;
-        if self.values[at].is_none() && !is_missing(&value) {
-            self.values[at] = Some(value);
-        }
-    }
-
-    fn take(&mut self, key: &str, value: Cow<'a, str>) {
-        if let Some(field) = field_of(key) {
-            self.put(field, value);
-        }
-    }
-
-    fn text(&self, field: Field) -> Option<&str> {
-        self.values[field as usize].as_deref()
-    }
-
-    fn number<N: std::str::FromStr>(&self, field: Field) -> Option<N> {
-        self.text(field)?.trim().parse().ok()
-    }
-
-    fn kept(&self, field: Field) -> Option<Box<str>> {
-        self.text(field).map(|t| cut(t, ROUTE_MAX).into())
-    }
-
-    fn words(&self, field: Field) -> Option<String> {
-        self.text(field).map(|t| cut(t, WORDS_MAX).to_owned())
-    }
-
-    fn logs(&self, field: Field) -> bool {
-        self.logged[field as usize]
-    }
-}
-
-fn is_missing(value: &str) -> bool {
-    matches!(value.trim(), "" | "-" | "(none)" | "null" | "-1")
-}
-
-/// The variable a JSON key stands for.
-fn field_of(key: &str) -> Option<Field> {
-    // The spelling of the recommended and the console's format first: it saves the rest the copy.
-    Some(match key {
-        "requestId" => Field::RequestId,
-        "extendedRequestId" => Field::ExtendedRequestId,
-        "requestTimeEpoch" => Field::TimeEpoch,
-        "httpMethod" | "method" => Field::Method,
-        "resourcePath" | "routeKey" => Field::Template,
-        "path" => Field::Path,
-        "status" => Field::Status,
-        "responseLatency" => Field::ResponseLatency,
-        "integrationRequestId" => Field::LambdaRequestId,
-        "integrationStatus" => Field::IntegrationStatus,
-        "functionStatus" => Field::FunctionStatus,
-        "integrationLatency" => Field::IntegrationLatency,
-        "integrationError" => Field::IntegrationError,
-        "errorMessage" => Field::ErrorMessage,
-        "errorType" => Field::ResponseType,
-        "authorizerError" => Field::AuthorizerError,
-        "wafError" => Field::WafError,
-        "authorizerRequestId"
-        | "ip"
-        | "apiId"
-        | "stage"
-        | "protocol"
-        | "responseLength"
-        | "requestTime"
-        | "caller"
-        | "user"
-        | "xrayTraceId" => return None,
-        _ => return aliased(key),
-    })
-}
-
-/// Other spellings: case, dots, underscores and a leading `context` do not matter.
-fn aliased(key: &str) -> Option<Field> {
-    let plain: String = key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
-    Some(match plain.strip_prefix("context").unwrap_or(&plain) {
-        "requestid" => Field::RequestId,
-        "extendedrequestid" => Field::ExtendedRequestId,
-        "requesttimeepoch" => Field::TimeEpoch,
-        "httpmethod" | "method" => Field::Method,
-        "resourcepath" | "resource" | "routekey" | "route" => Field::Template,
-        "path" => Field::Path,
-        "status" | "statuscode" | "responsestatus" => Field::Status,
-        "responselatency" | "latency" | "latencyms" => Field::ResponseLatency,
-        "integrationrequestid" | "awsendpointrequestid" | "lambdarequestid" | "intreqid" => Field::LambdaRequestId,
-        "integrationstatus" | "integrationintegrationstatus" | "integrationservicestatus" | "intintstatus" => {
-            Field::IntegrationStatus
-        }
-        "functionstatus" | "functionresponsestatus" => Field::FunctionStatus,
-        "integrationlatency" | "intlat" | "backendlatency" => Field::IntegrationLatency,
-        "integrationerror" | "integrationerrormessage" | "interror" => Field::IntegrationError,
-        "errormessage" | "errormessagestring" => Field::ErrorMessage,
-        "errortype" | "errorresponsetype" | "responsetype" | "errtype" => Field::ResponseType,
-        "authorizererror" => Field::AuthorizerError,
-        "waferror" => Field::WafError,
-        _ => return None,
-    })
+pub enum When {
+    /// CloudWatch's stamp.
+    Stamped(Timestamp),
+    /// The file it stands in has no stamps: its own time counts, else that of the line before, else this.
+    Unstamped(Timestamp),
 }
 
 fn strict(text: &str) -> Option<Fields<'_>> {
@@ -173,119 +50,139 @@ fn tolerant(text: &str) -> Option<Fields<'_>> {
     Some(fields)
 }
 
+/// A line whose format is not known, without haste.
+fn careful(text: &str) -> Option<Fields<'_>> {
+    if text.starts_with('{') { strict(text).or_else(|| tolerant(text)) } else { shapes::recognise(text) }
+}
+
+/// The keys of the line before, in order, and what they stand for: the next line has the same.
+#[derive(Debug, Default)]
+struct Layout(Vec<(Box<str>, Option<Field>)>);
+
+impl Layout {
+    /// What is well-formed and flat; `None` for the rest.
+    fn read<'a>(&mut self, text: &'a str) -> Option<Fields<'a>> {
+        let mut fields = Fields::default();
+        json::flat(text, |at, key, value| {
+            let field = match self.0.get(at) {
+                Some((known, field)) if **known == *key => *field,
+                _ => self.learn(at, key),
+            };
+            if let Some(field) = field {
+                fields.put(field, Cow::Borrowed(value));
+            }
+        })?;
+        Some(fields)
+    }
+
+    #[cold]
+    fn learn(&mut self, at: usize, key: &str) -> Option<Field> {
+        let field = field_of(key);
+        self.0.truncate(at);
+        if at < LAYOUT_MAX {
+            self.0.push((key.into(), field));
+        }
+        field
+    }
+}
+
+/// method -> what was logged as route -> the endpoint, so that a thousand requests share one name.
 type Names = FastMap<Box<str>, FastMap<Box<str>, Arc<Endpoint>>>;
 
 /// Reads the access log of one API.
 #[derive(Debug)]
 pub struct AccessReader {
     api: ApiId,
-    /// method -> what was logged as route -> the endpoint, so that a thousand requests share one name. Templates first,
-    /// then raw paths.
+    template: Option<Template>,
+    layout: Layout,
+    /// Templates first, then raw paths.
     names: [Names; 2],
     named: usize,
     /// Keep the IDs of requests that went well too.
     all_ids: bool,
+    /// The time of the line before, for lines without any.
+    last: Option<Timestamp>,
 }
 
 impl AccessReader {
-    /// A reader for the access log of `api`. `all_ids` keeps the IDs of requests that went well too: nothing joins
-    /// those, but whoever shows every request wants them.
+    /// A reader for the access log of `api`, written by `template` if that is known. `all_ids` keeps the IDs of requests
+    /// that went well too: nothing joins those, but whoever shows every request wants them.
     #[must_use]
-    pub fn new(api: ApiId, all_ids: bool) -> Self {
-        Self { api, names: Default::default(), named: 0, all_ids }
+    pub fn new(api: ApiId, template: Option<Template>, all_ids: bool) -> Self {
+        Self { api, template, layout: Layout::default(), names: Default::default(), named: 0, all_ids, last: None }
     }
 
     /// Reads one line.
     ///
     /// # Errors
     /// Why the line is no request that can be counted.
-    pub fn read(&mut self, event: &LogEvent) -> Result<Request, Unread> {
-        let text = event.text.trim();
-        let fields = strict(text).or_else(|| tolerant(text)).or_else(|| labelled(text)).ok_or(Unread::NotRecognised)?;
+    pub fn read(&mut self, text: &str, when: When) -> Result<Request, Unread> {
+        let text = text.trim();
+        let known = self.template.as_ref().and_then(|t| t.read(text));
+        let fields = known.or_else(|| self.layout.read(text)).or_else(|| careful(text)).ok_or(Unread::NotRecognised)?;
         let status = fields.number::<u16>(Field::Status).filter(|s| (100..=599).contains(s)).ok_or(Unread::NoStatus)?;
-        let endpoint = self.endpoint(&fields);
-        let epoch = fields.number::<i64>(Field::TimeEpoch).map(Timestamp::from_epoch_guess);
-        let near = |t: &Timestamp| t.since(event.time).max(event.time.since(*t)) <= EPOCH_TRUST;
+        let start = self.start(&fields, when);
         let ids = self.all_ids || status >= 500;
         let id = |field| if ids { fields.kept(field) } else { None };
-        let mut request = Request {
+        Ok(Request {
             api: self.api,
-            endpoint,
+            endpoint: endpoint(&mut self.names, &mut self.named, &fields),
             status,
-            start: epoch.filter(near).unwrap_or(event.time),
+            start,
             request_id: id(Field::RequestId).or_else(|| id(Field::ExtendedRequestId)),
             lambda_request_id: id(Field::LambdaRequestId),
             response_latency_ms: fields.number(Field::ResponseLatency),
             integration_latency_ms: fields.number(Field::IntegrationLatency),
-            gateway: None,
-        };
-        if request.is_failure() {
-            request.gateway = Some(Box::new(gateway_words(&fields)));
-        }
-        Ok(request)
+            gateway: (status >= 500).then(|| Box::new(fields.gateway_words())),
+        })
     }
 
-    fn endpoint(&mut self, fields: &Fields<'_>) -> Arc<Endpoint> {
-        let raw = fields.text(Field::Template).is_none();
-        let template = fields.text(Field::Template).or(fields.text(Field::Path)).unwrap_or("-");
-        // A route key of an HTTP API holds the method: `GET /pets/{id}`.
-        let (key_method, route) = match template.split_once(' ') {
-            Some((method, route)) if route.starts_with('/') => (Some(method), route),
-            Some(_) | None => (None, template),
-        };
-        let method = key_method.or(fields.text(Field::Method)).unwrap_or("-");
-        let names = &mut self.names[usize::from(raw)];
-        if let Some(known) = names.get(method).and_then(|routes| routes.get(route)) {
-            return Arc::clone(known);
+    fn start(&mut self, fields: &Fields<'_>, when: When) -> Timestamp {
+        let epoch = fields.number::<i64>(Field::TimeEpoch).map(Timestamp::from_epoch_guess);
+        match when {
+            When::Stamped(stamp) => {
+                let near = |t: &Timestamp| t.since(stamp).max(stamp.since(*t)) <= EPOCH_TRUST;
+                epoch.filter(near).unwrap_or(stamp)
+            }
+            When::Unstamped(otherwise) => {
+                let time = |text: &str| {
+                    let epoch = || text.parse().ok().map(Timestamp::from_epoch_guess);
+                    Timestamp::parse_clf(text).or_else(|| Timestamp::parse_rfc3339(text)).or_else(epoch)
+                };
+                let own = epoch.or_else(|| fields.text(Field::Time).and_then(time));
+                self.last = own.or(self.last);
+                self.last.unwrap_or(otherwise)
+            }
         }
-        // A logged template is one already: `/reports/2025` may be a resource of that name.
-        let template = if raw { route::template(route) } else { Cow::Borrowed(route) };
-        let endpoint = Arc::new(Endpoint::new(&cut(method, 16).to_ascii_uppercase(), cut(&template, ROUTE_MAX)));
-        if self.named < NAMES_MAX {
-            self.named += 1;
-            names.entry(method.into()).or_default().insert(route.into(), Arc::clone(&endpoint));
-        }
-        endpoint
     }
 }
 
-fn gateway_words(fields: &Fields<'_>) -> GatewayWords {
-    GatewayWords {
-        integration_status: fields.number(Field::IntegrationStatus),
-        function_status: fields.number(Field::FunctionStatus),
-        integration_error: fields.words(Field::IntegrationError),
-        error_message: fields.words(Field::ErrorMessage),
-        response_type: fields.words(Field::ResponseType),
-        authorizer_error: fields.words(Field::AuthorizerError),
-        waf_error: fields.words(Field::WafError),
-        logs_integration_latency: fields.logs(Field::IntegrationLatency),
-        logs_lambda_request_id: fields.logs(Field::LambdaRequestId),
+/// The endpoint of a line, shared with those before.
+fn endpoint(names: &mut [Names; 2], named: &mut usize, fields: &Fields<'_>) -> Arc<Endpoint> {
+    let raw = fields.text(Field::Template).is_none();
+    let template = fields.text(Field::Template).or(fields.text(Field::Path)).unwrap_or("-");
+    // A route key of an HTTP API holds the method: `GET /pets/{id}`.
+    let (key_method, route) = match template.split_once(' ') {
+        Some((method, route)) if route.starts_with('/') => (Some(method), route),
+        Some(_) | None => (None, template),
+    };
+    let own = fields.text(Field::Method);
+    // `ANY /pets` takes every method; the request had one.
+    let key_method = key_method.filter(|m| own.is_none() || !m.eq_ignore_ascii_case("ANY"));
+    // WebSocket APIs have no method; the event's type says as much.
+    let method = key_method.or(own).or(fields.text(Field::EventType)).unwrap_or("-");
+    let names = &mut names[usize::from(raw)];
+    if let Some(known) = names.get(method).and_then(|routes| routes.get(route)) {
+        return Arc::clone(known);
     }
-}
-
-/// The labels of `(id) Extended Request Id: .. HTTP Method: .. Resource Path: .. Status: .. Integration Latency: ..
-/// Response Latency: ..`.
-const LABELS: &[(&str, Field)] = &[
-    ("Extended Request Id:", Field::ExtendedRequestId),
-    ("HTTP Method:", Field::Method),
-    ("Resource Path:", Field::Path),
-    ("Status:", Field::Status),
-    ("Integration Latency:", Field::IntegrationLatency),
-    ("Response Latency:", Field::ResponseLatency),
-];
-
-/// Reads a line of labels and values; the value ends at the next blank.
-fn labelled(text: &str) -> Option<Fields<'_>> {
-    let rest = text.strip_prefix('(')?;
-    let (id, rest) = rest.split_once(')')?;
-    let mut fields = Fields::default();
-    fields.put(Field::RequestId, Cow::Borrowed(id));
-    for (label, field) in LABELS {
-        if let Some((_, after)) = rest.split_once(label) {
-            fields.put(*field, Cow::Borrowed(after.split_whitespace().next().unwrap_or("-")));
-        }
+    // A logged template is one already: `/reports/2025` may be a resource of that name.
+    let template = if raw { route::template(route) } else { Cow::Borrowed(route) };
+    let endpoint = Arc::new(Endpoint::new(&cut(method, 16).to_ascii_uppercase(), cut(&template, NAME_MAX)));
+    if *named < NAMES_MAX {
+        *named += 1;
+        names.entry(method.into()).or_default().insert(route.into(), Arc::clone(&endpoint));
     }
-    fields.logs(Field::Status).then_some(fields)
+    endpoint
 }
 
 #[cfg(test)]
@@ -294,7 +191,7 @@ mod tests {
 
     fn read(text: &str) -> Result<Request, Unread> {
         let time = Timestamp::from_millis(1_785_231_944_500);
-        AccessReader::new(ApiId(0), true).read(&LogEvent { stream: "s".into(), time, text: text.to_owned() })
+        AccessReader::new(ApiId(0), None, true).read(text, When::Stamped(time))
     }
 
     #[test]
@@ -378,8 +275,8 @@ mod tests {
     fn ids_of_requests_that_went_well_are_kept_only_if_wanted() {
         let read = |all_ids, status: u16| {
             let text = format!(r#"{{"requestId":"r","integrationRequestId":"l","status":"{status}"}}"#);
-            let event = LogEvent { stream: "s".into(), time: Timestamp::from_millis(0), text };
-            let r = AccessReader::new(ApiId(0), all_ids).read(&event).unwrap();
+            let when = When::Stamped(Timestamp::from_millis(0));
+            let r = AccessReader::new(ApiId(0), None, all_ids).read(&text, when).unwrap();
             (r.request_id.is_some(), r.lambda_request_id.is_some())
         };
         assert_eq!(read(true, 200), (true, true));

@@ -1,0 +1,411 @@
+//! Bringing failed requests and invocations together, and keeping what was said about them up to date.
+//!
+//! Owns cases, invocations, execution-log requests and the indexes between them. Not the decision what the evidence
+//! means: that is `explain`. Joins, strongest first: the ID in the access line, the ID in the gateway's sentence, the
+//! execution log, the API's request ID in a Lambda line, the X-Ray trace, function and time. Rule: a stronger join
+//! replaces a weaker one whenever it comes; function and time are asked only once the wait for an ID is over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::correlate::{Case, Cases, Link};
+use super::endpoints::Endpoints;
+use super::executions::Executions;
+use super::explain::{self, Found, Subject, explain};
+use super::functions::{Function, Functions};
+use super::invocations::{Invocation, Invocations};
+use super::links::Links;
+use super::settings::Settings;
+use crate::model::alert::CauseSample;
+use crate::model::cause::{Explanation, Failure, Join};
+use crate::model::execution::ExecutionLine;
+use crate::model::inventory::{ApiId, Inventory, SourceId, SourceKind};
+use crate::model::invocation::LambdaLine;
+use crate::model::request::{Endpoint, GatewayWords, Request};
+use crate::model::text::cut;
+use crate::model::time::Timestamp;
+
+/// Longest message in the sample of a cause, in bytes.
+const SAMPLE_MAX: usize = 500;
+/// An invocation starts this much before its request at most: two clocks, two stamps.
+const SKEW: Duration = Duration::from_millis(250);
+/// How long after its request an invocation starts at most, where the access line does not say how long that took.
+const START_MAX: Duration = Duration::from_secs(2);
+
+/// The casework.
+#[derive(Debug)]
+pub struct Casework {
+    inventory: Arc<Inventory>,
+    invocations: Invocations,
+    executions: Executions,
+    cases: Cases,
+    links: Links,
+    functions: Functions,
+    hold: Duration,
+    lambda_watched: bool,
+    /// By API: its requests are counted by an access log, so the execution log only explains.
+    has_access: Vec<bool>,
+    /// Failures to report.
+    reports: Vec<Failure>,
+}
+
+impl Casework {
+    /// Nothing is open yet.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        let (hold, sources) = (settings.explain_hold, &settings.inventory.sources);
+        let apis = (0_u16..).map(ApiId).take(settings.inventory.apis.len());
+        Self {
+            inventory: Arc::clone(&settings.inventory),
+            invocations: Invocations::new(settings.max_invocations, hold),
+            executions: Executions::new(settings.max_invocations, hold),
+            cases: Cases::new(settings.max_cases, settings.explain_wait, hold, settings.reporting),
+            links: Links::new(settings.max_invocations),
+            functions: Functions::default(),
+            hold,
+            lambda_watched: sources.iter().any(|s| s.kind == SourceKind::Lambda),
+            has_access: apis.map(|api| sources.iter().any(|s| s.kind == SourceKind::Access(api))).collect(),
+            reports: Vec::new(),
+        }
+    }
+
+    /// A request failed: explains it as far as that is possible, and goes on when more is known.
+    pub fn open(
+        &mut self,
+        request: Box<Request>,
+        time: Timestamp,
+        endpoint: Arc<Endpoint>,
+        now: Timestamp,
+        endpoints: &mut [Endpoints],
+    ) {
+        while self.cases.is_full() {
+            self.cases.dropped += 1;
+            self.close_oldest();
+        }
+        let id = self.cases.next_id();
+        let link = self.find(&request, &endpoint);
+        let explanation = self.explain(&request, &endpoint, link.as_ref());
+        let stats = endpoints[request.api.index()].get_mut(&endpoint);
+        let counted = stats.map(|s| s.tally.add(time, &explanation, sample(&explanation, &request)));
+        if let Some(lambda_id) = link.as_ref().and_then(|l| l.id.as_ref()) {
+            self.invocations.expect(lambda_id, id, now);
+        }
+        self.learn(&request, &endpoint, link.as_ref());
+        for key in keys(&request) {
+            self.links.wait(key, id);
+        }
+        let case = Case { request, time, endpoint, link, explanation, counted };
+        self.cases.open(case, now, &mut self.reports);
+    }
+
+    /// A line of a Lambda log.
+    pub fn lambda(&mut self, source: SourceId, mut line: LambdaLine, now: Timestamp, endpoints: &mut [Endpoints]) {
+        let refs = line.refs.take();
+        let Some((id, case)) = self.invocations.apply(source, line, now) else { return };
+        if let Some(refs) = refs {
+            for named in refs.mentions.iter().chain(&refs.trace_id) {
+                self.links.name(named, &id, now);
+                if let Some(case) = self.links.awaited(named) {
+                    self.relink(case, now, endpoints);
+                }
+            }
+        }
+        if let Some(case) = case {
+            self.explain_again(case, endpoints);
+        }
+    }
+
+    /// A line of an execution log.
+    pub fn execution(
+        &mut self,
+        source: SourceId,
+        api: ApiId,
+        line: ExecutionLine,
+        now: Timestamp,
+        endpoints: &mut [Endpoints],
+    ) {
+        let request_id = Arc::clone(&line.request_id);
+        self.executions.apply(source, api, line, self.has_access[api.index()], now);
+        if let Some(case) = self.links.awaited(&request_id) {
+            self.relink(case, now, endpoints);
+            self.explain_again(case, endpoints);
+        }
+    }
+
+    /// Requests of execution logs that no access line has counted by now.
+    pub fn uncounted(&mut self, now: Timestamp) -> Vec<Request> {
+        self.executions.due(now)
+    }
+
+    /// Whether the execution log has counted this request already, because its access line came late.
+    pub fn is_counted(&mut self, request: &Request) -> bool {
+        request.request_id.as_deref().is_some_and(|id| self.executions.counted(request.api, id))
+    }
+
+    /// Lets arrival time pass.
+    pub fn tick(&mut self, now: Timestamp, endpoints: &mut [Endpoints]) {
+        self.invocations.expire(now);
+        self.executions.expire(now);
+        self.links.expire(now.minus(self.hold));
+        let due = self.cases.due(now);
+        self.settle(&due, now, endpoints);
+        while self.cases.is_over(now) {
+            self.close_oldest();
+        }
+    }
+
+    /// The end of the input: all that waits is reported as it stands.
+    pub fn finish(&mut self, endpoints: &mut [Endpoints]) {
+        let due = self.cases.due(Timestamp::MAX);
+        self.settle(&due, Timestamp::MAX, endpoints);
+        while self.close_oldest() {}
+    }
+
+    /// Failures to report, in order.
+    pub fn reports(&mut self) -> Vec<Failure> {
+        std::mem::take(&mut self.reports)
+    }
+
+    /// When [`Casework::tick`] has something to do.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.cases.next_deadline().into_iter().chain(self.executions.next_deadline()).min()
+    }
+
+    /// Invocations and cases given up early because there were too many.
+    #[must_use]
+    pub const fn dropped(&self) -> (u64, u64) {
+        (self.invocations.dropped, self.cases.dropped)
+    }
+
+    fn close_oldest(&mut self) -> bool {
+        let Some((id, case)) = self.cases.close_oldest(&mut self.reports) else { return false };
+        for key in keys(&case.request) {
+            self.links.forget(key, id);
+        }
+        true
+    }
+
+    /// The strongest join that is possible now.
+    fn find(&self, request: &Request, endpoint: &Arc<Endpoint>) -> Option<Link> {
+        let one = |id: &str, join| Some(Link { id: Some(id.into()), join, candidates: 1, authorizer: false });
+        if let Some(id) = &request.lambda_request_id {
+            let by_access = self.has_access[request.api.index()];
+            return one(id, if by_access { Join::IntegrationRequestId } else { Join::ExecutionLog });
+        }
+        let words = request.gateway.as_deref();
+        if let Some(id) = words.and_then(explain::id_in_message) {
+            return one(id, Join::IdInMessage);
+        }
+        let execution = request.request_id.as_deref().and_then(|id| self.executions.get(request.api, id));
+        if let Some(id) = execution.and_then(|e| e.lambda_request_id.as_deref()) {
+            return one(id, Join::ExecutionLog);
+        }
+        let extended = words.and_then(|w| w.extended_request_id.as_deref());
+        let trace = words.and_then(|w| w.trace_id.as_deref());
+        let by_id = request.request_id.as_deref().into_iter().chain(extended);
+        let named = by_id.map(|id| (id, Join::ApiRequestIdInLog)).chain(trace.map(|t| (root(t), Join::Xray)));
+        for (id, join) in named {
+            if let Some(link) = self.choose(self.links.named(id), join, request, endpoint) {
+                return Some(link);
+            }
+        }
+        // What the authorizer's function says matters only where nothing else was called.
+        let is_about_it = |w: &&GatewayWords| {
+            request.status == 500 || w.response_type.as_deref().is_some_and(|t| t.starts_with("AUTHORIZER_"))
+        };
+        let authorizers = words.filter(is_about_it).and_then(|w| w.authorizer_request_id.as_deref());
+        let link = authorizers.and_then(|id| one(id, Join::IntegrationRequestId))?;
+        Some(Link { authorizer: true, ..link })
+    }
+
+    /// Of the invocations that name a request, the one the gateway called: that of the endpoint's function, else the
+    /// first to start, because it calls the others.
+    fn choose(&self, named: &[Arc<str>], join: Join, request: &Request, endpoint: &Arc<Endpoint>) -> Option<Link> {
+        let serving = self.functions.serving(&self.inventory, request.api, endpoint);
+        let seen = named.iter().filter_map(|id| Some((id, self.invocations.get(id)?)));
+        let mut seen: Vec<_> = seen.collect();
+        let fits = |i: &Invocation| serving.as_ref().is_some_and(|f| self.function(i).is_some_and(|own| own.is(f)));
+        if seen.iter().any(|(_, i)| fits(i)) {
+            seen.retain(|(_, i)| fits(i));
+        }
+        let first = seen.iter().min_by_key(|(_, i)| i.start().unwrap_or(Timestamp::MAX))?;
+        let candidates = u32::try_from(seen.len()).unwrap_or(u32::MAX);
+        Some(Link { id: Some(Arc::clone(first.0)), join, candidates, authorizer: false })
+    }
+
+    fn function(&self, invocation: &Invocation) -> Option<Function> {
+        let source = self.inventory.sources.get(invocation.source.index())?;
+        Some(Function::of(source, &invocation.stream))
+    }
+
+    /// Joins by exact IDs tell who serves an endpoint.
+    fn learn(&mut self, request: &Request, endpoint: &Arc<Endpoint>, link: Option<&Link>) {
+        let Some(link) = link.filter(|l| l.join <= Join::ExecutionLog && !l.authorizer) else { return };
+        let invocation = link.id.as_ref().and_then(|id| self.invocations.get(id)).filter(|i| i.is_seen());
+        if let Some(function) = invocation.and_then(|i| self.function(i)) {
+            self.functions.learn(request.api, endpoint, function);
+        }
+    }
+
+    /// Looks for a stronger join of an open case.
+    fn relink(&mut self, id: u64, now: Timestamp, endpoints: &mut [Endpoints]) {
+        let Some(case) = self.cases.get(id) else { return };
+        let Some(link) = self.find(&case.request, &case.endpoint) else { return };
+        let stronger = case.link.as_ref().is_none_or(|old| {
+            old.authorizer || link.join < old.join || (link.join == old.join && link.candidates != old.candidates)
+        });
+        if stronger && case.link.as_ref() != Some(&link) {
+            self.join(id, link, now, endpoints);
+        }
+    }
+
+    fn join(&mut self, id: u64, link: Link, now: Timestamp, endpoints: &mut [Endpoints]) {
+        if let Some(lambda_id) = &link.id {
+            self.invocations.expect(lambda_id, id, now);
+        }
+        self.cases.link(id, link);
+        self.explain_again(id, endpoints);
+    }
+
+    /// Explains a case anew, and counts it under its new cause.
+    fn explain_again(&mut self, id: u64, endpoints: &mut [Endpoints]) {
+        let Some(case) = self.cases.get(id) else { return };
+        let explanation = self.explain(&case.request, &case.endpoint, case.link.as_ref());
+        if *explanation == *case.explanation {
+            return;
+        }
+        let counted = endpoints[case.request.api.index()].get_mut(&case.endpoint).map(|stats| {
+            if let Some(counted) = &case.counted {
+                stats.tally.remove(counted);
+            }
+            stats.tally.add(case.time, &explanation, sample(&explanation, &case.request))
+        });
+        let (request, endpoint, link) = (case.request.clone(), Arc::clone(&case.endpoint), case.link.clone());
+        self.cases.revise(id, explanation, counted, &mut self.reports);
+        self.learn(&request, &endpoint, link.as_ref());
+    }
+
+    fn explain(&self, request: &Request, endpoint: &Arc<Endpoint>, link: Option<&Link>) -> Arc<Explanation> {
+        let found = link.and_then(|link| {
+            let invocation = link.id.as_deref().and_then(|id| self.invocations.get(id))?;
+            let source = self.inventory.sources.get(invocation.source.index())?;
+            Some(Found { invocation, source })
+        });
+        let execution = request.request_id.as_deref().and_then(|id| self.executions.get(request.api, id));
+        let execution = execution.and_then(|e| Some((e, self.inventory.sources.get(e.source?.index())?)));
+        let serving = self.functions.serving(&self.inventory, request.api, endpoint);
+        Arc::new(explain(&Subject {
+            request,
+            endpoint,
+            api: self.inventory.api(request.api),
+            region: self.inventory.region(request.api),
+            link,
+            found,
+            execution,
+            serving: serving.as_ref(),
+            lambda_watched: self.lambda_watched,
+        }))
+    }
+
+    /// The wait for an ID is over: looks by function and time, and reports.
+    fn settle(&mut self, due: &[u64], now: Timestamp, endpoints: &mut [Endpoints]) {
+        if due.is_empty() {
+            return;
+        }
+        let links = self.by_time(due);
+        for (id, link) in links {
+            self.join(id, link, now, endpoints);
+        }
+        for id in due {
+            self.cases.report(*id, &mut self.reports);
+        }
+    }
+
+    /// Joins by function and time for those cases that have no other.
+    fn by_time(&self, due: &[u64]) -> Vec<(u64, Link)> {
+        let unlinked = due.iter().filter_map(|id| Some((*id, self.cases.get(*id)?)));
+        let unlinked: Vec<_> = unlinked.filter(|(_, case)| case.link.is_none()).collect();
+        if unlinked.is_empty() || !self.lambda_watched {
+            return Vec::new();
+        }
+        let started = self.invocations.by_start();
+        let only = self.only_function(&started);
+        let find = |(id, case): (u64, &Case)| {
+            let serving = self.functions.serving(&self.inventory, case.request.api, &case.endpoint);
+            let function = serving.or_else(|| only.clone())?;
+            Some((id, self.in_window(&case.request, &function, &started)?))
+        };
+        unlinked.into_iter().filter_map(find).collect()
+    }
+
+    /// The function whose lines are read, if it is only one.
+    fn only_function(&self, started: &[(Timestamp, &Arc<str>, &Invocation)]) -> Option<Function> {
+        let mut functions = started.iter().filter_map(|(_, _, i)| self.function(i));
+        let first = functions.next()?;
+        functions.all(|f| f.is(&first)).then_some(first)
+    }
+
+    /// The invocation of this function that ran while the request did.
+    fn in_window(
+        &self,
+        request: &Request,
+        function: &Function,
+        started: &[(Timestamp, &Arc<str>, &Invocation)],
+    ) -> Option<Link> {
+        let took = request.response_latency_ms.map(|ms| Duration::from_millis(u64::from(ms)));
+        let end = request.start.plus(took.unwrap_or(START_MAX));
+        let (from, until) = (request.start.minus(SKEW), end.plus(SKEW));
+        let first = started.partition_point(|(start, _, _)| *start < from);
+        let gave_up = explain::gave_up(request, self.inventory.api(request.api));
+        let fits = |i: &Invocation| {
+            let ended = i.report.as_ref().map(|r| r.0);
+            let in_time = match (ended, took) {
+                // The gateway stopped waiting: the function ran on.
+                (Some(ended), Some(_)) if gave_up => ended >= end.minus(SKEW),
+                (Some(ended), Some(_)) => ended <= until,
+                _ => true,
+            };
+            in_time && i.case.is_none() && self.function(i).is_some_and(|f| f.is(function))
+        };
+        let near = started[first..].iter().take_while(|(start, _, _)| *start <= until);
+        let candidates: Vec<_> = near.filter(|(_, _, i)| fits(i)).collect();
+        let count = u32::try_from(candidates.len()).unwrap_or(u32::MAX);
+        let failed: Vec<_> = candidates.iter().filter_map(|c| Some((c, explain::ends_badly(c.2)?))).collect();
+        let chosen = match (candidates.as_slice(), failed.as_slice()) {
+            ([], _) => return None,
+            ([only], _) => Some(only.1),
+            (_, [(only, _)]) => Some(only.1),
+            // Several that failed alike lead to the same cause; several that went well likewise.
+            ([first, ..], []) if !gave_up => Some(first.1),
+            (_, [(first, how), rest @ ..]) if rest.iter().all(|(_, h)| h == how) => Some(first.1),
+            _ => None,
+        };
+        Some(Link { id: chosen.cloned(), join: Join::TimeWindow, candidates: count, authorizer: false })
+    }
+}
+
+/// What others may know a request by.
+fn keys(request: &Request) -> impl Iterator<Item = &str> {
+    let words = request.gateway.as_deref();
+    let extended = words.and_then(|w| w.extended_request_id.as_deref());
+    let trace = words.and_then(|w| w.trace_id.as_deref()).map(root);
+    request.request_id.as_deref().into_iter().chain(extended).chain(trace)
+}
+
+/// The root of an X-Ray trace header: `Root=1-..;Parent=..` or the ID alone.
+fn root(trace: &str) -> &str {
+    let root = trace.split(';').find_map(|part| part.trim().strip_prefix("Root="));
+    root.unwrap_or(trace).trim()
+}
+
+fn sample(explanation: &Explanation, request: &Request) -> CauseSample {
+    CauseSample {
+        error_type: explanation.cause.error_type.clone(),
+        message: explanation.cause.message.as_deref().map(|m| cut(m, SAMPLE_MAX).into()),
+        function: explanation.function.clone(),
+        site: explanation.site.clone(),
+        request_id: request.request_id.as_deref().map(Arc::from),
+        fix: Some(Arc::new(explanation.fix.clone())),
+    }
+}

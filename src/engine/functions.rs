@@ -1,0 +1,114 @@
+//! Which function serves an endpoint: as configured, else as learned from requests that were joined by an exact ID.
+//!
+//! Not a join: it narrows the search where there is no ID, and names the function in fixes. Rule: an endpoint that two
+//! functions were seen behind (an alias, a deploy, a shared route) is served by neither.
+
+use std::sync::Arc;
+
+use crate::model::hash::FastMap;
+use crate::model::inventory::{ApiId, Inventory, Source};
+use crate::model::request::Endpoint;
+
+/// Endpoints whose function is remembered.
+const LEARNED_MAX: usize = 10_000;
+
+/// A function as the logs tell it: its name where that is known, else the log group it writes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// The log group.
+    pub group: Arc<str>,
+    /// The name.
+    pub name: Option<Arc<str>>,
+}
+
+/// What is known about who serves what.
+#[derive(Debug, Default)]
+pub struct Functions {
+    learned: FastMap<(ApiId, Arc<Endpoint>), Option<Function>>,
+}
+
+impl Function {
+    /// The function that wrote to this stream of this log group.
+    #[must_use]
+    pub fn of(source: &Source, stream: &str) -> Self {
+        let name = source.function.clone().or_else(|| function_of_stream(stream).map(Arc::from));
+        Self { group: Arc::clone(&source.name), name }
+    }
+
+    /// Whether a configured or learned function is this one.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        match (&self.name, &other.name) {
+            (Some(a), Some(b)) => a == b,
+            _ => self.group == other.group,
+        }
+    }
+}
+
+/// In log groups that functions share, streams are `YYYY/MM/DD/<function>[<version>]<id>`. Source: AWS documentation,
+/// "Log groups" of Lambda.
+fn function_of_stream(stream: &str) -> Option<&str> {
+    let mut parts = stream.splitn(4, '/');
+    let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_number = |text: &str, digits: usize| text.len() == digits && text.bytes().all(|b| b.is_ascii_digit());
+    if !(is_number(year, 4) && is_number(month, 2) && is_number(day, 2)) {
+        return None;
+    }
+    let (name, _) = parts.next()?.split_once('[')?;
+    (!name.is_empty()).then_some(name)
+}
+
+impl Functions {
+    /// An exact join says that this function served this endpoint.
+    pub fn learn(&mut self, api: ApiId, endpoint: &Arc<Endpoint>, function: Function) {
+        if self.learned.len() >= LEARNED_MAX {
+            return;
+        }
+        let known = self.learned.entry((api, Arc::clone(endpoint))).or_insert_with(|| Some(function.clone()));
+        if known.as_ref().is_some_and(|k| !k.is(&function)) {
+            *known = None;
+        }
+    }
+
+    /// The function that serves an endpoint, if that is known.
+    #[must_use]
+    pub fn serving(&self, inventory: &Inventory, api: ApiId, endpoint: &Arc<Endpoint>) -> Option<Function> {
+        if let Some(name) = inventory.api(api).functions.get(&endpoint.to_string()) {
+            return Some(Function { group: format!("/aws/lambda/{name}").into(), name: Some(Arc::clone(name)) });
+        }
+        self.learned.get(&(api, Arc::clone(endpoint))).cloned().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_of_shared_groups_name_the_function() {
+        let cases = [
+            ("2026/11/22/checkout-fn[$LATEST]0123456789abcdef", Some("checkout-fn")),
+            ("2026/11/22/[$LATEST]0123456789abcdef", None),
+            ("2026/11/22/", None),
+            ("stream", None),
+            ("a/b/c/d[1]x", None),
+        ];
+        for (stream, want) in cases {
+            assert_eq!(function_of_stream(stream), want, "{stream}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_behind_two_functions_is_served_by_neither() {
+        let function = |name: &str| Function { group: "/shared".into(), name: Some(name.into()) };
+        let endpoint: Arc<Endpoint> = Endpoint::new("GET", "/a").into();
+        let inventory = Inventory { apis: vec![crate::model::inventory::Api::plain("shop")], sources: Vec::new() };
+        let mut functions = Functions::default();
+        functions.learn(ApiId(0), &endpoint, function("a"));
+        functions.learn(ApiId(0), &endpoint, function("a"));
+        assert_eq!(functions.serving(&inventory, ApiId(0), &endpoint), Some(function("a")));
+        functions.learn(ApiId(0), &endpoint, function("b"));
+        functions.learn(ApiId(0), &endpoint, function("a"));
+        assert_eq!(functions.serving(&inventory, ApiId(0), &endpoint), None);
+    }
+}

@@ -1,0 +1,5 @@
+"""A merge that went wrong."""
+
+
+def handler(event, context):
+    return {"statusCode": 200, "body": "{}"  # here: syntax
