@@ -179,9 +179,9 @@ pub(super) fn extension_fault(extension: &str, state: &str, error_type: Option<&
     let failed = state.ends_with("Error") || matches!(state, "Crash" | "Failed");
     let error_type = match error_type {
         Some(t) if t.contains('.') => t.to_owned(),
-        // Managed Instances leave the `Extension.` away.
+        // Managed Instances give the reason alone; the state has the type's word.
+        _ if failed => format!("Extension.{state}"),
         Some(t) => format!("Extension.{t}"),
-        None if failed => format!("Extension.{state}"),
         None => return None,
     };
     let sep = if extension.is_empty() { "" } else { " " };
@@ -348,7 +348,7 @@ mod tests {
         assert!(read("RequestId: a Error: x").unwrap().lacks_type);
         assert_eq!(
             fault_of("EXTENSION\tName: my ext\tState: LaunchError\tEvents: []\tError Type: PermissionDenied"),
-            ("extension my ext: LaunchError".into(), Some("Extension.PermissionDenied".into()))
+            ("extension my ext: LaunchError".into(), Some("Extension.LaunchError".into()))
         );
         assert_eq!(
             fault_of("EXTENSION\tName: e\tState: InitError\tEvents: []").1.as_deref(),
