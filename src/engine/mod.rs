@@ -243,7 +243,7 @@ impl Engine {
     }
 
     fn request(&mut self, request: Request, now: Timestamp) {
-        if self.explains_itself[request.api.index()] && self.casework.is_counted(&request) {
+        if self.explains_itself[request.api.index()] && self.casework.is_counted(&request, now) {
             return;
         }
         self.count(request, now);

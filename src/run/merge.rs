@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use super::input::{Input, InputError};
+use super::input::{Event, Input, InputError};
 use crate::model::event::{EventId, Fact};
 use crate::model::inventory::{SourceId, SourceKind};
 use crate::model::time::Timestamp;
@@ -130,8 +130,10 @@ impl Feed {
         let mut reading = Reading {
             file,
             seen: IdRing::new(max_ids),
-            sorter: Sorter::default(),
+            events: Sorter::default(),
+            facts: Sorter::default(),
             out,
+            found: Vec::new(),
             chunk: Vec::with_capacity(CHUNK),
             bytes: Arc::clone(bytes),
         };
@@ -163,27 +165,34 @@ struct Reading {
     file: File,
     /// Ids of events of this file: an event that it holds twice is read once.
     seen: IdRing,
-    sorter: Sorter,
+    /// Events of logs whose lines belong together are sorted before they are read; access lines, which end in another
+    /// order than they began, after.
+    events: Sorter<Event>,
+    facts: Sorter<(Option<EventId>, Fact)>,
     out: SyncSender<Vec<Dated>>,
+    /// Room for what one event becomes.
+    found: Vec<Fact>,
     chunk: Vec<Dated>,
     bytes: Arc<AtomicU64>,
 }
 
 impl Reading {
     fn run(&mut self) -> Result<(), Closed> {
-        let mut facts = Vec::new();
+        let is_access = matches!(self.file.kind, SourceKind::Access(_));
         loop {
             match self.file.input.next() {
-                Ok(Some((id, event, stamped))) => {
-                    if id.is_some_and(|id| !self.seen.insert(event.time, id)) {
+                Ok(Some(event)) => {
+                    if event.0.is_some_and(|id| !self.seen.insert(event.1.time, id)) {
                         continue;
                     }
-                    if stamped {
-                        self.file.reader.read(event, &mut facts);
-                    } else {
-                        self.file.reader.read_unstamped(event, &mut facts);
+                    if is_access {
+                        self.read(event)?;
+                        continue;
                     }
-                    self.sort(&mut facts, id)?;
+                    self.events.push(event.1.time, event);
+                    while let Some((_, event)) = self.events.pop(false) {
+                        self.read(event)?;
+                    }
                 }
                 Ok(None) => break,
                 Err(error) => {
@@ -192,27 +201,42 @@ impl Reading {
                 }
             }
         }
+        while let Some((_, event)) = self.events.pop(true) {
+            self.read(event)?;
+        }
+        let mut facts = Vec::new();
         self.file.reader.finish(&mut facts);
-        self.sort(&mut facts, None)?;
-        while let Some(dated) = self.sorter.pop(true) {
-            self.hand_on(dated)?;
+        self.sort(&mut facts, None);
+        while let Some((time, (id, fact))) = self.facts.pop(true) {
+            self.hand_on((time, id, fact))?;
         }
         self.flush()
     }
 
-    fn sort(&mut self, facts: &mut Vec<Fact>, id: Option<EventId>) -> Result<(), Closed> {
+    fn read(&mut self, (id, event, stamped): Event) -> Result<(), Closed> {
+        let mut facts = std::mem::take(&mut self.found);
+        if stamped {
+            self.file.reader.read(event, &mut facts);
+        } else {
+            self.file.reader.read_unstamped(event, &mut facts);
+        }
+        self.sort(&mut facts, id);
+        self.found = facts;
+        while let Some((time, (id, fact))) = self.facts.pop(false) {
+            self.hand_on((time, id, fact))?;
+        }
+        Ok(())
+    }
+
+    fn sort(&mut self, facts: &mut Vec<Fact>, id: Option<EventId>) {
         for fact in facts.drain(..) {
             let time = match &fact {
                 Fact::Request(request) => request.time(),
                 Fact::Lambda(line) => line.time,
                 Fact::Execution(line) => line.time,
             };
-            self.sorter.push((time, id, fact));
+            self.facts.push(time, (id, fact));
         }
-        while let Some(dated) = self.sorter.pop(false) {
-            self.hand_on(dated)?;
-        }
-        Ok(())
     }
 
     fn hand_on(&mut self, dated: Dated) -> Result<(), Closed> {
@@ -233,11 +257,10 @@ impl Reading {
     }
 }
 
-/// Sorts by time what comes nearly in order, looking [`LOOK_AHEAD`] facts ahead.
-#[derive(Default)]
-struct Sorter {
+/// Sorts by time what comes nearly in order, looking [`LOOK_AHEAD`] items ahead.
+struct Sorter<T> {
     /// Not yet handed on, by number less `first`.
-    facts: VecDeque<Option<Dated>>,
+    items: VecDeque<Option<T>>,
     first: u64,
     next: u64,
     /// Time and number of what is to be handed on next, the earliest last.
@@ -246,15 +269,21 @@ struct Sorter {
     fresh: Vec<(Timestamp, u64)>,
 }
 
-impl Sorter {
-    fn push(&mut self, dated: Dated) {
-        self.fresh.push((dated.0, self.next));
+impl<T> Default for Sorter<T> {
+    fn default() -> Self {
+        Self { items: VecDeque::new(), first: 0, next: 0, sorted: Vec::new(), fresh: Vec::new() }
+    }
+}
+
+impl<T> Sorter<T> {
+    fn push(&mut self, time: Timestamp, item: T) {
+        self.fresh.push((time, self.next));
         self.next += 1;
-        self.facts.push_back(Some(dated));
+        self.items.push_back(Some(item));
     }
 
-    /// The next fact, if enough were looked at to know it; `all`: whatever is left.
-    fn pop(&mut self, all: bool) -> Option<Dated> {
+    /// The next item, if enough were looked at to know it; `all`: whatever is left.
+    fn pop(&mut self, all: bool) -> Option<(Timestamp, T)> {
         if self.fresh.len() >= LOOK_AHEAD || (all && !self.fresh.is_empty()) {
             // Both halves are nearly in order, which sorting makes use of.
             self.sorted.append(&mut self.fresh);
@@ -264,38 +293,20 @@ impl Sorter {
         if !all && self.sorted.len() <= LOOK_AHEAD {
             return None;
         }
-        let (_, number) = self.sorted.pop()?;
+        let (time, number) = self.sorted.pop()?;
         let at = usize::try_from(number - self.first).ok()?;
-        let dated = self.facts.get_mut(at)?.take();
-        while self.facts.front().is_some_and(Option::is_none) {
-            self.facts.pop_front();
+        let item = self.items.get_mut(at)?.take()?;
+        while self.items.front().is_some_and(Option::is_none) {
+            self.items.pop_front();
             self.first += 1;
         }
-        dated
+        Some((time, item))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::inventory::ApiId;
-    use crate::model::request::{Endpoint, Request};
-
-    fn dated(ms: i64) -> Dated {
-        let request = Request {
-            api: ApiId(0),
-            endpoint: Endpoint::new("GET", "/").into(),
-            status: 200,
-            start: Timestamp::from_millis(ms),
-            request_id: None,
-            lambda_request_id: None,
-            response_latency_ms: None,
-            integration_latency_ms: None,
-            gateway: None,
-        };
-        (Timestamp::from_millis(ms), None, Fact::Request(request))
-    }
-
     #[test]
     fn what_lies_within_the_look_ahead_comes_in_order() {
         let mut sorter = Sorter::default();
@@ -304,13 +315,13 @@ mod tests {
         for n in 0..count {
             // Pairs that are 10,000 apart are swapped.
             let ms = if n % 20_000 < 10_000 { n + 10_000 } else { n - 10_000 };
-            sorter.push(dated(ms));
-            while let Some((time, _, _)) = sorter.pop(false) {
+            sorter.push(Timestamp::from_millis(ms), ms);
+            while let Some((time, _)) = sorter.pop(false) {
                 out.push(time.as_millis());
             }
         }
         assert!(!out.is_empty(), "it does not hold everything back");
-        while let Some((time, _, _)) = sorter.pop(true) {
+        while let Some((time, _)) = sorter.pop(true) {
             out.push(time.as_millis());
         }
         assert_eq!(out.len(), usize::try_from(count).unwrap());
