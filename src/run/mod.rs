@@ -12,4 +12,5 @@ mod live;
 mod merge;
 pub mod pipeline;
 mod poll;
+mod progress;
 pub mod replay;

@@ -14,6 +14,7 @@ use anyhow::{Result, bail};
 use super::follow::{Show, print};
 use super::merge::{File, Merge};
 use super::pipeline::{Pipeline, Said};
+use super::progress::Progress;
 use crate::config::Config;
 use crate::engine;
 use crate::engine::correlate::Reporting;
@@ -81,16 +82,20 @@ impl Replay {
             said.iter().filter(|s| self.shows(s, &mut examples)).try_for_each(|s| print(out, s, &inventory, self.show))
         };
         let mut merge = Merge::new(opened, self.config.max_ids);
+        let all = self.access.iter().chain(&self.lambda).chain(&self.execution);
+        let mut progress = Progress::new(all.map(PathBuf::as_path));
         let mut step = None;
         let mut now = Timestamp::MIN;
         while let Some((time, source, fact)) = merge.next() {
             now = now.max(time);
+            progress.step(|| merge.bytes());
             if step.is_none_or(|s| now >= s) {
                 say(pipeline.seal_all(files, now.floor(SLOT)))?;
                 step = Some(now.floor(SLOT).plus(SLOT));
             }
             pipeline.fact(source, fact, now);
         }
+        progress.clear();
         if let Some(end) = step {
             say(pipeline.seal_all(files, end))?;
         }
