@@ -74,6 +74,7 @@ pub(super) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// The first value counts: formats name some variables twice.
+    #[inline]
     pub(super) fn put(&mut self, field: Field, value: Cow<'a, str>) {
         let at = field as usize;
         self.logged[at] = true;
@@ -146,7 +147,16 @@ impl<'a> Fields<'a> {
 
 /// A value without the blanks and quotes around it: some formats quote twice, and `$context.error.messageString` brings
 /// its own.
+#[inline]
 fn bare(value: &str) -> &str {
+    // Most values begin and end with a letter or a digit.
+    if let [first, .., last] = value.as_bytes()
+        && first.is_ascii_graphic()
+        && last.is_ascii_graphic()
+        && !matches!(first, b'"' | b'\\')
+    {
+        return value;
+    }
     let mut value = value.trim();
     loop {
         let quoted = |quote| value.strip_prefix(quote).and_then(|v| v.strip_suffix(quote));
@@ -157,8 +167,13 @@ fn bare(value: &str) -> &str {
     }
 }
 
+/// What the gateway logs as request ID where a client sent one that is no UUID. Source: AWS documentation, "Set up
+/// logging"; it names no request.
+const REPLACED_ID: &str = "UUID_REPLACED_INVALID_REQUEST_ID";
+
+#[inline]
 fn is_missing(value: &str) -> bool {
-    matches!(value, "" | "-" | "(none)" | "null" | "-1")
+    value.len() <= 32 && matches!(value, "" | "-" | "(none)" | "null" | "-1" | REPLACED_ID)
 }
 
 /// The variable with this name, without `$context.`.

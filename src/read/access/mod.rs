@@ -61,28 +61,43 @@ struct Layout(Vec<(Box<str>, Option<Field>)>);
 
 impl Layout {
     /// What is well-formed and flat; `None` for the rest.
-    fn read<'a>(&mut self, text: &'a str) -> Option<Fields<'a>> {
-        let mut fields = Fields::default();
-        json::flat(text, |at, key, value| {
-            let field = match self.0.get(at) {
-                Some((known, field)) if **known == *key => *field,
-                _ => self.learn(at, key),
+    fn read<'a>(&mut self, text: &'a str, fields: &mut Fields<'a>) -> Option<()> {
+        let mut other: Option<usize> = None;
+        let known = |at: usize| self.0.get(at).map(|(key, _)| &**key);
+        json::flat(text, known, |at, key, value| {
+            let field = match key {
+                json::Key::Expected => self.0.get(at).and_then(|(_, field)| *field),
+                json::Key::Other(key) => {
+                    other = other.or(Some(at));
+                    field_of(key)
+                }
             };
             if let Some(field) = field {
                 fields.put(field, Cow::Borrowed(value));
             }
         })?;
-        Some(fields)
+        if let Some(from) = other {
+            self.learn(from, text);
+        }
+        Some(())
     }
 
+    /// The keys of this line from here on are others than those of the line before.
     #[cold]
-    fn learn(&mut self, at: usize, key: &str) -> Option<Field> {
-        let field = field_of(key);
-        self.0.truncate(at);
-        if at < LAYOUT_MAX {
-            self.0.push((key.into(), field));
-        }
-        field
+    fn learn(&mut self, from: usize, text: &str) {
+        self.0.truncate(from);
+        // It was read a moment ago.
+        let _ = json::flat(
+            text,
+            |_| None,
+            |at, key, _| {
+                if let json::Key::Other(key) = key
+                    && (from..LAYOUT_MAX).contains(&at)
+                {
+                    self.0.push((key.into(), field_of(key)));
+                }
+            },
+        );
     }
 }
 
@@ -118,8 +133,12 @@ impl AccessReader {
     /// Why the line is no request that can be counted.
     pub fn read(&mut self, text: &str, when: When) -> Result<Request, Unread> {
         let text = text.trim();
-        let known = self.template.as_ref().and_then(|t| t.read(text));
-        let fields = known.or_else(|| self.layout.read(text)).or_else(|| careful(text)).ok_or(Unread::NotRecognised)?;
+        let mut fields = Fields::default();
+        if let Some(known) = self.template.as_ref().and_then(|t| t.read(text)) {
+            fields = known;
+        } else if self.layout.read(text, &mut fields).is_none() {
+            fields = careful(text).ok_or(Unread::NotRecognised)?;
+        }
         let status = fields.number::<u16>(Field::Status).filter(|s| (100..=599).contains(s)).ok_or(Unread::NoStatus)?;
         let start = self.start(&fields, when);
         let ids = self.all_ids || status >= 500;

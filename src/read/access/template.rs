@@ -184,13 +184,17 @@ fn by_members<'a>(members: &[(Box<str>, Vec<Part>)], text: &'a str) -> Option<Fi
     let mut fields = Fields::default();
     let mut fits = true;
     let mut number = 0;
-    let fast = json::flat(text, |at, key, value| {
-        number = at + 1;
-        match members.get(at) {
-            Some((known, parts)) if **known == *key => put_member(&mut fields, parts, Cow::Borrowed(value)),
-            _ => fits = false,
-        }
-    });
+    let fast = json::flat(
+        text,
+        |at| members.get(at).map(|(key, _)| &**key),
+        |at, key, value| {
+            number = at + 1;
+            match (key, members.get(at)) {
+                (json::Key::Expected, Some((_, parts))) => put_member(&mut fields, parts, Cow::Borrowed(value)),
+                _ => fits = false,
+            }
+        },
+    );
     if fast.is_none() {
         (fields, fits, number) = (Fields::default(), true, 0);
         json::scalars(text, |key, value| {
