@@ -21,7 +21,7 @@ use crate::model::cause::{Explanation, Failure, Join};
 use crate::model::execution::ExecutionLine;
 use crate::model::inventory::{ApiId, Inventory, SourceId, SourceKind};
 use crate::model::invocation::LambdaLine;
-use crate::model::request::{Endpoint, Request};
+use crate::model::request::{Endpoint, GatewayWords, Request};
 use crate::model::text::cut;
 use crate::model::time::Timestamp;
 
@@ -115,7 +115,7 @@ impl Casework {
         }
     }
 
-    /// A line of an execution log. Returns the request, once, where no access log counts it.
+    /// A line of an execution log.
     pub fn execution(
         &mut self,
         source: SourceId,
@@ -123,15 +123,23 @@ impl Casework {
         line: ExecutionLine,
         now: Timestamp,
         endpoints: &mut [Endpoints],
-    ) -> Option<Request> {
+    ) {
         let request_id = Arc::clone(&line.request_id);
-        self.executions.apply(source, api, line, now);
+        self.executions.apply(source, api, line, self.has_access[api.index()], now);
         if let Some(case) = self.links.awaited(&request_id) {
             self.relink(case, now, endpoints);
             self.explain_again(case, endpoints);
-            return None;
         }
-        if self.has_access[api.index()] { None } else { self.executions.complete(api, &request_id) }
+    }
+
+    /// Requests of execution logs that no access line has counted by now.
+    pub fn uncounted(&mut self, now: Timestamp) -> Vec<Request> {
+        self.executions.due(now)
+    }
+
+    /// Whether the execution log has counted this request already, because its access line came late.
+    pub fn is_counted(&mut self, request: &Request) -> bool {
+        request.request_id.as_deref().is_some_and(|id| self.executions.counted(request.api, id))
     }
 
     /// Lets arrival time pass.
@@ -161,7 +169,7 @@ impl Casework {
     /// When [`Casework::tick`] has something to do.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.cases.next_deadline()
+        self.cases.next_deadline().into_iter().chain(self.executions.next_deadline()).min()
     }
 
     /// Invocations and cases given up early because there were too many.
@@ -180,9 +188,10 @@ impl Casework {
 
     /// The strongest join that is possible now.
     fn find(&self, request: &Request, endpoint: &Arc<Endpoint>) -> Option<Link> {
-        let one = |id: &str, join| Some(Link { id: Some(id.into()), join, candidates: 1 });
+        let one = |id: &str, join| Some(Link { id: Some(id.into()), join, candidates: 1, authorizer: false });
         if let Some(id) = &request.lambda_request_id {
-            return one(id, Join::IntegrationRequestId);
+            let by_access = self.has_access[request.api.index()];
+            return one(id, if by_access { Join::IntegrationRequestId } else { Join::ExecutionLog });
         }
         let words = request.gateway.as_deref();
         if let Some(id) = words.and_then(explain::id_in_message) {
@@ -202,7 +211,12 @@ impl Casework {
             }
         }
         // What the authorizer's function says matters only where nothing else was called.
-        words.and_then(|w| w.authorizer_request_id.as_deref()).and_then(|id| one(id, Join::IntegrationRequestId))
+        let is_about_it = |w: &&GatewayWords| {
+            request.status == 500 || w.response_type.as_deref().is_some_and(|t| t.starts_with("AUTHORIZER_"))
+        };
+        let authorizers = words.filter(is_about_it).and_then(|w| w.authorizer_request_id.as_deref());
+        let link = authorizers.and_then(|id| one(id, Join::IntegrationRequestId))?;
+        Some(Link { authorizer: true, ..link })
     }
 
     /// Of the invocations that name a request, the one the gateway called: that of the endpoint's function, else the
@@ -217,7 +231,7 @@ impl Casework {
         }
         let first = seen.iter().min_by_key(|(_, i)| i.start().unwrap_or(Timestamp::MAX))?;
         let candidates = u32::try_from(seen.len()).unwrap_or(u32::MAX);
-        Some(Link { id: Some(Arc::clone(first.0)), join, candidates })
+        Some(Link { id: Some(Arc::clone(first.0)), join, candidates, authorizer: false })
     }
 
     fn function(&self, invocation: &Invocation) -> Option<Function> {
@@ -227,10 +241,9 @@ impl Casework {
 
     /// Joins by exact IDs tell who serves an endpoint.
     fn learn(&mut self, request: &Request, endpoint: &Arc<Endpoint>, link: Option<&Link>) {
-        let Some(link) = link.filter(|l| l.join <= Join::ExecutionLog) else { return };
-        let is_authorizers = request.lambda_request_id.is_none() && link.join == Join::IntegrationRequestId;
+        let Some(link) = link.filter(|l| l.join <= Join::ExecutionLog && !l.authorizer) else { return };
         let invocation = link.id.as_ref().and_then(|id| self.invocations.get(id)).filter(|i| i.is_seen());
-        if let Some(function) = invocation.filter(|_| !is_authorizers).and_then(|i| self.function(i)) {
+        if let Some(function) = invocation.and_then(|i| self.function(i)) {
             self.functions.learn(request.api, endpoint, function);
         }
     }
@@ -239,7 +252,9 @@ impl Casework {
     fn relink(&mut self, id: u64, now: Timestamp, endpoints: &mut [Endpoints]) {
         let Some(case) = self.cases.get(id) else { return };
         let Some(link) = self.find(&case.request, &case.endpoint) else { return };
-        let stronger = case.link.as_ref().is_none_or(|old| link.join < old.join || link.candidates != old.candidates);
+        let stronger = case.link.as_ref().is_none_or(|old| {
+            old.authorizer || link.join < old.join || (link.join == old.join && link.candidates != old.candidates)
+        });
         if stronger && case.link.as_ref() != Some(&link) {
             self.join(id, link, now, endpoints);
         }
@@ -366,7 +381,7 @@ impl Casework {
             (_, [(first, how), rest @ ..]) if rest.iter().all(|(_, h)| h == how) => Some(first.1),
             _ => None,
         };
-        Some(Link { id: chosen.cloned(), join: Join::TimeWindow, candidates: count })
+        Some(Link { id: chosen.cloned(), join: Join::TimeWindow, candidates: count, authorizer: false })
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Link {
     pub join: Join,
     /// How many came into question.
     pub candidates: u32,
+    /// It is the authorizer's invocation, because nothing else was called.
+    pub authorizer: bool,
 }
 
 /// A failed request under explanation.
@@ -207,7 +209,7 @@ impl Open {
             status: case.request.status,
             time: case.time,
             request_id: case.request.request_id.as_deref().map(Arc::from),
-            lambda_request_id: case.link.as_ref().and_then(|l| l.id.clone()),
+            lambda_request_id: case.link.as_ref().filter(|l| !l.authorizer).and_then(|l| l.id.clone()),
             explanation: Arc::clone(&case.explanation),
         }
     }

@@ -1,10 +1,10 @@
 //! Requests as the execution log tells them, put together line by line.
 //!
 //! Not an invocation and not yet a counted request: where an access log is read as well, the two are one request and
-//! this one only explains; where there is none, a request that is complete here is the request. Rule: bounded, and
-//! each request is handed out once.
+//! this one only explains; where there is none, a request that is complete here is the request. A request that an access line never
+//! comes for is one as well. Rule: bounded, and each request is counted once.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,10 @@ use crate::model::time::{Timestamp, millis};
 
 /// Lines of one request that name a cause.
 const CAUSES_MAX: usize = 4;
+/// How long a request waits for the lines that follow its status.
+const LINES_WAIT: Duration = Duration::from_secs(1);
+/// How long it waits for its access line, where there is an access log: delivery takes that long.
+const ACCESS_WAIT: Duration = Duration::from_mins(1);
 
 /// What the execution log says about one request.
 #[derive(Debug, Default)]
@@ -56,6 +60,8 @@ pub struct Executions {
     by_id: FastMap<Key, Execution>,
     /// In order of arrival, for expiry.
     order: VecDeque<(Timestamp, Key)>,
+    /// Complete and not yet counted; by when they count as requests of their own.
+    complete: BTreeSet<(Timestamp, Key)>,
     max: usize,
     hold: Duration,
 }
@@ -64,12 +70,19 @@ impl Executions {
     /// Keeps at most `max` requests, each for at most `hold`.
     #[must_use]
     pub fn new(max: usize, hold: Duration) -> Self {
-        Self { by_id: FastMap::default(), order: VecDeque::new(), max, hold }
+        Self { by_id: FastMap::default(), order: VecDeque::new(), complete: BTreeSet::new(), max, hold }
     }
 
-    /// Takes a line in.
-    pub fn apply(&mut self, source: SourceId, api: ApiId, line: ExecutionLine, now: Timestamp) {
+    /// Takes a line in. `has_access`: its API has an access log, which counts its requests.
+    pub fn apply(&mut self, source: SourceId, api: ApiId, line: ExecutionLine, has_access: bool, now: Timestamp) {
         let key = (api, Arc::clone(&line.request_id));
+        if matches!(line.says, ExecutionSays::Completed { .. }) {
+            let wait = if has_access { ACCESS_WAIT } else { LINES_WAIT };
+            self.complete.insert((now.plus(wait), key.clone()));
+            if self.complete.len() > self.max {
+                self.complete.pop_first();
+            }
+        }
         if self.by_id.len() >= self.max && !self.by_id.contains_key(&key) {
             self.drop_oldest();
         }
@@ -86,9 +99,31 @@ impl Executions {
         self.by_id.get(&(api, Arc::from(id)))
     }
 
-    /// The request itself, once, when it is complete: for stages without an access log.
-    pub fn complete(&mut self, api: ApiId, id: &Arc<str>) -> Option<Request> {
-        let execution = self.by_id.get_mut(&(api, Arc::clone(id)))?;
+    /// Requests that are complete and that no access line has counted by now.
+    pub fn due(&mut self, now: Timestamp) -> Vec<Request> {
+        let mut due = Vec::new();
+        while self.complete.first().is_some_and(|(at, _)| *at <= now) {
+            if let Some((_, key)) = self.complete.pop_first() {
+                due.extend(self.request(&key));
+            }
+        }
+        due
+    }
+
+    /// When [`Executions::due`] has something to hand out.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.complete.first().map(|(at, _)| *at)
+    }
+
+    /// An access line of this request came. True if it was handed out before, and so is counted already.
+    pub fn counted(&mut self, api: ApiId, id: &str) -> bool {
+        self.by_id.get_mut(&(api, Arc::from(id))).is_some_and(|e| std::mem::replace(&mut e.counted, true))
+    }
+
+    fn request(&mut self, key: &Key) -> Option<Request> {
+        let (api, id) = (key.0, &key.1);
+        let execution = self.by_id.get_mut(key)?;
         let (ended, status) = execution.completed?;
         if std::mem::replace(&mut execution.counted, true) {
             return None;
@@ -101,7 +136,7 @@ impl Executions {
             status,
             start,
             request_id: Some((&**id).into()),
-            lambda_request_id: None,
+            lambda_request_id: execution.lambda_request_id.as_deref().map(Into::into),
             // Lines without stamps of their own all have one time, which measures nothing.
             response_latency_ms: took.filter(|ms| *ms > 0),
             integration_latency_ms: execution.integration_latency_ms,

@@ -100,6 +100,8 @@ pub struct Engine {
     settings: Settings,
     /// By API.
     endpoints: Vec<Endpoints>,
+    /// By API: it has an execution log, by which a request may have been counted already.
+    explains_itself: Vec<bool>,
     /// By API: the next step of its rules, once its sources are read.
     next_step: Vec<Option<Timestamp>>,
     /// How far each source is read.
@@ -120,6 +122,7 @@ impl Engine {
         Self {
             endpoints: (0..apis).map(|_| Endpoints::new(settings.max_endpoints, longest)).collect(),
             next_step: vec![None; apis],
+            explains_itself: (0_u16..).map(ApiId).take(apis).map(|api| settings.inventory.has_execution(api)).collect(),
             reach: vec![Reach::Nowhere; settings.inventory.sources.len()],
             casework: Casework::new(&settings),
             alerts: Alerts::default(),
@@ -138,10 +141,7 @@ impl Engine {
             Fact::Lambda(line) => self.casework.lambda(source, line, now, &mut self.endpoints),
             Fact::Execution(line) => {
                 let SourceKind::Execution(api) = self.settings.inventory.source(source).kind else { return };
-                let complete = self.casework.execution(source, api, line, now, &mut self.endpoints);
-                if let Some(request) = complete {
-                    self.request(request, now);
-                }
+                self.casework.execution(source, api, line, now, &mut self.endpoints);
             }
         }
     }
@@ -171,6 +171,9 @@ impl Engine {
 
     /// Lets arrival time pass: failures that have waited long enough are reported, old entries expire.
     pub fn tick(&mut self, now: Timestamp) {
+        for request in self.casework.uncounted(now) {
+            self.count(request, now);
+        }
         self.casework.tick(now, &mut self.endpoints);
         self.report();
     }
@@ -183,6 +186,10 @@ impl Engine {
 
     /// The end of the input: all that waits is reported as it stands.
     pub fn finish(&mut self) {
+        for request in self.casework.uncounted(Timestamp::MAX) {
+            let now = request.time();
+            self.count(request, now);
+        }
         self.casework.finish(&mut self.endpoints);
         self.report();
     }
@@ -236,6 +243,13 @@ impl Engine {
     }
 
     fn request(&mut self, request: Request, now: Timestamp) {
+        if self.explains_itself[request.api.index()] && self.casework.is_counted(&request) {
+            return;
+        }
+        self.count(request, now);
+    }
+
+    fn count(&mut self, request: Request, now: Timestamp) {
         let mut time = request.time();
         if time > now.plus(SKEW_MAX) {
             self.future += 1;

@@ -146,6 +146,12 @@ impl Inventory {
         self.sources.iter().any(|s| s.kind == SourceKind::Access(api))
     }
 
+    /// Whether an execution log of this API is read.
+    #[must_use]
+    pub fn has_execution(&self, api: ApiId) -> bool {
+        self.sources.iter().any(|s| s.kind == SourceKind::Execution(api))
+    }
+
     /// The Region in which this API's logs lie, where it is known.
     #[must_use]
     pub fn region(&self, api: ApiId) -> Option<&str> {

@@ -13,6 +13,8 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 /// Objects within objects that are walked.
 const DEPTH_MAX: usize = 8;
+/// Keys of one line that are remembered.
+const KEYS_MAX: usize = 64;
 
 /// Calls `found(number, key, value)` for each member of a flat object of strings without escapes and of whole numbers.
 /// `None` for anything else, perhaps after some calls.
@@ -86,6 +88,7 @@ pub(super) fn scalars<'a>(text: &'a str, mut found: impl FnMut(&str, Cow<'a, str
 pub(super) fn tolerant<'a>(text: &'a str, mut found: impl FnMut(&str, Cow<'a, str>)) -> Option<()> {
     let mut rest = text.trim().strip_prefix('{')?;
     let mut path: Vec<&str> = Vec::new();
+    let mut seen: Vec<&str> = Vec::new();
     let mut any = false;
     loop {
         rest = rest.trim_start();
@@ -109,7 +112,12 @@ pub(super) fn tolerant<'a>(text: &'a str, mut found: impl FnMut(&str, Cow<'a, st
             rest = inner;
             continue;
         }
-        let end = next_key(after).unwrap_or(after.len());
+        // No format names a key twice in one object: what looks like one is part of the value.
+        if seen.len() < KEYS_MAX {
+            seen.push(key);
+        }
+        let known = if path.is_empty() { seen.as_slice() } else { &[] };
+        let end = next_key(after, known).unwrap_or(after.len());
         let is_last = end == after.len();
         let end = if is_last { without_broken_key(after) } else { end };
         let (value, closed) = close(after[..end].trim_end(), path.len() + usize::from(is_last));
@@ -157,8 +165,8 @@ fn close(value: &str, open: usize) -> (&str, usize) {
     (value, closed)
 }
 
-/// Where the comma stands that a quoted key and a colon follow.
-fn next_key(text: &str) -> Option<usize> {
+/// Where the comma stands that a quoted key and a colon follow, none of those in `seen`.
+fn next_key(text: &str, seen: &[&str]) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut from = 0;
     while let Some(at) = bytes.get(from..).and_then(|b| memchr(b',', b)).map(|at| from + at) {
@@ -167,7 +175,8 @@ fn next_key(text: &str) -> Option<usize> {
         let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
         let word = after.trim_start_matches(name);
         let is_word = word.len() < after.len();
-        if is_word && word.strip_prefix('"').is_some_and(|w| w.trim_start().starts_with(':')) {
+        let key = &after[..after.len() - word.len()];
+        if is_word && word.strip_prefix('"').is_some_and(|w| w.trim_start().starts_with(':')) && !seen.contains(&key) {
             return Some(at);
         }
     }

@@ -19,7 +19,7 @@ use crate::aws::clients::Clients;
 use crate::aws::fetch::LogsFetch;
 use crate::config::Config;
 use crate::engine;
-use crate::model::inventory::{Inventory, SourceId};
+use crate::model::inventory::{Inventory, SourceId, SourceKind};
 use crate::model::summary::Summary;
 use crate::model::time::Timestamp;
 use crate::ops::clock::Clock;
@@ -67,7 +67,9 @@ impl Live {
                 origin,
                 max_ids: self.config.max_ids,
                 format: self.config.format(source.kind),
-                requests: self.requests,
+                // A request that the execution log has counted is told by its ID.
+                requests: self.requests
+                    || matches!(source.kind, SourceKind::Access(api) if self.inventory.has_execution(api)),
             };
             let fetch = LogsFetch::new(clients.logs(region));
             tasks.spawn(poll(fetch, polling, self.clock.clone(), out.clone(), self.stop.clone()));

@@ -56,6 +56,8 @@ impl Pipeline {
 
     /// All sources are read up to `at`.
     pub fn seal_all(&mut self, sources: usize, at: Timestamp) -> Vec<Said> {
+        // Requests that waited for a line of another log are counted before the rules look.
+        self.engine.tick(at);
         for source in 0..u16::try_from(sources).unwrap_or(u16::MAX) {
             self.engine.seal(SourceId(source), at);
         }

@@ -73,7 +73,10 @@ pub(super) fn verdict(words: &GatewayWords) -> Option<Verdict> {
     if let Some(verdict) = words.integration_error.as_deref().and_then(by_function_error) {
         return Some(verdict);
     }
-    let texts = [&words.integration_error, &words.error_message, &words.authorizer_error];
+    if words.response_type.as_deref().is_some_and(|t| t.starts_with("AUTHORIZER_")) {
+        return by_type(words);
+    }
+    let texts = [&words.integration_error, &words.error_message];
     for text in texts.into_iter().flatten() {
         let lower = text.to_ascii_lowercase();
         if let Some((_, kind)) = WORDS.iter().find(|(word, _)| lower.contains(word)) {

@@ -84,13 +84,6 @@ impl Subject<'_> {
     fn lambda_id(&self) -> Option<&str> {
         self.link.and_then(|l| l.id.as_deref())
     }
-
-    /// The ID of an authorizer's invocation was all there was to look for.
-    fn is_authorizers(&self, words: &GatewayWords) -> bool {
-        self.request.lambda_request_id.is_none()
-            && self.lambda_id().is_some()
-            && self.lambda_id() == words.authorizer_request_id.as_deref()
-    }
 }
 
 /// One witness's answer.
@@ -169,7 +162,7 @@ fn decide(subject: &Subject<'_>, words: &GatewayWords) -> Verdict {
         verdict.certainty = verdict.certainty.min(Certainty::Likely);
     }
     let by_gateway = gateway::verdict(words).or_else(|| by_execution(subject));
-    if subject.is_authorizers(words) {
+    if subject.link.is_some_and(|l| l.authorizer) {
         // What its own function says is why, not what: nothing else was called.
         let failed = lambda.filter(|_| by_gateway.as_ref().is_none_or(|v| v.kind == CauseKind::AuthorizerFailure));
         let why = failed.map(|l| Verdict { kind: CauseKind::AuthorizerFailure, ..l });

@@ -64,7 +64,7 @@ fn explained(request: &Request, lines: &[LambdaSays]) -> Explanation {
     let api = api();
     let found = invocations.get("a1").map(|invocation| Found { invocation, source: &source });
     let id = request.lambda_request_id.as_deref().map(Arc::from);
-    let link = Link { id, join: Join::IntegrationRequestId, candidates: 1 };
+    let link = Link { id, join: Join::IntegrationRequestId, candidates: 1, authorizer: false };
     explain(&Subject { link: request.lambda_request_id.is_some().then_some(&link), found, ..subject(request, &api) })
 }
 

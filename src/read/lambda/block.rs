@@ -189,6 +189,8 @@ impl Block {
         let plain = || Said::new(LambdaSays::Line);
         match &self.kind {
             Kind::Node => Said::unhandled(node::read(json)).of(self.id()),
+            // The sentence alone names nothing; its JSON may come in an order of its own.
+            Kind::Ruby if json.is_empty() => Said::new(LambdaSays::LastWords),
             Kind::Ruby => Said::unhandled(ruby::read(json)),
             Kind::Python { .. } => python::read(&self.text).map_or_else(plain, Said::unhandled),
             Kind::Java { .. } => java::read(&self.text).unwrap_or_else(plain),

@@ -22,9 +22,9 @@ pub(super) fn mentions(text: &str, own: Option<&str>) -> Vec<Box<str>> {
     let mut found: Vec<Box<str>> = Vec::new();
     let mut at = 0;
     while found.len() < MENTIONS_MAX
-        && let Some(step) = bytes[at..].iter().position(|b| matches!(b, b'-' | b':' | b'='))
+        && let Some(mark) = next_mark(bytes, at)
     {
-        at += step;
+        at = mark;
         let id = match bytes[at] {
             b'-' => uuid(bytes, at),
             b':' => behind_key(bytes, at),
@@ -46,6 +46,19 @@ pub(super) fn mentions(text: &str, own: Option<&str>) -> Vec<Box<str>> {
     found
 }
 
+/// The next byte at which an ID may show itself.
+fn next_mark(bytes: &[u8], mut at: usize) -> Option<usize> {
+    let is_mark = |b: &u8| matches!(b, b'-' | b':' | b'=');
+    // Without a way out in the middle of a piece, these are a few instructions for each.
+    while let Some(piece) = bytes[at..].first_chunk::<16>() {
+        if piece.iter().fold(false, |any, b| any | is_mark(b)) {
+            break;
+        }
+        at += piece.len();
+    }
+    bytes[at..].iter().position(is_mark).map(|step| at + step)
+}
+
 /// It has the shape of an HTTP API's ID.
 pub(super) fn is_http_id(text: &str) -> bool {
     text.len() == HTTP_ID + 1 && text.ends_with('=') && http_id(text.as_bytes(), HTTP_ID).is_some()
@@ -62,12 +75,9 @@ fn uuid(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     }
     let from = at.checked_sub(8)?;
     let to = from + UUID;
-    let dashes = [8, 13, 18, 23];
-    let shape = bytes
-        .get(from..to)?
-        .iter()
-        .enumerate()
-        .all(|(i, b)| if dashes.contains(&i) { *b == b'-' } else { b.is_ascii_hexdigit() });
+    let id = bytes.get(from..to)?;
+    let shape = [8, 13, 18, 23].iter().all(|dash| id[*dash] == b'-')
+        && [0..8, 9..13, 14..18, 19..23, 24..UUID].into_iter().all(|part| id[part].iter().all(u8::is_ascii_hexdigit));
     let alone = (from == 0 || !is_word(bytes[from - 1])) && bytes.get(to).is_none_or(|b| !is_word(*b));
     (shape && alone).then_some((from, to))
 }

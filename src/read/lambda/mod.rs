@@ -150,7 +150,8 @@ impl LambdaReader {
             Text::Opens(kind) => self.open(at, kind, text, found),
             Text::Plain => {
                 // Text without a line end of its own and the JSON that was written after it.
-                let glued = text.find("\n{").filter(|at| Members::parse_first(&text[at + 1..]).is_some());
+                let glued = if text.contains('\n') { text.find("\n{") } else { None };
+                let glued = glued.filter(|at| Members::parse_first(&text[at + 1..]).is_some());
                 let (text, json) = glued.map_or((text, ""), |at| text.split_at(at));
                 self.emit(at, Said::new(LambdaSays::Line), text, found);
                 if !json.is_empty() {
@@ -252,7 +253,10 @@ impl LambdaReader {
             return;
         }
         let request_id: Option<Arc<str>> = id.as_deref().map(Arc::from);
-        if let (LambdaSays::Report(_), Some(id)) = (&says, &request_id) {
+        // An event of CloudWatch ends with a line end, and holds the XRAY line if there is one.
+        if let (LambdaSays::Report(_), Some(id), None) = (&says, &request_id, &trace)
+            && !text.ends_with('\n')
+        {
             self.reported = Some((Arc::clone(at.stream), Arc::clone(id)));
         }
         let text = if says == LambdaSays::Start { "".into() } else { cut(&text, TEXT_MAX).into() };

@@ -22,6 +22,10 @@ pub(super) struct Platform<'a> {
 
 /// The platform's line at the beginning of `text`, if there is one.
 pub(super) fn read(text: &str) -> Option<Platform<'_>> {
+    // Most lines are a function's own, and their first bytes say so.
+    if !matches!(text.as_bytes().first()?, b'S' | b'E' | b'R' | b'I' | b'T' | b'L' | b'X') {
+        return None;
+    }
     let len = line_end(text);
     let line = &text[..len];
     let whole = |said| Some(Platform { said, len, lacks_type: false });
@@ -91,8 +95,8 @@ fn report_line(text: &str, mut len: usize) -> Platform<'_> {
         let end = line_end(second);
         said.trace = trace_root(&second["XRAY TraceId: ".len()..end]);
         len += behind.len() - second.len() + end;
-    } else if let Some((_, xray)) = rest.split_once("XRAY TraceId: ") {
-        said.trace = trace_root(xray);
+    } else if !rest.contains('\t') {
+        said.trace = rest.split_once("XRAY TraceId: ").and_then(|(_, xray)| trace_root(xray));
     }
     Platform { said: Some(said), len, lacks_type: false }
 }
@@ -101,19 +105,19 @@ fn report(rest: &str) -> Report {
     if !rest.contains('\t') {
         return pasted_report(rest);
     }
-    let number = |value: &str| value.split_once(' ').map_or(value, |(n, _)| n).parse::<u32>().ok();
+    let number = |value: Option<&str>| value?.split_ascii_whitespace().next()?.parse::<u32>().ok();
     let mut report = Report::default();
     for field in rest.split('\t') {
-        if let Some(value) = field.strip_prefix("Duration: ") {
-            report.duration_ms = milliseconds(value);
-        } else if let Some(value) = field.strip_prefix("Memory Size: ") {
-            report.memory_mb = number(value);
-        } else if let Some(value) = field.strip_prefix("Max Memory Used: ") {
-            report.max_memory_mb = number(value);
-        } else if let Some(value) = field.strip_prefix("Status: ") {
-            report.status = status_of(value.trim_end());
-        } else if let Some(value) = field.strip_prefix("Error Type: ") {
-            report.error_type = value.split_ascii_whitespace().next().map(name);
+        match field.as_bytes().first() {
+            Some(b'D') => report.duration_ms = field.strip_prefix("Duration: ").and_then(milliseconds),
+            Some(b'M') if field.starts_with("Memory") => report.memory_mb = number(field.strip_prefix("Memory Size: ")),
+            Some(b'M') => report.max_memory_mb = number(field.strip_prefix("Max Memory Used: ")),
+            Some(b'S') => report.status = field.strip_prefix("Status: ").and_then(|s| status_of(s.trim_end())),
+            Some(b'E') => {
+                let error_type = field.strip_prefix("Error Type: ").and_then(|t| t.split_ascii_whitespace().next());
+                report.error_type = error_type.map(name);
+            }
+            _ => {}
         }
     }
     report
@@ -175,9 +179,9 @@ pub(super) fn extension_fault(extension: &str, state: &str, error_type: Option<&
     let failed = state.ends_with("Error") || matches!(state, "Crash" | "Failed");
     let error_type = match error_type {
         Some(t) if t.contains('.') => t.to_owned(),
-        // Managed Instances leave the `Extension.` away.
+        // Managed Instances give the reason alone; the state has the type's word.
+        _ if failed => format!("Extension.{state}"),
         Some(t) => format!("Extension.{t}"),
-        None if failed => format!("Extension.{state}"),
         None => return None,
     };
     let sep = if extension.is_empty() { "" } else { " " };
@@ -344,7 +348,7 @@ mod tests {
         assert!(read("RequestId: a Error: x").unwrap().lacks_type);
         assert_eq!(
             fault_of("EXTENSION\tName: my ext\tState: LaunchError\tEvents: []\tError Type: PermissionDenied"),
-            ("extension my ext: LaunchError".into(), Some("Extension.PermissionDenied".into()))
+            ("extension my ext: LaunchError".into(), Some("Extension.LaunchError".into()))
         );
         assert_eq!(
             fault_of("EXTENSION\tName: e\tState: InitError\tEvents: []").1.as_deref(),

@@ -156,6 +156,7 @@ fn mentions_of(line: &LambdaLine) -> Vec<&str> {
     line.refs.iter().flat_map(|r| &r.mentions).map(|m| &**m).collect()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is compared with what may be missing")]
 fn site(s: &str) -> Option<String> {
     Some(s.to_owned())
 }
@@ -199,7 +200,7 @@ fn multi_line_errors_in_one_event_or_cut_into_lines() {
         let windows = format!("{}\r\n", text.replace('\n', "\r\n"));
         for found in [read_all(&[&text]), read_all(&lines), read_all(&[&images]), read_all(&[&windows])] {
             let found: Vec<_> = found.iter().map(|l| l.says.clone()).collect();
-            assert_eq!(found, [want.clone()], "{text}");
+            assert_eq!(found, std::slice::from_ref(&want), "{text}");
         }
         // What comes behind it is read for itself.
         let mut more = lines.clone();
@@ -502,7 +503,7 @@ fn json_of_loggers_is_evidence() {
 fn json_records_in_the_reader() {
     let found = read_all(&[
         r#"{"time":"t","type":"platform.start","record":{"requestId":"a","version":"1"}}"#,
-        r#"plain text, requestId=abcd"#,
+        "plain text, requestId=abcd",
         "{\"type\":\"function\",\"time\":\"t\",\"record\":\"[ERROR]\\t2026-07-28T09:45:44.466Z\\tabc-1\\tdeclined\\n\"}",
         r#"{"time":"t","type":"platform.report","record":{"requestId":"a","status":"timeout","metrics":{"durationMs":3000.0}}}"#,
     ]);

@@ -214,7 +214,7 @@ impl<'a> Fields<'a> {
         if text.is_empty() {
             return None;
         }
-        let end = text.find(['\t', ' ', '\n']).unwrap_or(text.len());
+        let end = text.bytes().position(|b| matches!(b, b'\t' | b' ' | b'\n')).unwrap_or(text.len());
         let (field, rest) = text.split_at(end);
         let rest = rest.trim_start_matches(' ');
         self.0 = rest.strip_prefix('\t').unwrap_or(rest);

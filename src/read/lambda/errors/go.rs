@@ -17,12 +17,13 @@ const STAMP: usize = 20;
 /// What follows the stamp of Go's logger.
 pub(in super::super) fn behind_stamp(text: &str) -> Option<&str> {
     let b = text.as_bytes().first_chunk::<STAMP>()?;
-    let shape = b.iter().enumerate().all(|(at, byte)| match at {
-        4 | 7 => *byte == b'/',
-        10 | 19 => *byte == b' ',
-        13 | 16 => *byte == b':',
-        _ => byte.is_ascii_digit(),
-    });
+    let shape = b[4] == b'/'
+        && b.iter().enumerate().all(|(at, byte)| match at {
+            4 | 7 => *byte == b'/',
+            10 | 19 => *byte == b' ',
+            13 | 16 => *byte == b':',
+            _ => byte.is_ascii_digit(),
+        });
     shape.then(|| text[STAMP..].trim_start())
 }
 

@@ -24,7 +24,17 @@ pub(in super::super) fn json(text: &str) -> Option<&str> {
 
 /// The error in the JSON.
 pub(in super::super) fn read(json: &str) -> RuntimeError {
-    let members = Members::parse(json).unwrap_or_default();
+    of_members(&Members::parse(json).unwrap_or_default())
+}
+
+/// It is the runtime's object without its sentence: the type has a shape that only this runtime writes.
+pub(in super::super) fn is_own(members: &Members<'_>) -> bool {
+    let is_type = |t: &str| ["Function<", "Init<", "Runtime<"].iter().any(|p| t.starts_with(p)) && t.ends_with('>');
+    members.text("errorType").is_some_and(|t| is_type(&t))
+        && members.iter().all(|(key, _)| matches!(key, "errorMessage" | "errorType" | "stackTrace"))
+}
+
+pub(in super::super) fn of_members(members: &Members<'_>) -> RuntimeError {
     let frames = members.frames("stackTrace");
     let site = frames.iter().find_map(|frame| site::ruby(frame));
     error(members.text("errorType").as_deref(), members.text("errorMessage").as_deref(), site)
