@@ -74,7 +74,7 @@ pub(super) fn flat<'a>(text: &'a str, mut found: impl FnMut(usize, &'a str, &'a 
 }
 
 /// Calls `found(key, value)` for each scalar of the object in `text`; within objects inside, `key` is all keys that lead
-/// to it, with dots between them. Numbers and booleans come as text. `None` when `text` is not one JSON object.
+/// to it, with dots between them. Numbers, booleans and `null` come as text. `None` when `text` is not one JSON object.
 pub(super) fn scalars<'a>(text: &'a str, mut found: impl FnMut(&str, Cow<'a, str>)) -> Option<()> {
     let mut de = serde_json::Deserializer::from_str(text);
     let walk = Walk { path: "", depth: 0, found: &mut found };
@@ -236,6 +236,8 @@ impl<'de, F: FnMut(&str, Cow<'de, str>)> Visitor<'de> for Walk<'_, '_, F> {
     }
 
     fn visit_unit<E>(self) -> Result<bool, E> {
+        // The key is there, which says something of the format; `tolerant` cannot but tell it as this word.
+        (self.found)(self.path, Cow::Borrowed("null"));
         Ok(false)
     }
 
@@ -292,7 +294,7 @@ mod tests {
     #[test]
     fn walks_objects_and_passes_arrays_over() {
         let got = all(r#"{"a":"x","b":{"c":502,"d":[1,{"e":2}]},"f":null,"g":true,"h":"a\"b"}"#).unwrap();
-        let want = [("a", "x"), ("b.c", "502"), ("g", "true"), ("h", "a\"b")];
+        let want = [("a", "x"), ("b.c", "502"), ("f", "null"), ("g", "true"), ("h", "a\"b")];
         assert_eq!(got, want.map(|(k, v)| (k.to_owned(), v.to_owned())));
     }
 
