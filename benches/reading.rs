@@ -198,7 +198,7 @@ impl Row {
                 }
                 Fact::Lambda(line) if line.says == LambdaSays::Start => found.starts += 1,
                 Fact::Lambda(line) if matches!(line.says, LambdaSays::Report(_)) => found.reports += 1,
-                Fact::Lambda(_) => found.errors += 1,
+                Fact::Lambda(_) | Fact::Execution(_) => found.errors += 1,
             }
         }
         ensure!(found == self.expected, "{found:?}, not {:?}", self.expected);

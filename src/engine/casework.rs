@@ -138,8 +138,8 @@ impl Casework {
     }
 
     /// Whether the execution log has counted this request already, because its access line came late.
-    pub fn is_counted(&mut self, request: &Request) -> bool {
-        request.request_id.as_deref().is_some_and(|id| self.executions.counted(request.api, id))
+    pub fn is_counted(&mut self, request: &Request, now: Timestamp) -> bool {
+        request.request_id.as_deref().is_some_and(|id| self.executions.counted(request.api, id, now))
     }
 
     /// Lets arrival time pass.

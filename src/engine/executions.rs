@@ -83,14 +83,20 @@ impl Executions {
                 self.complete.pop_first();
             }
         }
+        let execution = self.entry(key, now);
+        execution.source = Some(source);
+        execution.stream = Some(Arc::clone(&line.stream));
+        execution.take(line);
+    }
+
+    fn entry(&mut self, key: Key, now: Timestamp) -> &mut Execution {
         if self.by_id.len() >= self.max && !self.by_id.contains_key(&key) {
             self.drop_oldest();
         }
-        let execution = self.by_id.entry(key).or_insert_with_key(|key| {
+        self.by_id.entry(key).or_insert_with_key(|key| {
             self.order.push_back((now, key.clone()));
-            Execution { source: Some(source), stream: Some(Arc::clone(&line.stream)), ..Execution::default() }
-        });
-        execution.take(line);
+            Execution::default()
+        })
     }
 
     /// The request with this ID.
@@ -117,8 +123,8 @@ impl Executions {
     }
 
     /// An access line of this request came. True if it was handed out before, and so is counted already.
-    pub fn counted(&mut self, api: ApiId, id: &str) -> bool {
-        self.by_id.get_mut(&(api, Arc::from(id))).is_some_and(|e| std::mem::replace(&mut e.counted, true))
+    pub fn counted(&mut self, api: ApiId, id: &str, now: Timestamp) -> bool {
+        std::mem::replace(&mut self.entry((api, Arc::from(id)), now).counted, true)
     }
 
     fn request(&mut self, key: &Key) -> Option<Request> {

@@ -51,6 +51,9 @@ pub struct Invocation {
     pub findings: Vec<Finding>,
     /// The failed request that waits for this invocation.
     pub case: Option<u64>,
+    /// Start of a second attempt under the same ID. Only asynchronous invocations are tried again, and a request waits
+    /// for the first at most.
+    again: Option<Timestamp>,
     /// When it was made here; it expires by this.
     made: Timestamp,
 }
@@ -181,6 +184,7 @@ impl Invocations {
                 report: None,
                 findings: Vec::new(),
                 case: None,
+                again: None,
                 made: now,
             }
         });
@@ -224,12 +228,14 @@ impl Stream {
 
 impl Invocation {
     fn take(&mut self, line: LambdaLine) {
+        if self.again.is_some_and(|again| line.time >= again) {
+            return;
+        }
         match line.says {
             LambdaSays::Start => {
                 if self.report.as_ref().is_some_and(|r| r.0 < line.time) {
-                    // An asynchronous retry runs under the same ID: what counts is the newest attempt.
-                    self.report = None;
-                    self.findings.clear();
+                    self.again = Some(line.time);
+                    return;
                 }
                 self.started = Some(line.time);
             }

@@ -19,6 +19,7 @@ mod looks;
 pub mod rules;
 mod settings;
 pub mod tally;
+mod timeline;
 pub mod totals;
 pub mod window;
 
@@ -243,7 +244,7 @@ impl Engine {
     }
 
     fn request(&mut self, request: Request, now: Timestamp) {
-        if self.explains_itself[request.api.index()] && self.casework.is_counted(&request) {
+        if self.explains_itself[request.api.index()] && self.casework.is_counted(&request, now) {
             return;
         }
         self.count(request, now);
@@ -274,7 +275,7 @@ impl Engine {
     fn report(&mut self) {
         for failure in self.casework.reports() {
             if self.settings.totals && self.settings.reporting == Reporting::Final {
-                self.totals.cause(failure.explanation.cause.kind, 1);
+                self.totals.explained(&failure);
             }
             self.outputs.push(Output::Failure(failure));
         }

@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::histogram::Histogram;
+use super::timeline::Timeline;
 use super::window::Counts;
-use crate::model::cause::CauseKind;
+use crate::model::cause::{CauseKind, Failure};
+use crate::model::hash::FastMap;
 use crate::model::inventory::ApiId;
 use crate::model::request::{Endpoint, Request};
-use crate::model::summary::{EndpointSummary, Summary};
+use crate::model::summary::{CauseSummary, EndpointSummary, Summary};
 use crate::model::time::Timestamp;
 
 /// Endpoints told apart; more than the engine tracks at one time, because over a day some come and go.
@@ -29,9 +31,10 @@ struct EndpointTotal {
 #[derive(Clone, Debug, Default)]
 pub struct Totals {
     span: Option<(Timestamp, Timestamp)>,
-    endpoints: BTreeMap<(ApiId, Arc<Endpoint>), EndpointTotal>,
+    endpoints: FastMap<(ApiId, Arc<Endpoint>), EndpointTotal>,
     /// As finally explained.
-    causes: BTreeMap<CauseKind, u64>,
+    causes: BTreeMap<CauseKind, CauseSummary>,
+    timeline: Timeline,
 }
 
 impl Totals {
@@ -39,6 +42,7 @@ impl Totals {
     pub fn record(&mut self, request: &Request, endpoint: &Arc<Endpoint>, time: Timestamp) {
         let (from, to) = self.span.unwrap_or((time, time));
         self.span = Some((from.min(time), to.max(time)));
+        self.timeline.record(time, request.is_failure());
         let total = self.entry(request.api, endpoint);
         total.count += 1;
         total.errors_5xx += u64::from(request.is_failure());
@@ -59,7 +63,19 @@ impl Totals {
 
     /// Counts failures of a cause.
     pub fn cause(&mut self, kind: CauseKind, count: u64) {
-        *self.causes.entry(kind).or_default() += count;
+        self.causes.entry(kind).or_insert(CauseSummary { kind, count: 0, example: None }).count += count;
+    }
+
+    /// Counts a failure as it was finally explained, and keeps it as the example if it is explained best.
+    pub fn explained(&mut self, failure: &Failure) {
+        let cause = &failure.explanation.cause;
+        self.cause(cause.kind, 1);
+        if let Some(summary) = self.causes.get_mut(&cause.kind) {
+            let rank = |f: &Failure| (f.explanation.cause.certainty, f.explanation.cause.message.is_some());
+            if summary.example.as_ref().is_none_or(|best| rank(best) < rank(failure)) {
+                summary.example = Some(failure.clone());
+            }
+        }
     }
 
     fn entry(&mut self, api: ApiId, endpoint: &Arc<Endpoint>) -> &mut EndpointTotal {
@@ -83,10 +99,12 @@ impl Totals {
             p99_ms: t.latencies.quantile(0.99),
         });
         let mut endpoints: Vec<_> = endpoints.collect();
-        // The map is sorted by name and the sort is stable, so equals stay in that order.
-        endpoints.sort_by_key(|e| (Reverse(e.errors_5xx), Reverse(e.count)));
-        let mut causes: Vec<_> = self.causes.iter().map(|(kind, n)| (*kind, *n)).collect();
-        causes.sort_by_key(|(_, n)| Reverse(*n));
-        Summary { span: self.span, endpoints, causes }
+        endpoints.sort_by(|a, b| {
+            let rank = |e: &EndpointSummary| (Reverse(e.errors_5xx), Reverse(e.count));
+            rank(a).cmp(&rank(b)).then_with(|| (a.api, &a.endpoint).cmp(&(b.api, &b.endpoint)))
+        });
+        let mut causes: Vec<_> = self.causes.values().cloned().collect();
+        causes.sort_by_key(|c| Reverse(c.count));
+        Summary { span: self.span, endpoints, causes, timeline: self.timeline.moments() }
     }
 }

@@ -1,8 +1,9 @@
 //! Figures over a whole input, as they are reported.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::cause::CauseKind;
+use super::cause::{CauseKind, Failure};
 use super::inventory::ApiId;
 use super::request::Endpoint;
 use super::time::Timestamp;
@@ -27,14 +28,40 @@ pub struct EndpointSummary {
 }
 
 /// Figures over everything that was read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
     /// Earliest and latest event time of a request.
     pub span: Option<(Timestamp, Timestamp)>,
     /// Endpoints, those with most failures first, then those with most requests.
     pub endpoints: Vec<EndpointSummary>,
     /// Failures by cause, most frequent first.
-    pub causes: Vec<(CauseKind, u64)>,
+    pub causes: Vec<CauseSummary>,
+    /// Counts over time, from the earliest; empty where they are not kept.
+    pub timeline: Vec<Moment>,
+}
+
+/// How often one cause was found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CauseSummary {
+    /// The kind.
+    pub kind: CauseKind,
+    /// Failures.
+    pub count: u64,
+    /// One of them, the best explained, where they are kept.
+    pub example: Option<Failure>,
+}
+
+/// Counts of a piece of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Its begin.
+    pub from: Timestamp,
+    /// Its length.
+    pub width: Duration,
+    /// Requests.
+    pub requests: u64,
+    /// Requests answered 5xx.
+    pub errors_5xx: u64,
 }
 
 impl Summary {

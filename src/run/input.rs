@@ -20,6 +20,8 @@ use crate::tail::fetch::RawEvent;
 
 /// Lines looked through at the start of a plain file for one that carries a time.
 const PEEK_LINES: usize = 1000;
+/// Bytes read from a file at a time.
+const BUFFER: usize = 256 * 1024;
 /// Longest line that is taken whole; a log event has at most 1 MB.
 const LINE_MAX: u64 = 4 << 20;
 /// An event that is put together from lines takes no more of them once it has this many bytes.
@@ -54,8 +56,8 @@ pub enum InputError {
     },
 }
 
-/// An event and, where the file has them, its id.
-pub type Event = (Option<EventId>, LogEvent);
+/// An event; where the file has them, its id; and whether its time is a stamp, not a guess from the lines around it.
+pub type Event = (Option<EventId>, LogEvent, bool);
 
 /// The events of one file.
 pub struct Input {
@@ -64,6 +66,8 @@ pub struct Input {
     stream: Arc<str>,
     /// When the file was changed last, or what it was told to begin at.
     untimed: Timestamp,
+    /// Each line is an event, and says itself when it happened.
+    access: bool,
     /// Lines that begin like an event but are none.
     pub broken: u64,
 }
@@ -97,8 +101,12 @@ struct JsonEvent {
 
 /// Lines with a look at those to come.
 struct Lines {
-    reader: Box<dyn BufRead>,
+    reader: Box<dyn BufRead + Send>,
     ahead: std::collections::VecDeque<String>,
+    /// Length of the line before, which the next will have nearly.
+    last: usize,
+    /// Bytes read since they were asked for.
+    bytes: u64,
 }
 
 impl Lines {
@@ -136,33 +144,38 @@ impl Lines {
 
     /// A line with its end, or a piece of one that is too long.
     fn read(&mut self) -> io::Result<Option<String>> {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(self.last + 64);
         if self.reader.by_ref().take(LINE_MAX).read_until(b'\n', &mut bytes)? == 0 {
             return Ok(None);
         }
-        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+        self.last = bytes.len().min(1 << 16);
+        self.bytes += bytes.len() as u64;
+        Ok(Some(String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())))
     }
 }
 
 impl Input {
-    /// Opens a file (`-` is standard input) and finds out its shape.
+    /// Opens a file (`-` is standard input) and finds out its shape. `access`: it is an access log, of which every line
+    /// is an event.
     ///
     /// # Errors
     /// When it cannot be read, is empty, or is a broken JSON document.
-    pub fn open(path: &Path) -> Result<Self, InputError> {
+    pub fn open(path: &Path, access: bool) -> Result<Self, InputError> {
         let io_error = |source| InputError::Io { path: path.to_owned(), source };
-        let (raw, modified): (Box<dyn Read>, _) = if path == Path::new("-") {
+        let (raw, modified): (Box<dyn Read + Send>, _) = if path == Path::new("-") {
             (Box::new(io::stdin()), None)
         } else {
             let file = File::open(path).map_err(io_error)?;
             let modified = file.metadata().and_then(|m| m.modified()).ok();
             (Box::new(file), modified)
         };
-        let mut reader = BufReader::new(raw);
+        let mut reader = BufReader::with_capacity(BUFFER, raw);
         let gzip = reader.fill_buf().map_err(io_error)?.starts_with(&[0x1f, 0x8b]);
-        let reader: Box<dyn BufRead> =
-            if gzip { Box::new(BufReader::new(MultiGzDecoder::new(reader))) } else { Box::new(reader) };
-        let mut lines = Lines { reader, ahead: std::collections::VecDeque::new() };
+        let reader: Box<dyn BufRead + Send> = match gzip {
+            true => Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(reader))),
+            false => Box::new(reader),
+        };
+        let mut lines = Lines { reader, ahead: std::collections::VecDeque::new(), last: 0, bytes: 0 };
         let mut first = 0;
         while lines.peek(first).map_err(io_error)?.is_some_and(|l| l.trim().is_empty()) && first < PEEK_LINES {
             first += 1;
@@ -174,7 +187,7 @@ impl Input {
         let shape = shape(lines, &head, path)?;
         let stream = path.to_string_lossy().as_ref().into();
         let untimed = Timestamp::from_millis(modified);
-        Ok(Self { path: path.to_owned(), shape, stream, untimed, broken: 0 })
+        Ok(Self { path: path.to_owned(), shape, stream, untimed, access, broken: 0 })
     }
 
     /// Whether none of its first lines carries a time.
@@ -188,6 +201,16 @@ impl Input {
         self.untimed = time;
     }
 
+    /// Bytes read since this was asked last, after unpacking.
+    pub const fn take_bytes(&mut self) -> u64 {
+        match &mut self.shape {
+            Shape::Document(_) => 0,
+            Shape::JsonLines(lines) | Shape::Export(lines) | Shape::Plain(lines, _) => {
+                std::mem::replace(&mut lines.bytes, 0)
+            }
+        }
+    }
+
     /// The next event.
     ///
     /// # Errors
@@ -196,6 +219,11 @@ impl Input {
         let stream = Arc::clone(&self.stream);
         let event = match &mut self.shape {
             Shape::Document(events) => Ok(events.next().map(|e| e.into_event(&stream))),
+            Shape::Plain(lines, _) if self.access => {
+                // The reader finds the time in the line.
+                let time = self.untimed;
+                lines.next().map(|line| Some((None, LogEvent { stream, time, text: line? }, false)))
+            }
             Shape::JsonLines(lines) => json_line(lines, &stream, &mut self.broken),
             Shape::Export(lines) => export(lines, &stream),
             Shape::Plain(lines, last) => plain(lines, last, self.untimed, &stream),
@@ -253,7 +281,7 @@ impl JsonEvent {
         let time = Timestamp::from_millis(self.timestamp);
         let stream = self.stream.map_or_else(|| Arc::clone(stream), Into::into);
         let id = self.event_id.map(|id| RawEvent::identify(Some(&id), &stream, time, None, &self.message));
-        (id, LogEvent { stream, time, text: self.message })
+        (id, LogEvent { stream, time, text: self.message }, true)
     }
 }
 
@@ -284,7 +312,7 @@ fn export(lines: &mut Lines, stream: &Arc<str>) -> io::Result<Option<Event>> {
             text.push_str(&more);
         }
     }
-    Ok(Some((None, LogEvent { stream: Arc::clone(stream), time, text })))
+    Ok(Some((None, LogEvent { stream: Arc::clone(stream), time, text }, true)))
 }
 
 fn plain(
@@ -312,7 +340,7 @@ fn plain(
     if let Some(time) = stamp::of_line(&text) {
         *last = Some(time);
     }
-    Ok(Some((None, LogEvent { stream: Arc::clone(stream), time: last.unwrap_or(untimed), text })))
+    Ok(Some((None, LogEvent { stream: Arc::clone(stream), time: last.unwrap_or(untimed), text }, true)))
 }
 
 #[cfg(test)]
@@ -324,9 +352,9 @@ mod tests {
     fn events(content: &[u8]) -> Result<Vec<(i64, String)>, InputError> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(content).unwrap();
-        let mut input = Input::open(file.path())?;
+        let mut input = Input::open(file.path(), false)?;
         let mut all = Vec::new();
-        while let Some((_, e)) = input.next()? {
+        while let Some((_, e, _)) = input.next()? {
             all.push((e.time.as_millis(), e.text));
         }
         Ok(all)
@@ -385,7 +413,7 @@ mod tests {
     fn empty_and_missing_files_are_named() {
         assert!(events(b"").unwrap_err().to_string().contains("empty"));
         assert!(events(b"\n\n").unwrap_err().to_string().contains("empty"));
-        let missing = Input::open(Path::new("/nonexistent/x.log")).err().unwrap().to_string();
+        let missing = Input::open(Path::new("/nonexistent/x.log"), false).err().unwrap().to_string();
         assert!(missing.contains("/nonexistent/x.log"), "{missing}");
     }
 

@@ -9,6 +9,8 @@ pub mod demo;
 pub mod follow;
 mod input;
 mod live;
+mod merge;
 pub mod pipeline;
 mod poll;
+mod progress;
 pub mod replay;

@@ -3,8 +3,7 @@
 //! Facts of all files are merged by event time. Files need not be sorted: each is looked ahead in, and what comes
 //! later than that is late, as it would be live. Rule: the same input gives the same output, whenever it is run.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,22 +12,18 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use super::follow::{Show, print};
-use super::input::Input;
+use super::merge::{File, Merge};
 use super::pipeline::{Pipeline, Said};
+use super::progress::Progress;
 use crate::config::Config;
 use crate::engine;
 use crate::engine::correlate::Reporting;
 use crate::engine::window::SLOT;
 use crate::model::cause::{CauseKind, Certainty};
-use crate::model::event::Fact;
 use crate::model::inventory::{ApiId, Inventory, Source, SourceId, SourceKind};
 use crate::model::time::Timestamp;
 use crate::read::Reader;
-use crate::tail::ids::IdRing;
-use crate::view::report::{self, UnreadLines};
-
-/// Facts of one file that are sorted at a time.
-const LOOK_AHEAD: usize = 20_000;
+use crate::view::report;
 
 /// What to replay, and how.
 #[derive(Clone, Debug)]
@@ -61,9 +56,9 @@ pub fn run(replay: &Replay, out: &mut impl Write) -> Result<()> {
 
 impl Replay {
     fn run(&self, out: &mut impl Write) -> Result<()> {
-        let (mut merge, inventory) = self.open();
+        let (opened, inventory) = self.open();
         let wanted = self.access.len() + self.lambda.len() + self.execution.len();
-        let files = merge.files.len();
+        let files = opened.len();
         if files == 0 {
             bail!("none of the {wanted} files could be read");
         }
@@ -86,16 +81,21 @@ impl Replay {
         let mut say = |said: Vec<Said>| -> io::Result<()> {
             said.iter().filter(|s| self.shows(s, &mut examples)).try_for_each(|s| print(out, s, &inventory, self.show))
         };
+        let mut merge = Merge::new(opened, self.config.max_ids);
+        let all = self.access.iter().chain(&self.lambda).chain(&self.execution);
+        let mut progress = Progress::new(all.map(PathBuf::as_path));
         let mut step = None;
         let mut now = Timestamp::MIN;
         while let Some((time, source, fact)) = merge.next() {
             now = now.max(time);
+            progress.step(|| merge.bytes());
             if step.is_none_or(|s| now >= s) {
                 say(pipeline.seal_all(files, now.floor(SLOT)))?;
                 step = Some(now.floor(SLOT).plus(SLOT));
             }
             pipeline.fact(source, fact, now);
         }
+        progress.clear();
         if let Some(end) = step {
             say(pipeline.seal_all(files, end))?;
         }
@@ -104,7 +104,7 @@ impl Replay {
         if dropped != engine::Dropped::default() {
             tracing::warn!("left out or cut: {dropped}");
         }
-        let unread = unread(&merge.files);
+        let unread = merge.unread();
         let summary = pipeline.engine().totals().summary();
         if self.show != Show::Json && (!summary.causes.is_empty() || self.requests) {
             writeln!(out)?;
@@ -132,159 +132,26 @@ impl Replay {
     }
 
     /// Opens the files. What cannot be opened is said and left out.
-    fn open(&self) -> (Merge, Inventory) {
+    fn open(&self) -> (Vec<File>, Inventory) {
         let inventory = self.config.inventory("-");
         let mut inventory = Inventory { apis: inventory.apis, sources: Vec::new() };
         let mut files = Vec::new();
         let access = self.access.iter().map(|p| (p, SourceKind::Access(ApiId(0))));
         let lambda = self.lambda.iter().map(|p| (p, SourceKind::Lambda));
         let execution = self.execution.iter().map(|p| (p, SourceKind::Execution(ApiId(0))));
+        // Without these nobody asks for the IDs of requests that went well.
+        let all_ids = self.requests || !self.execution.is_empty();
         for (path, kind) in access.chain(lambda).chain(execution) {
-            let input = match Input::open(path) {
-                Ok(input) => input,
-                Err(error) => {
-                    tracing::error!("{error}");
-                    continue;
-                }
-            };
-            let name = path.to_string_lossy();
             let id = SourceId(u16::try_from(files.len()).unwrap_or(u16::MAX));
-            inventory.sources.push(Source { name: name.as_ref().into(), region: None, kind, function: None });
-            files.push(Merged {
-                id,
-                name: name.into_owned(),
-                input: Some(input),
-                broken: 0,
-                reader: Reader::of(kind, self.config.format(kind), true),
-                kind: usize::from(kind == SourceKind::Lambda),
-                facts: BinaryHeap::new(),
-                read: 0,
-            });
-        }
-        (Merge::new(files, self.config.max_ids), inventory)
-    }
-}
-
-/// One file, sorted as far as it is looked ahead in.
-struct Merged {
-    id: SourceId,
-    name: String,
-    /// `None` once it is read to its end.
-    input: Option<Input>,
-    broken: u64,
-    reader: Reader,
-    /// The ring of its kind.
-    kind: usize,
-    facts: BinaryHeap<Reverse<Ordered>>,
-    read: u64,
-}
-
-/// A fact in order of event time, then of the file.
-struct Ordered {
-    time: Timestamp,
-    number: u64,
-    fact: Fact,
-}
-
-impl PartialEq for Ordered {
-    fn eq(&self, other: &Self) -> bool {
-        (self.time, self.number) == (other.time, other.number)
-    }
-}
-
-impl Eq for Ordered {}
-
-impl PartialOrd for Ordered {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Ordered {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.time, self.number).cmp(&(other.time, other.number))
-    }
-}
-
-/// All files, merged.
-struct Merge {
-    files: Vec<Merged>,
-    /// Ids of events seen, of access logs and of Lambda logs: exports that overlap hold the same event twice.
-    seen: [IdRing; 2],
-}
-
-impl Merge {
-    fn new(files: Vec<Merged>, max_ids: usize) -> Self {
-        let mut merge = Self { files, seen: [IdRing::new(max_ids), IdRing::new(max_ids)] };
-        // A file in which no line carries a time, such as a paste of a few Lambda lines, is set to when the others
-        // begin: the time it was saved says nothing about what is in it.
-        let (untimed, timed): (Vec<_>, Vec<_>) =
-            merge.files.iter_mut().partition(|f| f.input.as_ref().is_some_and(Input::is_untimed));
-        let begin = timed.into_iter().filter_map(|f| {
-            f.fill(&mut merge.seen);
-            f.facts.peek().map(|o| o.0.time)
-        });
-        if let Some(begin) = begin.min() {
-            untimed.into_iter().filter_map(|f| f.input.as_mut()).for_each(|i| i.begin_at(begin));
-        }
-        merge
-    }
-
-    /// The earliest fact of all files.
-    fn next(&mut self) -> Option<(Timestamp, SourceId, Fact)> {
-        for file in &mut self.files {
-            file.fill(&mut self.seen);
-        }
-        let waiting = self.files.iter_mut().filter(|f| !f.facts.is_empty());
-        let earliest = waiting.min_by_key(|f| f.facts.peek().map(|o| o.0.time))?;
-        let id = earliest.id;
-        earliest.facts.pop().map(|Reverse(o)| (o.time, id, o.fact))
-    }
-}
-
-impl Merged {
-    fn fill(&mut self, seen: &mut [IdRing; 2]) {
-        let mut facts = Vec::new();
-        while self.facts.len() < LOOK_AHEAD {
-            let Some(input) = &mut self.input else { return };
-            match input.next() {
-                Ok(Some((id, event))) => {
-                    if id.is_none_or(|id| seen[self.kind].insert(event.time, id)) {
-                        self.reader.read(event, &mut facts);
-                    }
+            match File::open(path, id, kind, Reader::of(kind, self.config.format(kind), all_ids)) {
+                Ok(file) => {
+                    let name = file.name.as_str().into();
+                    inventory.sources.push(Source { name, region: None, kind, function: None });
+                    files.push(file);
                 }
-                Ok(None) => self.end(&mut facts),
-                Err(error) => {
-                    tracing::error!("{error}; what was read before is used");
-                    self.end(&mut facts);
-                }
-            }
-            for fact in facts.drain(..) {
-                let time = match &fact {
-                    Fact::Request(request) => request.time(),
-                    Fact::Lambda(line) => line.time,
-                    Fact::Execution(line) => line.time,
-                };
-                self.read += 1;
-                self.facts.push(Reverse(Ordered { time, number: self.read, fact }));
+                Err(error) => tracing::error!("{error}"),
             }
         }
+        (files, inventory)
     }
-
-    fn end(&mut self, facts: &mut Vec<Fact>) {
-        self.broken = self.input.take().map_or(0, |i| i.broken);
-        self.reader.finish(facts);
-    }
-}
-
-fn unread(files: &[Merged]) -> Vec<UnreadLines> {
-    let of = |file: &Merged| {
-        let broken = (file.broken > 0).then(|| ("not_json".to_owned(), file.broken));
-        let reasons = file.reader.unread().iter().map(|(reason, n)| (reason.to_string(), *n));
-        let name = file.name.clone();
-        let lines =
-            reasons.chain(broken).map(move |(reason, count)| UnreadLines { source: name.clone(), reason, count });
-        lines.collect::<Vec<_>>()
-    };
-    files.iter().flat_map(of).collect()
 }

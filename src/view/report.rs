@@ -1,11 +1,22 @@
 //! The report at the end of a replay: the whole input in one table, as text or as the `summary` object.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
+use crate::model::cause::Failure;
 use crate::model::inventory::Inventory;
 use crate::model::json::{EndpointJson, VERSION, line};
-use crate::model::summary::Summary;
-use crate::model::text::printable;
+use crate::model::summary::{CauseSummary, Moment, Summary};
+use crate::model::text::{cut, printable};
+use crate::model::time::millis;
+
+/// Rows of the timeline, and the lengths they may have, seconds.
+const ROWS_MAX: i64 = 24;
+const NICE_S: &[u64] = &[30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 604_800];
+/// Characters of the longest bar, and of one example.
+const BAR: u64 = 30;
+const EXAMPLE_MAX: usize = 300;
 
 /// Lines that could not be read, of one source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,6 +39,7 @@ struct SummaryJson<'a> {
     failures: u64,
     endpoints: Vec<RowJson<'a>>,
     causes: Vec<CauseJson<'a>>,
+    timeline: Vec<MomentJson>,
     unread: &'a [UnreadLines],
 }
 
@@ -47,6 +59,83 @@ struct RowJson<'a> {
 struct CauseJson<'a> {
     kind: &'a str,
     count: u64,
+    example: Option<ExampleJson<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct ExampleJson<'a> {
+    request_id: Option<&'a str>,
+    lambda_request_id: Option<&'a str>,
+    endpoint: EndpointJson<'a>,
+    time: String,
+    certainty: &'a str,
+    error_type: Option<&'a str>,
+    message: Option<&'a str>,
+    function: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct MomentJson {
+    from: String,
+    seconds: u64,
+    requests: u64,
+    errors_5xx: u64,
+}
+
+impl<'a> From<&'a CauseSummary> for CauseJson<'a> {
+    fn from(summary: &'a CauseSummary) -> Self {
+        let example = summary.example.as_ref().map(|f| ExampleJson {
+            request_id: f.request_id.as_deref(),
+            lambda_request_id: f.lambda_request_id.as_deref(),
+            endpoint: (&*f.endpoint).into(),
+            time: f.time.to_string(),
+            certainty: f.explanation.cause.certainty.word(),
+            error_type: f.explanation.cause.error_type.as_deref(),
+            message: f.explanation.cause.message.as_deref(),
+            function: f.explanation.function.as_deref(),
+        });
+        Self { kind: summary.kind.word(), count: summary.count, example }
+    }
+}
+
+impl From<&Moment> for MomentJson {
+    fn from(m: &Moment) -> Self {
+        let seconds = m.width.as_secs();
+        Self { from: m.from.to_string(), seconds, requests: m.requests, errors_5xx: m.errors_5xx }
+    }
+}
+
+/// The counts from the first failure to the last, with some quiet time around, in at most [`ROWS_MAX`] pieces of equal
+/// length; empty without failures.
+fn incident(summary: &Summary) -> Vec<Moment> {
+    let timeline = &summary.timeline;
+    let failed = |m: &Moment| m.errors_5xx > 0;
+    let (Some(first), Some(last)) = (timeline.iter().find(|m| failed(m)), timeline.iter().rfind(|m| failed(m))) else {
+        return Vec::new();
+    };
+    // One more on either side shows that it began and ended.
+    let (from, to) = (first.from.minus(first.width), last.from.plus(last.width));
+    let slots = to.slot(first.width) - from.slot(first.width) + 1;
+    let mut width = first.width;
+    for nicer in NICE_S.iter().map(|s| Duration::from_secs(*s)) {
+        if slots * millis(first.width) > millis(width) * ROWS_MAX {
+            width = width.max(nicer);
+        }
+    }
+    let mut rows: Vec<Moment> = Vec::new();
+    for moment in timeline.iter().filter(|m| (from..=to).contains(&m.from)) {
+        let at = moment.from.floor(width);
+        // Quiet pieces are rows as well.
+        while rows.last().is_none_or(|r| r.from < at) && (rows.len() as i64) < 2 * ROWS_MAX {
+            let next = rows.last().map_or(at, |r| r.from.plus(width));
+            rows.push(Moment { from: next, width, requests: 0, errors_5xx: 0 });
+        }
+        if let Some(row) = rows.last_mut() {
+            row.requests += moment.requests;
+            row.errors_5xx += moment.errors_5xx;
+        }
+    }
+    rows
 }
 
 /// The `summary` object.
@@ -69,7 +158,8 @@ pub fn json(summary: &Summary, inventory: &Inventory, unread: &[UnreadLines]) ->
         requests: summary.requests(),
         failures: summary.failures(),
         endpoints: endpoints.collect(),
-        causes: summary.causes.iter().map(|(kind, count)| CauseJson { kind: kind.word(), count: *count }).collect(),
+        causes: summary.causes.iter().map(CauseJson::from).collect(),
+        timeline: incident(summary).iter().map(MomentJson::from).collect(),
         unread,
     })
 }
@@ -104,15 +194,45 @@ pub fn text(summary: &Summary, inventory: &Inventory, unread: &[UnreadLines]) ->
         ));
     }
     if !summary.causes.is_empty() {
-        out.push_str("\nfailures  cause\n");
+        out.push_str("\nfailures  cause, and the best explained of them\n");
     }
-    for (kind, count) in &summary.causes {
-        out.push_str(&format!("{count:>8}  {}\n", kind.word().replace('_', " ")));
+    for cause in &summary.causes {
+        out.push_str(&format!("{:>8}  {}\n", cause.count, cause.kind.word().replace('_', " ")));
+        if let Some(example) = &cause.example {
+            out.push_str(&format!("          {}\n", printable(cut(&one_line(example), EXAMPLE_MAX))));
+        }
+    }
+    let rows = incident(summary);
+    if rows.len() > 1 {
+        out.push_str("\nfrom                     requests     5xx   share\n");
+    }
+    let most = rows.iter().map(|r| r.errors_5xx).max().unwrap_or(0).max(1);
+    for row in rows.iter().filter(|_| rows.len() > 1) {
+        let bar = usize::try_from(row.errors_5xx * BAR / most).unwrap_or(0);
+        let (share, bar) = (share(row.errors_5xx, row.requests), "#".repeat(bar.max(usize::from(row.errors_5xx > 0))));
+        let line = format!("{} {:>8} {:>7} {share:>7}  {bar}", row.from, row.requests, row.errors_5xx);
+        out.push_str(line.trim_end());
+        out.push('\n');
     }
     for u in unread {
         out.push_str(&format!("\n{} lines of {} were not read: {}\n", u.count, u.source, u.reason.replace('_', " ")));
     }
     out
+}
+
+/// One failure in one line: what, where, for whom.
+fn one_line(failure: &Failure) -> String {
+    let explanation = &failure.explanation;
+    let cause = &explanation.cause;
+    let what = match (&cause.error_type, &cause.message) {
+        (Some(error_type), Some(message)) => format!("{error_type}: {message}"),
+        (Some(one), None) | (None, Some(one)) => one.to_string(),
+        (None, None) => String::new(),
+    };
+    let site = explanation.site.as_ref().map_or_else(String::new, |s| format!(" at {s}"));
+    let function = explanation.function.as_ref().map_or_else(String::new, |f| format!(" in {f}"));
+    let id = failure.request_id.as_deref().unwrap_or("-");
+    format!("{}: {}{what}{site}{function}", cause.certainty, format_args!("{} ({id}) ", failure.endpoint))
 }
 
 #[expect(clippy::cast_precision_loss)]

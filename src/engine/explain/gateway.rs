@@ -136,7 +136,8 @@ fn by_function_error(text: &str) -> Option<Verdict> {
     let said = function_error(text)?;
     // Execution logs say so outright, with the invocation's ID; access logs quote the message alone.
     let outright = text.contains("due to customer function error:");
-    Some(function_failed(said, if outright { Certainty::Certain } else { Certainty::Likely }))
+    let certainty = if outright { Certainty::Certain } else { Certainty::Likely };
+    Some(Verdict { quoted: true, ..function_failed(said, certainty) })
 }
 
 /// The function's own message inside the gateway's sentence.
@@ -149,7 +150,6 @@ pub(super) fn function_error(text: &str) -> Option<&str> {
 
 /// Words in a function's message that tell more than "it failed".
 const MESSAGES: &[(&str, CauseKind)] = &[
-    ("Response payload size exceeded", CauseKind::ResponseTooLarge),
     ("Exceeded maximum allowed payload size", CauseKind::ResponseTooLarge),
     ("Unable to import module", CauseKind::InitFailure),
     ("Cannot find module", CauseKind::InitFailure),
@@ -171,6 +171,10 @@ fn function_failed(said: &str, certainty: Certainty) -> Verdict {
     if let Some(at) = said.find("Task timed out after") {
         // A time and an ID stand before it.
         return Verdict::new(CauseKind::LambdaTimeout, certainty).message(said[at..].trim_end());
+    }
+    if said.starts_with("Response payload size exceeded maximum allowed payload size (") {
+        // Lambda's own sentence, and the function has no say in it.
+        return Verdict::new(CauseKind::ResponseTooLarge, Certainty::Certain).message(said);
     }
     // A kill may have been for lack of memory: the report knows.
     let certainty = if said.contains("signal: killed") { Certainty::Likely } else { certainty };

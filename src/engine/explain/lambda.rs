@@ -37,6 +37,8 @@ fn kind_of_type(error_type: &str) -> Option<CauseKind> {
         "MarshalError" | "SerializationError" => Some(CauseKind::UnserializableResponse),
         "ExitError" | "NodeJsExit" => Some(CauseKind::ProcessExit),
         "Function.ResponseSizeTooLarge" | "RequestEntityTooLarge" => Some(CauseKind::ResponseTooLarge),
+        // Node's codes for a module that an ES module asks for and that is not there.
+        "ERR_MODULE_NOT_FOUND" | "MODULE_NOT_FOUND" | "ERR_UNSUPPORTED_DIR_IMPORT" => Some(CauseKind::InitFailure),
         // Ruby's words for what its handler's file raised.
         _ if name.starts_with("Init<") => Some(CauseKind::InitFailure),
         _ if name.starts_with("Extension.") => Some(CauseKind::ExtensionFailure),
@@ -83,6 +85,9 @@ pub(super) fn verdict(invocation: &Invocation, words: &GatewayWords) -> Option<V
         same || reported
     };
     let error = error.or(perhaps.filter(confirmed));
+    let fault = says().find_map(|s| {
+        if let LambdaSays::Fault { reason, error_type } = s { Some((&**reason, error_type.as_deref())) } else { None }
+    });
     let status = report.and_then(|r| r.status);
     let reported = report.and_then(|r| r.error_type.as_deref());
     let reported_kind = reported.and_then(kind_of_type);
@@ -96,6 +101,8 @@ pub(super) fn verdict(invocation: &Invocation, words: &GatewayWords) -> Option<V
             verdict = with_error(verdict, error);
         } else if init_timed_out {
             verdict = verdict.message("the function's initialisation timed out");
+        } else if let Some((reason, _)) = fault {
+            verdict = verdict.message(reason);
         }
         return Some(verdict);
     }
@@ -118,9 +125,6 @@ pub(super) fn verdict(invocation: &Invocation, words: &GatewayWords) -> Option<V
     if status == Some(ReportStatus::Failure) {
         return Some(certain(CauseKind::PlatformFailure).error_type(reported));
     }
-    let fault = says().find_map(|s| {
-        if let LambdaSays::Fault { reason, error_type } = s { Some((&**reason, error_type.as_deref())) } else { None }
-    });
     let last_words = invocation.findings.iter().find(|f| f.says == LambdaSays::LastWords);
     let exits = reported_kind == Some(CauseKind::ProcessExit) || fault.is_some();
     if let Some(last) = last_words.filter(|_| exits) {
@@ -128,7 +132,8 @@ pub(super) fn verdict(invocation: &Invocation, words: &GatewayWords) -> Option<V
         let kind = if out_of_memory { CauseKind::OutOfMemory } else { CauseKind::ProcessExit };
         let certainty = if out_of_memory { Certainty::Likely } else { Certainty::Certain };
         let fault_type = fault.and_then(|(_, t)| t);
-        let line = last.text.trim().lines().next().unwrap_or_default().to_owned();
+        let line = last.text.trim().lines().next().unwrap_or_default();
+        let line = fault.map_or_else(|| line.to_owned(), |(reason, _)| format!("{reason}; last words: {line}"));
         return Some(Verdict::new(kind, certainty).error_type(reported.or(fault_type)).message(line));
     }
     if let Some((reason, fault_type)) = fault {
@@ -153,6 +158,11 @@ pub(super) fn verdict(invocation: &Invocation, words: &GatewayWords) -> Option<V
 }
 
 fn kind_of_error(error: &RuntimeError) -> Option<CauseKind> {
+    // Node's runtime has no type of its own for this.
+    let unserializable = error.message.as_deref().is_some_and(|m| m.starts_with("Unable to stringify response body"));
+    if unserializable {
+        return Some(CauseKind::UnserializableResponse);
+    }
     error.error_type.as_deref().and_then(kind_of_type)
 }
 

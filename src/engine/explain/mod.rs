@@ -94,13 +94,15 @@ struct Verdict {
     error_type: Option<Arc<str>>,
     message: Option<Arc<str>>,
     site: Option<Site>,
+    /// The gateway quotes the function's error: its own log knows more.
+    quoted: bool,
     /// The timeout that the function itself has, where it became known.
     function_timeout_ms: Option<u32>,
 }
 
 impl Verdict {
     fn new(kind: CauseKind, certainty: Certainty) -> Self {
-        Self { kind, certainty, error_type: None, message: None, site: None, function_timeout_ms: None }
+        Self { kind, certainty, error_type: None, message: None, site: None, quoted: false, function_timeout_ms: None }
     }
 
     fn message(mut self, message: impl Into<Arc<str>>) -> Self {
@@ -170,7 +172,10 @@ fn decide(subject: &Subject<'_>, words: &GatewayWords) -> Verdict {
     }
     match by_gateway {
         // The function ran and failed; which way, its own log says best.
-        Some(v) if v.certainty == Certainty::Likely || v.kind == CauseKind::UnhandledException => lambda.unwrap_or(v),
+        Some(v) if v.certainty == Certainty::Likely || v.quoted => match lambda {
+            Some(l) if l.kind == v.kind => Verdict { certainty: l.certainty.max(v.certainty), ..l },
+            lambda => lambda.unwrap_or(v),
+        },
         Some(v) => v,
         None if pattern::contradicts(subject, lambda.as_ref()) => pattern::verdict(subject, words),
         None => lambda.unwrap_or_else(|| pattern::verdict(subject, words)),

@@ -22,7 +22,7 @@ const FOREIGN: &[&str] = &[
     "/usr/local/bundle/",
 ];
 const FOREIGN_INSIDE: &[&str] =
-    &["node_modules/", "site-packages/", "dist-packages/", "/.cargo/", "/gems/", "vendor/bundle/"];
+    &["node_modules/", "site-packages/", "dist-packages/", "/lib/python", "/.cargo/", "/gems/", "vendor/bundle/"];
 
 /// The path as it is shown, if it is the user's code.
 fn own(path: &str) -> Option<&str> {
@@ -49,11 +49,11 @@ pub(super) fn node(frame: &str) -> Option<Site> {
     site(own(parts.next()?)?, line)
 }
 
-/// `File "/var/task/app.py", line 12, in handler`
+/// `File "/var/task/app.py", line 12, in handler`; of a syntax error the runtime writes `File "/var/task/app.py" Line 5`.
 pub(super) fn python(frame: &str) -> Option<Site> {
     let rest = frame.trim_start().strip_prefix("File \"")?;
     let (file, rest) = rest.split_once('"')?;
-    site(own(file)?, rest.strip_prefix(", line ")?)
+    site(own(file)?, rest.strip_prefix(", line ").or_else(|| rest.strip_prefix(" Line "))?)
 }
 
 /// `at pkg.Class.method(File.java:12)`; the module of `at java.base/java.util.List.of(..)` is not part of the name.
