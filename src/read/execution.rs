@@ -159,7 +159,7 @@ fn function_of_uri(uri: &str) -> Option<&str> {
 fn function_error(body: &str) -> Option<RuntimeError> {
     let mut error = RuntimeError::default();
     let mut take = |key: &str, value: &str| {
-        let value = || Some(cut(value, TEXT_MAX).into());
+        let value = || (value != "null").then(|| cut(value, TEXT_MAX).into());
         match key {
             "errorType" => error.error_type = value(),
             "errorMessage" => error.message = value(),

@@ -13,6 +13,8 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 /// Objects within objects that are walked.
 const DEPTH_MAX: usize = 8;
+/// Longest keys that lead to a value, in bytes, those of the objects around it: each value is told with all of them.
+const PATH_MAX: usize = 1024;
 /// Keys of one line that are remembered.
 const KEYS_MAX: usize = 64;
 
@@ -118,7 +120,7 @@ pub(super) enum Key<'a> {
 }
 
 /// Calls `found(key, value)` for each scalar of the object in `text`; within objects inside, `key` is all keys that lead
-/// to it, with dots between them. Numbers and booleans come as text. `None` when `text` is not one JSON object.
+/// to it, with dots between them. Numbers, booleans and `null` come as text. `None` when `text` is not one JSON object.
 pub(super) fn scalars<'a>(text: &'a str, mut found: impl FnMut(&str, Cow<'a, str>)) -> Option<()> {
     let mut de = serde_json::Deserializer::from_str(text);
     let walk = Walk { path: "", depth: 0, found: &mut found };
@@ -166,11 +168,18 @@ pub(super) fn tolerant<'a>(text: &'a str, mut found: impl FnMut(&str, Cow<'a, st
         let end = if is_last { without_broken_key(after) } else { end };
         let (value, closed) = close(after[..end].trim_end(), path.len() + usize::from(is_last));
         let is_whole = !is_last || closed > path.len() || value.ends_with('"');
-        let full = if path.is_empty() { Cow::Borrowed(key) } else { Cow::Owned(format!("{}.{key}", path.join("."))) };
+        let is_near = path.iter().map(|key| key.len() + 1).sum::<usize>() <= PATH_MAX + 1;
+        let full = if path.is_empty() || !is_near {
+            Cow::Borrowed(key)
+        } else {
+            Cow::Owned(format!("{}.{key}", path.join(".")))
+        };
         let bare = value.strip_prefix('"').map_or(value, |v| v.strip_suffix('"').unwrap_or(v));
         // A number that is cut off is another number; words that are cut off still say something.
         if is_whole || !bare.bytes().all(|b| b.is_ascii_digit()) {
-            found(&full, Cow::Borrowed(bare.strip_suffix("[TRUNCATED]").map_or(bare, str::trim_end)));
+            if is_near {
+                found(&full, Cow::Borrowed(bare.strip_suffix("[TRUNCATED]").map_or(bare, str::trim_end)));
+            }
             any = true;
         }
         if is_last {
@@ -280,6 +289,8 @@ impl<'de, F: FnMut(&str, Cow<'de, str>)> Visitor<'de> for Walk<'_, '_, F> {
     }
 
     fn visit_unit<E>(self) -> Result<bool, E> {
+        // The key is there, which says something of the format; `tolerant` cannot but tell it as this word.
+        (self.found)(self.path, Cow::Borrowed("null"));
         Ok(false)
     }
 
@@ -290,7 +301,7 @@ impl<'de, F: FnMut(&str, Cow<'de, str>)> Visitor<'de> for Walk<'_, '_, F> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
         while let Some(key) = map.next_key::<Name<'de>>()? {
-            if self.depth < DEPTH_MAX {
+            if self.depth < DEPTH_MAX && self.path.len() <= PATH_MAX {
                 let path = if self.depth == 0 { key.0 } else { Cow::Owned(format!("{}.{}", self.path, key.0)) };
                 map.next_value_seed(Walk { path: &path, depth: self.depth + 1, found: &mut *self.found })?;
             } else {
@@ -336,7 +347,7 @@ mod tests {
     #[test]
     fn walks_objects_and_passes_arrays_over() {
         let got = all(r#"{"a":"x","b":{"c":502,"d":[1,{"e":2}]},"f":null,"g":true,"h":"a\"b"}"#).unwrap();
-        let want = [("a", "x"), ("b.c", "502"), ("g", "true"), ("h", "a\"b")];
+        let want = [("a", "x"), ("b.c", "502"), ("f", "null"), ("g", "true"), ("h", "a\"b")];
         assert_eq!(got, want.map(|(k, v)| (k.to_owned(), v.to_owned())));
     }
 

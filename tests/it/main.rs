@@ -9,6 +9,7 @@ mod moto;
 mod moto_server;
 mod properties;
 mod python;
+mod reading;
 #[cfg(target_os = "linux")]
 mod runtime_client;
 mod scenarios;

@@ -211,8 +211,15 @@ pub(super) fn field_of_variable(name: &str) -> Option<Field> {
 /// Objects in which people wrap a whole line.
 const WRAPPERS: &[&str] = &["context", "request", "response", "http", "log", "data", "apigateway", "apigw", "gateway"];
 
+/// Longest key that may stand for a variable, in bytes.
+const KEY_MAX: usize = 128;
+
 /// The variable a key stands for. Keys of objects within objects come with dots between them.
 pub(super) fn field_of(key: &str) -> Option<Field> {
+    // Each wrapper in front of a key is one more call.
+    if key.len() > KEY_MAX {
+        return None;
+    }
     let letters = |c: &char| c.is_ascii_alphanumeric();
     let plain: String = key.chars().filter(letters).map(|c| c.to_ascii_lowercase()).collect();
     let plain = plain.strip_prefix("context").unwrap_or(&plain);

@@ -197,7 +197,8 @@ fn endpoint(names: &mut [Names; 2], named: &mut usize, fields: &Fields<'_>) -> A
     // A logged template is one already: `/reports/2025` may be a resource of that name.
     let template = if raw { route::template(route) } else { Cow::Borrowed(route) };
     let endpoint = Arc::new(Endpoint::new(&cut(method, 16).to_ascii_uppercase(), cut(&template, NAME_MAX)));
-    if *named < NAMES_MAX {
+    // Longer ones are shown cut off; kept whole they would make the bound one of number only.
+    if *named < NAMES_MAX && route.len() <= NAME_MAX && method.len() <= NAME_MAX {
         *named += 1;
         names.entry(method.into()).or_default().insert(route.into(), Arc::clone(&endpoint));
     }

@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr2_iter, memmem};
+
 use super::fields::{Field, Fields};
 use crate::model::time::Timestamp;
 
@@ -108,19 +110,9 @@ fn xml(text: &str) -> Option<Fields<'_>> {
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-')) {
             continue;
         }
-        // The value ends at the next tag; a sentence may hold `<` itself, and then this name's own end is near.
-        let mut end = after.find('<').unwrap_or(after.len());
-        let closes = |at: usize| after[at..].strip_prefix("</").is_some_and(|a| a.starts_with(name));
-        while end < after.len() && !closes(end) {
-            match after[end + 1..].find('<') {
-                Some(at) => end += 1 + at,
-                None => end = after.len(),
-            }
-        }
-        if end == after.len() {
-            // No end: an element that holds others, or the line was cut off.
-            continue;
-        }
+        // The value ends at this name's own end: a sentence may hold `<` itself. No end: an element that holds others, or
+        // the line was cut off.
+        let Some(end) = memmem::find(after.as_bytes(), format!("</{name}").as_bytes()) else { continue };
         fields.take(name, Cow::Borrowed(&after[..end]));
         rest = &after[end..];
     }
@@ -160,10 +152,11 @@ fn labelled(text: &str) -> Option<Fields<'_>> {
 /// `name: value, name: value` and `name=value name=value`.
 fn pairs(text: &str) -> Option<Fields<'_>> {
     let mut fields = Fields::default();
-    let mut open: Option<(&str, usize)> = None;
+    // A name, where its value begins, and whether that is in quotes.
+    let mut open: Option<(&str, usize, bool)> = None;
     let bytes = text.as_bytes();
     let is_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.');
-    for at in memchr::memchr2_iter(b':', b'=', bytes) {
+    for at in memchr2_iter(b':', b'=', bytes) {
         // The name before it, looked back for only as far as names are long.
         let floor = at.saturating_sub(40);
         let start = bytes[floor..at].iter().rposition(|b| !is_name(*b)).map_or(floor, |p| floor + p + 1);
@@ -172,18 +165,16 @@ fn pairs(text: &str) -> Option<Fields<'_>> {
         let blank = before.len() < start;
         let separated = start == 0
             || before.ends_with([',', ';', '|', '\t'])
-            || (bytes[at] == b'='
-                && blank
-                && open
-                    .is_none_or(|(_, from)| !text[from..start].trim_start().starts_with('"') || before.ends_with('"')));
+            || (bytes[at] == b'=' && blank && open.is_none_or(|(_, _, quoted)| !quoted || before.ends_with('"')));
         if name.is_empty() || !separated {
             continue;
         }
-        if let Some((name, from)) = open.replace((name, at + 1)) {
+        let quoted = text[at + 1..].trim_start().starts_with('"');
+        if let Some((name, from, _)) = open.replace((name, at + 1, quoted)) {
             fields.take(name, Cow::Borrowed(text[from..start].trim().trim_end_matches([',', ';', '|'])));
         }
     }
-    let (name, from) = open?;
+    let (name, from, _) = open?;
     fields.take(name, Cow::Borrowed(text[from..].trim()));
     fields.logs(Field::Status).then_some(fields)
 }

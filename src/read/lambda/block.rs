@@ -93,7 +93,7 @@ impl Block {
         let part = self.part(line);
         if part != Part::Not {
             let from = self.text.len() + 1;
-            self.text.push('\n');
+            self.push("\n");
             self.push(line);
             if matches!(self.kind, Kind::Node | Kind::Ruby) {
                 return self.json_part(from);

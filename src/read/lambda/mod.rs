@@ -79,7 +79,7 @@ impl LambdaReader {
             let len = if let Some(line) = next {
                 let len = line.len;
                 // The last line keeps its line end, as an event has it.
-                let is_last = rest[len..].trim_ascii().is_empty();
+                let is_last = rest[len..].trim_ascii_start().is_empty();
                 self.platform(at, line, &rest[..if is_last { rest.len() } else { len }], found);
                 if is_last {
                     return;

@@ -5,6 +5,8 @@
 //! stand in one event. Not the lines of runtimes. Rule: these words count only at the beginning of an event or behind
 //! another platform line; text that quotes them says nothing.
 
+use memchr::memchr2;
+
 use crate::model::invocation::{LambdaSays, Report, ReportStatus};
 
 use super::said::{Said, is_error_type, name, real_id, trace_root};
@@ -72,8 +74,7 @@ pub(super) fn next(text: &str) -> usize {
 
 /// Where the first line ends, before its line end.
 fn line_end(text: &str) -> usize {
-    let line = text.find('\n').map_or(text, |at| &text[..at]);
-    line.find('\r').unwrap_or(line.len())
+    memchr2(b'\n', b'\r', text.as_bytes()).unwrap_or(text.len())
 }
 
 fn is_labelled(line: &str, word: &str, label: &str) -> bool {
