@@ -18,7 +18,9 @@ pub mod links;
 mod looks;
 pub mod rules;
 mod settings;
+mod streams;
 pub mod tally;
+mod texts;
 pub mod totals;
 pub mod window;
 

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::model::event::LogEvent;
 use crate::model::hash::FastMap;
+use crate::model::id::Id;
 use crate::model::invocation::{LambdaLine, LambdaSays, Report, ReportStatus, RuntimeError, Site};
 use crate::model::text::cut;
 use crate::model::time::Timestamp;
@@ -138,13 +139,13 @@ pub(super) fn is_json_format(text: &str) -> bool {
 /// A line and what it says, without its text; `event` keeps it.
 struct Platform {
     says: LambdaSays,
-    request_id: Option<Arc<str>>,
+    request_id: Option<Id>,
     keep: bool,
 }
 
 fn platform(event: &LogEvent) -> Option<Platform> {
     let text = event.text.as_str();
-    let id = |rest: &str| rest.split_ascii_whitespace().next().map(Arc::from);
+    let id = |rest: &str| rest.split_ascii_whitespace().next().map(Id::from);
     let line = |says, request_id, keep| Some(Platform { says, request_id, keep });
     if let Some(rest) = text.strip_prefix("START RequestId: ") {
         line(LambdaSays::Start, id(rest), false)
