@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::model::event::{Batch, EventId, LogEvent};
-use crate::model::hash::FastMap;
+use crate::model::event::{Batch, EventId, Fact, LogEvent};
+use crate::model::hash::FastSet;
 use crate::model::inventory::{Source, SourceId};
 use crate::model::time::Timestamp;
 use crate::ops::clock::Clock;
@@ -30,8 +30,8 @@ pub enum Delivery {
     Facts {
         /// The facts.
         batch: Batch,
-        /// Answered when the engine has taken them in.
-        taken: oneshot::Sender<()>,
+        /// Answered when the engine has taken them in, with the empty vector.
+        taken: oneshot::Sender<Vec<Fact>>,
     },
     /// The source cannot be read at the moment.
     Blind(SourceId),
@@ -72,7 +72,13 @@ struct Poll<F> {
     stop: CancellationToken,
     reader: Reader,
     ids: IdRing,
-    streams: FastMap<String, Arc<str>>,
+    streams: FastSet<Arc<str>>,
+    /// The stream of the event before.
+    stream: Arc<str>,
+    /// Facts of a page, and ids that are new in it: room that the next page of the same read needs again. A block of
+    /// this size is dear to get and to give back.
+    facts: Vec<Fact>,
+    new: Vec<(Timestamp, EventId)>,
     /// It was said that there is not enough room for ids.
     crowded: bool,
 }
@@ -88,7 +94,8 @@ pub async fn poll<F: Fetch>(
     let mut schedule = Schedule::new(polling.pace, polling.origin);
     let reader = Reader::of(polling.source.kind, polling.format.clone(), polling.requests);
     let ids = IdRing::new(polling.max_ids);
-    let mut poll = Poll { fetch, polling, clock, out, stop, reader, ids, streams: FastMap::default(), crowded: false };
+    let (streams, stream, facts, new) = (FastSet::default(), "".into(), Vec::new(), Vec::new());
+    let mut poll = Poll { fetch, polling, clock, out, stop, reader, ids, streams, stream, facts, new, crowded: false };
     let mut trouble: Option<(Problem, u32)> = None;
     loop {
         let now = poll.clock.now();
@@ -98,7 +105,9 @@ pub async fn poll<F: Fetch>(
                 () = poll.clock.sleep_until(schedule.next()) => continue,
             }
         };
-        match poll.read(read, now).await {
+        let outcome = poll.read(read, now).await;
+        (poll.facts, poll.new) = (Vec::new(), Vec::new());
+        match outcome {
             Ok(()) => {
                 schedule.done(read, now);
                 poll.recovered(trouble.take());
@@ -164,27 +173,32 @@ impl<F: Fetch> Poll<F> {
     /// Reads what is new in a page and hands the facts on. Ids of what is not taken in are not seen.
     async fn hand_on(&mut self, page: Page, sealed: Option<Timestamp>) -> Result<(), Ended> {
         // Most of a page was seen before, but the first reads are all news: growing a vector of a page is dear.
-        let mut facts = Vec::with_capacity(page.events.len());
-        let mut new: Vec<(Timestamp, EventId)> = Vec::with_capacity(page.events.len());
+        let mut facts = std::mem::take(&mut self.facts);
+        facts.reserve(page.events.len());
+        self.new.clear();
+        self.new.reserve(page.events.len());
         for raw in page.events {
-            if !self.ids.insert(raw.time, raw.id) {
+            let id = raw.id();
+            if !self.ids.insert(raw.time, id) {
                 continue;
             }
-            new.push((raw.time, raw.id));
-            let stream = self.stream(raw.stream);
+            self.new.push((raw.time, id));
+            let stream = self.stream(&raw.stream);
             self.reader.read(LogEvent { stream, time: raw.time, text: raw.text }, &mut facts);
         }
         self.complain();
         if facts.is_empty() && sealed.is_none() {
+            self.facts = facts;
             return Ok(());
         }
         let (taken, answer) = oneshot::channel();
         let batch = Batch { source: self.polling.id, facts, sealed };
         let sent = self.out.send(Delivery::Facts { batch, taken }).await.is_ok();
-        if sent && answer.await.is_ok() {
+        if sent && let Ok(facts) = answer.await {
+            self.facts = facts;
             return Ok(());
         }
-        for (time, id) in new {
+        for (time, id) in self.new.drain(..) {
             self.ids.remove(time, id);
         }
         Err(Ended::Stopped)
@@ -206,15 +220,23 @@ impl<F: Fetch> Poll<F> {
         }
     }
 
-    fn stream(&mut self, name: String) -> Arc<str> {
-        if let Some(known) = self.streams.get(&name) {
-            return Arc::clone(known);
+    /// The stream's name, shared.
+    fn stream(&mut self, name: &str) -> Arc<str> {
+        if *self.stream != *name && self.reader.knows_streams() {
+            self.stream = match self.streams.get(name) {
+                Some(known) => Arc::clone(known),
+                None => self.new_stream(name),
+            };
         }
+        Arc::clone(&self.stream)
+    }
+
+    fn new_stream(&mut self, name: &str) -> Arc<str> {
         if self.streams.len() >= STREAMS_MAX {
             self.streams.clear();
         }
-        let shared: Arc<str> = name.as_str().into();
-        self.streams.insert(name, Arc::clone(&shared));
+        let shared: Arc<str> = name.into();
+        self.streams.insert(Arc::clone(&shared));
         shared
     }
 
