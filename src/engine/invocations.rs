@@ -128,12 +128,12 @@ impl Invocations {
         } else if reports && stream.open.as_ref() == Some(&id) {
             stream.open = None;
         }
-        let time = line.time;
-        let number = self.entry(known, &id, source, &line.stream, now);
+        let LambdaLine { stream, time, request_id, says, refs: _, text } = line;
+        let number = self.entry(known, &id, source, stream, now);
         let invocation = &mut self.all[number - self.first];
         invocation.place = place;
         invocation.findings.extend(waited);
-        invocation.take(line, |text| self.texts.keep(number, text));
+        invocation.take(time, request_id.is_some(), says, text, |text| self.texts.keep(number, text));
         let (case, started) = (invocation.case, invocation.started);
         if reports && let Some(stream) = self.streams.get_mut(&source).map(|s| s.at(place)) {
             if stream.overlapped.as_ref() == Some(&id) {
@@ -178,7 +178,7 @@ impl Invocations {
         let id = Id::from(id);
         let known = self.by_id.get(&id).copied();
         // Not seen yet: which log group it will stand in is learned from its first line.
-        let number = self.entry(known, &id, UNSEEN, &Arc::from(""), now);
+        let number = self.entry(known, &id, UNSEEN, Arc::from(""), now);
         self.all[number - self.first].case = Some(case);
     }
 
@@ -191,12 +191,12 @@ impl Invocations {
     }
 
     /// The number of the invocation with this ID, which is made if it is not known.
-    fn entry(&mut self, known: Option<usize>, id: &Id, source: SourceId, stream: &Arc<str>, now: Timestamp) -> usize {
+    fn entry(&mut self, known: Option<usize>, id: &Id, source: SourceId, stream: Arc<str>, now: Timestamp) -> usize {
         if let Some(number) = known {
             let invocation = &mut self.all[number - self.first];
             if invocation.source == UNSEEN {
                 invocation.source = source;
-                invocation.stream = Arc::clone(stream);
+                invocation.stream = stream;
             }
             return number;
         }
@@ -208,7 +208,7 @@ impl Invocations {
         self.by_id.insert(id.clone(), number);
         self.all.push_back(Invocation {
             source,
-            stream: Arc::clone(stream),
+            stream,
             started: None,
             report: None,
             findings: Vec::new(),
@@ -230,19 +230,26 @@ impl Invocations {
 }
 
 impl Invocation {
-    fn take(&mut self, line: LambdaLine, keep: impl FnOnce(&str) -> Kept) {
-        match line.says {
+    fn take(
+        &mut self,
+        time: Timestamp,
+        named: bool,
+        says: LambdaSays,
+        text: Box<str>,
+        keep: impl FnOnce(&str) -> Kept,
+    ) {
+        match says {
             LambdaSays::Start => {
-                if self.report.as_ref().is_some_and(|r| r.0 < line.time) {
+                if self.report.as_ref().is_some_and(|r| r.0 < time) {
                     // An asynchronous retry runs under the same ID: what counts is the newest attempt.
                     self.report = None;
                     self.findings.clear();
                 }
-                self.started = Some(line.time);
+                self.started = Some(time);
             }
             // Only what it names matters, and that is kept elsewhere.
             LambdaSays::Line => {}
-            LambdaSays::Report(report) => self.report = Some((line.time, report, keep(&line.text))),
+            LambdaSays::Report(report) => self.report = Some((time, report, keep(&text))),
             LambdaSays::TimedOut { .. }
             | LambdaSays::Unhandled(_)
             | LambdaSays::Fault { .. }
@@ -252,13 +259,13 @@ impl Invocation {
             | LambdaSays::ErrorLine => {
                 // A verdict is worth more than one of many lines that the function logged.
                 if self.findings.len() == FINDINGS_MAX
-                    && line.says != LambdaSays::ErrorLine
+                    && says != LambdaSays::ErrorLine
                     && let Some(at) = self.findings.iter().position(|f| f.says == LambdaSays::ErrorLine)
                 {
                     self.findings.remove(at);
                 }
                 if self.findings.len() < FINDINGS_MAX {
-                    self.findings.push(line.into());
+                    self.findings.push(Finding { time, says, text: text.into(), named });
                 }
             }
         }

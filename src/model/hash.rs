@@ -4,16 +4,13 @@
 //! able to make them collide. Not for anything that outlives the process. Rule: nothing that anybody sees depends on
 //! the order of such a table.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// A table keyed by text of logs.
 pub type FastMap<K, V> = HashMap<K, V, FastState>;
-
-/// A set of texts of logs.
-pub type FastSet<K> = HashSet<K, FastState>;
 
 /// Makes hashers with the seed of one table.
 #[derive(Clone, Copy, Debug)]

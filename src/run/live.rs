@@ -100,10 +100,10 @@ async fn drive(
         let deadline = pipeline.next_deadline();
         tokio::select! {
             delivery = deliveries.next() => match delivery {
-                Some(Delivery::Facts { mut batch, taken }) => {
-                    pipeline.batch(&mut batch, clock.now()).into_iter().for_each(&mut hear);
+                Some(Delivery::Facts { batch, taken }) => {
+                    pipeline.batch(batch, clock.now()).into_iter().for_each(&mut hear);
                     // The source may have been stopped meanwhile; then its ids are of no more use.
-                    let _ = taken.send(batch.facts);
+                    let _ = taken.send(());
                     complain(&mut said_dropped, pipeline.engine().dropped(), clock.now());
                 }
                 Some(Delivery::Blind(source)) => pipeline.blind(source),

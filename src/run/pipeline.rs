@@ -37,9 +37,9 @@ impl Pipeline {
         Self { engine: Engine::new(settings), plan: Plan::new(plan, inventory) }
     }
 
-    /// Takes a batch in; its facts are gone afterwards, and their room is left.
-    pub fn batch(&mut self, batch: &mut Batch, now: Timestamp) -> Vec<Said> {
-        for fact in batch.facts.drain(..) {
+    /// Takes a batch in.
+    pub fn batch(&mut self, batch: Batch, now: Timestamp) -> Vec<Said> {
+        for fact in batch.facts {
             self.engine.ingest(batch.source, fact, now);
         }
         if let Some(at) = batch.sealed {

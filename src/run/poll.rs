@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::model::event::{Batch, EventId, Fact, LogEvent};
-use crate::model::hash::FastSet;
+use crate::model::event::{Batch, EventId, LogEvent};
+use crate::model::hash::FastMap;
 use crate::model::inventory::{Source, SourceId};
 use crate::model::time::Timestamp;
 use crate::ops::clock::Clock;
@@ -30,8 +30,8 @@ pub enum Delivery {
     Facts {
         /// The facts.
         batch: Batch,
-        /// Answered when the engine has taken them in, with the empty vector.
-        taken: oneshot::Sender<Vec<Fact>>,
+        /// Answered when the engine has taken them in.
+        taken: oneshot::Sender<()>,
     },
     /// The source cannot be read at the moment.
     Blind(SourceId),
@@ -64,6 +64,15 @@ enum Ended {
     Stopped,
 }
 
+/// Names of streams, to be shared by their events.
+#[derive(Debug, Default)]
+struct Streams {
+    names: Vec<Arc<str>>,
+    places: FastMap<Arc<str>, usize>,
+    /// Where the name of the event before stands: the next event is often of the same stream.
+    last: usize,
+}
+
 struct Poll<F> {
     fetch: F,
     polling: Polling,
@@ -72,13 +81,7 @@ struct Poll<F> {
     stop: CancellationToken,
     reader: Reader,
     ids: IdRing,
-    streams: FastSet<Arc<str>>,
-    /// The stream of the event before.
-    stream: Arc<str>,
-    /// Facts of a page, and ids that are new in it: room that the next page of the same read needs again. A block of
-    /// this size is dear to get and to give back.
-    facts: Vec<Fact>,
-    new: Vec<(Timestamp, EventId)>,
+    streams: Streams,
     /// It was said that there is not enough room for ids.
     crowded: bool,
 }
@@ -94,8 +97,7 @@ pub async fn poll<F: Fetch>(
     let mut schedule = Schedule::new(polling.pace, polling.origin);
     let reader = Reader::of(polling.source.kind, polling.format.clone(), polling.requests);
     let ids = IdRing::new(polling.max_ids);
-    let (streams, stream, facts, new) = (FastSet::default(), "".into(), Vec::new(), Vec::new());
-    let mut poll = Poll { fetch, polling, clock, out, stop, reader, ids, streams, stream, facts, new, crowded: false };
+    let mut poll = Poll { fetch, polling, clock, out, stop, reader, ids, streams: Streams::default(), crowded: false };
     let mut trouble: Option<(Problem, u32)> = None;
     loop {
         let now = poll.clock.now();
@@ -105,9 +107,7 @@ pub async fn poll<F: Fetch>(
                 () = poll.clock.sleep_until(schedule.next()) => continue,
             }
         };
-        let outcome = poll.read(read, now).await;
-        (poll.facts, poll.new) = (Vec::new(), Vec::new());
-        match outcome {
+        match poll.read(read, now).await {
             Ok(()) => {
                 schedule.done(read, now);
                 poll.recovered(trouble.take());
@@ -172,33 +172,31 @@ impl<F: Fetch> Poll<F> {
 
     /// Reads what is new in a page and hands the facts on. Ids of what is not taken in are not seen.
     async fn hand_on(&mut self, page: Page, sealed: Option<Timestamp>) -> Result<(), Ended> {
+        // An access line says the same in any stream: its name is not looked up.
+        let (by_stream, nowhere): (bool, Arc<str>) = (self.reader.knows_streams(), "".into());
         // Most of a page was seen before, but the first reads are all news: growing a vector of a page is dear.
-        let mut facts = std::mem::take(&mut self.facts);
-        facts.reserve(page.events.len());
-        self.new.clear();
-        self.new.reserve(page.events.len());
+        let mut facts = Vec::with_capacity(page.events.len());
+        let mut new: Vec<(Timestamp, EventId)> = Vec::with_capacity(page.events.len());
         for raw in page.events {
             let id = raw.id();
             if !self.ids.insert(raw.time, id) {
                 continue;
             }
-            self.new.push((raw.time, id));
-            let stream = self.stream(&raw.stream);
+            new.push((raw.time, id));
+            let stream = if by_stream { self.streams.shared(&raw.stream) } else { Arc::clone(&nowhere) };
             self.reader.read(LogEvent { stream, time: raw.time, text: raw.text }, &mut facts);
         }
         self.complain();
         if facts.is_empty() && sealed.is_none() {
-            self.facts = facts;
             return Ok(());
         }
         let (taken, answer) = oneshot::channel();
         let batch = Batch { source: self.polling.id, facts, sealed };
         let sent = self.out.send(Delivery::Facts { batch, taken }).await.is_ok();
-        if sent && let Ok(facts) = answer.await {
-            self.facts = facts;
+        if sent && answer.await.is_ok() {
             return Ok(());
         }
-        for (time, id) in self.new.drain(..) {
+        for (time, id) in new {
             self.ids.remove(time, id);
         }
         Err(Ended::Stopped)
@@ -220,26 +218,6 @@ impl<F: Fetch> Poll<F> {
         }
     }
 
-    /// The stream's name, shared.
-    fn stream(&mut self, name: &str) -> Arc<str> {
-        if *self.stream != *name && self.reader.knows_streams() {
-            self.stream = match self.streams.get(name) {
-                Some(known) => Arc::clone(known),
-                None => self.new_stream(name),
-            };
-        }
-        Arc::clone(&self.stream)
-    }
-
-    fn new_stream(&mut self, name: &str) -> Arc<str> {
-        if self.streams.len() >= STREAMS_MAX {
-            self.streams.clear();
-        }
-        let shared: Arc<str> = name.into();
-        self.streams.insert(Arc::clone(&shared));
-        shared
-    }
-
     async fn failed(&self, error: &FetchError, before: Option<Problem>) {
         if before != Some(error.problem) {
             let source = &self.polling.source;
@@ -254,5 +232,26 @@ impl<F: Fetch> Poll<F> {
         if let Some((_, failures)) = trouble {
             tracing::info!("log group {} is read again after {failures} failed reads", self.polling.source.name);
         }
+    }
+}
+
+impl Streams {
+    fn shared(&mut self, name: &str) -> Arc<str> {
+        // Counting a name's owners is most of what this costs, because they end in another thread: it is done once.
+        if self.names.get(self.last).is_none_or(|last| **last != *name) {
+            self.last = self.places.get(name).copied().unwrap_or_else(|| self.add(name));
+        }
+        Arc::clone(&self.names[self.last])
+    }
+
+    fn add(&mut self, name: &str) -> usize {
+        if self.names.len() >= STREAMS_MAX {
+            self.names.clear();
+            self.places.clear();
+        }
+        let shared: Arc<str> = name.into();
+        self.places.insert(Arc::clone(&shared), self.names.len());
+        self.names.push(shared);
+        self.names.len() - 1
     }
 }
