@@ -31,17 +31,17 @@ impl Fetch for LogsFetch {
             call.log_group_name(&*request.group)
         };
         let answer = call.send().await.map_err(|e| error(&e))?;
-        let answered = answer.events.unwrap_or_default();
-        // `collect` could not know how many it will be.
-        let mut events = Vec::with_capacity(answered.len());
-        events.extend(answered.into_iter().filter_map(|e| {
-            let time = Timestamp::from_millis(e.timestamp?);
-            let stream = e.log_stream_name.unwrap_or_default();
-            let text = e.message.unwrap_or_default();
-            let id = RawEvent::identify(e.event_id.as_deref(), &stream, time, e.ingestion_time, &text);
-            Some(RawEvent { id, stream, time, text })
-        }));
-        Ok(Page { events, next: answer.next_token })
+        // Nothing is looked into yet: a page is more than caches hold, so each event is best dealt with in one go.
+        let events = answer.events.unwrap_or_default().into_iter().filter_map(|e| {
+            Some(RawEvent {
+                event_id: e.event_id.unwrap_or_default(),
+                stream: e.log_stream_name.unwrap_or_default(),
+                time: Timestamp::from_millis(e.timestamp?),
+                ingested: e.ingestion_time,
+                text: e.message.unwrap_or_default(),
+            })
+        });
+        Ok(Page { events: events.collect(), next: answer.next_token })
     }
 }
 

@@ -19,6 +19,7 @@ use super::settings::Settings;
 use crate::model::alert::CauseSample;
 use crate::model::cause::{Explanation, Failure, Join};
 use crate::model::execution::ExecutionLine;
+use crate::model::id::Id;
 use crate::model::inventory::{ApiId, Inventory, SourceId, SourceKind};
 use crate::model::invocation::LambdaLine;
 use crate::model::request::{Endpoint, GatewayWords, Request};
@@ -221,7 +222,7 @@ impl Casework {
 
     /// Of the invocations that name a request, the one the gateway called: that of the endpoint's function, else the
     /// first to start, because it calls the others.
-    fn choose(&self, named: &[Arc<str>], join: Join, request: &Request, endpoint: &Arc<Endpoint>) -> Option<Link> {
+    fn choose(&self, named: &[Id], join: Join, request: &Request, endpoint: &Arc<Endpoint>) -> Option<Link> {
         let serving = self.functions.serving(&self.inventory, request.api, endpoint);
         let seen = named.iter().filter_map(|id| Some((id, self.invocations.get(id)?)));
         let mut seen: Vec<_> = seen.collect();
@@ -231,7 +232,7 @@ impl Casework {
         }
         let first = seen.iter().min_by_key(|(_, i)| i.start().unwrap_or(Timestamp::MAX))?;
         let candidates = u32::try_from(seen.len()).unwrap_or(u32::MAX);
-        Some(Link { id: Some(Arc::clone(first.0)), join, candidates, authorizer: false })
+        Some(Link { id: Some(first.0.into()), join, candidates, authorizer: false })
     }
 
     fn function(&self, invocation: &Invocation) -> Option<Function> {
@@ -290,7 +291,7 @@ impl Casework {
         let found = link.and_then(|link| {
             let invocation = link.id.as_deref().and_then(|id| self.invocations.get(id))?;
             let source = self.inventory.sources.get(invocation.source.index())?;
-            Some(Found { invocation, source })
+            Some(Found { invocation, report: self.invocations.text(invocation), source })
         });
         let execution = request.request_id.as_deref().and_then(|id| self.executions.get(request.api, id));
         let execution = execution.and_then(|e| Some((e, self.inventory.sources.get(e.source?.index())?)));
@@ -340,7 +341,7 @@ impl Casework {
     }
 
     /// The function whose lines are read, if it is only one.
-    fn only_function(&self, started: &[(Timestamp, &Arc<str>, &Invocation)]) -> Option<Function> {
+    fn only_function(&self, started: &[(Timestamp, &Id, &Invocation)]) -> Option<Function> {
         let mut functions = started.iter().filter_map(|(_, _, i)| self.function(i));
         let first = functions.next()?;
         functions.all(|f| f.is(&first)).then_some(first)
@@ -351,7 +352,7 @@ impl Casework {
         &self,
         request: &Request,
         function: &Function,
-        started: &[(Timestamp, &Arc<str>, &Invocation)],
+        started: &[(Timestamp, &Id, &Invocation)],
     ) -> Option<Link> {
         let took = request.response_latency_ms.map(|ms| Duration::from_millis(u64::from(ms)));
         let end = request.start.plus(took.unwrap_or(START_MAX));
@@ -381,7 +382,7 @@ impl Casework {
             (_, [(first, how), rest @ ..]) if rest.iter().all(|(_, h)| h == how) => Some(first.1),
             _ => None,
         };
-        Some(Link { id: chosen.cloned(), join: Join::TimeWindow, candidates: count, authorizer: false })
+        Some(Link { id: chosen.map(Arc::from), join: Join::TimeWindow, candidates: count, authorizer: false })
     }
 }
 

@@ -10,16 +10,20 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::streams::Streams;
+pub use super::texts::Kept;
+use super::texts::Texts;
 use crate::model::cause::Evidence;
 use crate::model::hash::FastMap;
+use crate::model::id::Id;
 use crate::model::inventory::SourceId;
 use crate::model::invocation::{LambdaLine, LambdaSays, Report};
 use crate::model::time::Timestamp;
 
 /// Findings kept for one invocation, and lines that wait in a stream: enough for a cause and what led to it.
 const FINDINGS_MAX: usize = 8;
-/// A stream that was quiet for this long is forgotten; Lambda ends idle environments sooner.
-const STREAM_IDLE: Duration = Duration::from_hours(1);
+/// Bytes of a REPORT's text, as `read` bounds it.
+const TEXT_MAX: usize = 2048;
 /// Stands for the log group of an invocation of which no line was seen.
 const UNSEEN: SourceId = SourceId(u16::MAX);
 
@@ -45,8 +49,8 @@ pub struct Invocation {
     pub stream: Arc<str>,
     /// Stamp of START.
     pub started: Option<Timestamp>,
-    /// REPORT: its stamp, numbers and text.
-    pub report: Option<Box<(Timestamp, Report, Box<str>)>>,
+    /// REPORT: its stamp, its numbers and where its text stands; see [`Invocations::text`].
+    pub report: Option<(Timestamp, Report, Kept)>,
     /// The other lines that say something, in order of arrival.
     pub findings: Vec<Finding>,
     /// The failed request that waits for this invocation.
@@ -54,30 +58,26 @@ pub struct Invocation {
     /// Start of a second attempt under the same ID. Only asynchronous invocations are tried again, and a request waits
     /// for the first at most.
     again: Option<Timestamp>,
+    id: Id,
     /// When it was made here; it expires by this.
     made: Timestamp,
-}
-
-#[derive(Debug, Default)]
-struct Stream {
-    open: Option<Arc<str>>,
-    /// The invocation that ended last: its ID, START and REPORT. A line of it may come late.
-    closed: Option<(Arc<str>, Timestamp, Timestamp)>,
-    /// An invocation that had not ended when the next one started: several run at a time, or its REPORT is late.
-    overlapped: Option<Arc<str>>,
-    /// Lines without an ID that no invocation owns yet.
-    waiting: VecDeque<Finding>,
-    touched: Timestamp,
+    /// Where its stream stood when a line of it was last seen.
+    place: usize,
 }
 
 /// All invocations that may still be asked for.
 #[derive(Debug)]
 pub struct Invocations {
-    by_id: FastMap<Arc<str>, Invocation>,
-    /// In order of `made`, for expiry.
-    order: VecDeque<(Timestamp, Arc<str>)>,
+    /// In the order in which they were made, in which they also go. They are numbered in that order.
+    all: VecDeque<Invocation>,
+    /// Number of the first of `all`.
+    first: usize,
+    /// ID -> number.
+    by_id: FastMap<Id, usize>,
+    /// The texts of their REPORTs.
+    texts: Texts,
     /// At most `max` of each source.
-    streams: BTreeMap<SourceId, FastMap<Arc<str>, Stream>>,
+    streams: BTreeMap<SourceId, Streams>,
     max: usize,
     hold: Duration,
     /// Invocations dropped because the table was full, before they expired.
@@ -88,63 +88,77 @@ impl Invocations {
     /// Keeps at most `max` invocations, each for at most `hold`.
     #[must_use]
     pub fn new(max: usize, hold: Duration) -> Self {
-        Self { by_id: FastMap::default(), order: VecDeque::new(), streams: BTreeMap::new(), max, hold, dropped: 0 }
+        Self {
+            all: VecDeque::new(),
+            first: 0,
+            by_id: FastMap::default(),
+            texts: Texts::new(max, TEXT_MAX),
+            streams: BTreeMap::new(),
+            max,
+            hold,
+            dropped: 0,
+        }
     }
 
     /// Takes a line in. Returns whose it is, and the case that waits for that invocation.
-    pub fn apply(&mut self, source: SourceId, line: LambdaLine, now: Timestamp) -> Option<(Arc<str>, Option<u64>)> {
+    pub fn apply(&mut self, source: SourceId, line: LambdaLine, now: Timestamp) -> Option<(Id, Option<u64>)> {
+        let named = line.request_id.as_ref().and_then(|id| self.by_id.get(id)).copied();
+        let likely = named.map_or(0, |number| self.all[number - self.first].place);
         let streams = self.streams.entry(source).or_default();
-        if streams.len() >= self.max && !streams.contains_key(&line.stream) {
-            make_room(streams, now);
-        }
-        let stream = streams.entry(Arc::clone(&line.stream)).or_default();
-        stream.touched = now;
-        let id = line.request_id.clone().or_else(|| stream.owner(line.time));
-        let Some(id) = id else {
+        let place = streams.place(&line.stream, likely, self.max, now);
+        let stream = streams.at(place);
+        let Some(id) = line.request_id.as_ref().or_else(|| stream.owner(line.time)).cloned() else {
             if stream.waiting.len() == FINDINGS_MAX {
                 stream.waiting.pop_front();
             }
             stream.waiting.push_back(line.into());
             return None;
         };
-        let ended = self.by_id.get(&id).and_then(|i| i.report.as_ref()).map(|r| r.0);
+        let known = if line.request_id.is_some() { named } else { self.by_id.get(&id).copied() };
+        let ended = known.and_then(|number| self.all[number - self.first].report.as_ref()).map(|r| r.0);
         // A START that is read after its own REPORT opens nothing.
-        let starts = line.says == LambdaSays::Start && ended.is_none_or(|ended| ended < line.time);
-        let owns_waiting = starts || (matches!(line.says, LambdaSays::Report(_)) && stream.open.is_none());
+        let starts = matches!(line.says, LambdaSays::Start) && ended.is_none_or(|ended| ended < line.time);
+        let reports = matches!(line.says, LambdaSays::Report(_));
+        let owns_waiting = starts || (reports && stream.open.is_none());
         let waited = if owns_waiting && stream.overlapped.is_none() {
             std::mem::take(&mut stream.waiting)
         } else {
             VecDeque::new()
         };
         if starts {
-            let before = stream.open.replace(Arc::clone(&id)).filter(|before| *before != id);
+            let before = stream.open.replace(id.clone()).filter(|before| *before != id);
             stream.overlapped = before.or(stream.overlapped.take());
-        } else if matches!(line.says, LambdaSays::Report(_)) && stream.open.as_ref() == Some(&id) {
+        } else if reports && stream.open.as_ref() == Some(&id) {
             stream.open = None;
         }
-        let (time, reports) = (line.time, matches!(line.says, LambdaSays::Report(_)));
-        let stream_name = Arc::clone(&line.stream);
-        let invocation = self.entry(&id, source, &stream_name, now);
+        let LambdaLine { stream, time, request_id, says, refs: _, text } = line;
+        let number = self.entry(known, &id, source, stream, now);
+        let invocation = &mut self.all[number - self.first];
+        invocation.place = place;
         invocation.findings.extend(waited);
-        invocation.take(line);
+        invocation.take(time, request_id.is_some(), says, text, |text| self.texts.keep(number, text));
         let (case, started) = (invocation.case, invocation.started);
-        if reports && let Some(stream) = self.streams.get_mut(&source).and_then(|s| s.get_mut(&stream_name)) {
+        if reports && let Some(stream) = self.streams.get_mut(&source).map(|s| s.at(place)) {
             if stream.overlapped.as_ref() == Some(&id) {
                 // Its end came late, if it lies before the start of the one that is open now.
-                let next = stream.open.as_ref().and_then(|open| self.by_id.get(open)).and_then(|i| i.started);
-                if next.is_none_or(|next| time <= next) {
+                let next = stream.open.as_ref().and_then(|open| self.by_id.get(open));
+                if next.and_then(|n| self.all[n - self.first].started).is_none_or(|next| time <= next) {
                     stream.overlapped = None;
                 }
             }
-            stream.closed = Some((Arc::clone(&id), started.unwrap_or(time), time));
+            stream.closed = Some((id.clone(), started.unwrap_or(time), time));
+            while self.texts.is_full() && !self.all.is_empty() {
+                self.drop_oldest();
+                self.dropped += 1;
+            }
         }
         Some((id, case))
     }
 
     /// All invocations whose start is known, in order of it: where to look for one that fits a request.
     #[must_use]
-    pub fn by_start(&self) -> Vec<(Timestamp, &Arc<str>, &Invocation)> {
-        let started = self.by_id.iter().filter_map(|(id, i)| Some((i.start()?, id, i)));
+    pub fn by_start(&self) -> Vec<(Timestamp, &Id, &Invocation)> {
+        let started = self.all.iter().filter_map(|i| Some((i.start()?, &i.id, i)));
         let mut all: Vec<_> = started.collect();
         all.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
         all
@@ -153,95 +167,95 @@ impl Invocations {
     /// The invocation with this ID.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<&Invocation> {
-        self.by_id.get(id)
+        self.by_id.get(&Id::from(id)).map(|number| &self.all[number - self.first])
+    }
+
+    /// The text of an invocation's REPORT; empty where there is none.
+    #[must_use]
+    pub fn text(&self, invocation: &Invocation) -> &str {
+        invocation.report.as_ref().map_or("", |(_, _, kept)| self.texts.get(*kept))
     }
 
     /// Notes that a failed request waits for the invocation with this ID, seen or not.
-    pub fn expect(&mut self, id: &Arc<str>, case: u64, now: Timestamp) {
+    pub fn expect(&mut self, id: &str, case: u64, now: Timestamp) {
+        let id = Id::from(id);
+        let known = self.by_id.get(&id).copied();
         // Not seen yet: which log group it will stand in is learned from its first line.
-        self.entry(id, UNSEEN, &Arc::from(""), now).case = Some(case);
+        let number = self.entry(known, &id, UNSEEN, Arc::from(""), now);
+        self.all[number - self.first].case = Some(case);
     }
 
     /// Forgets what is older than `hold`.
     pub fn expire(&mut self, now: Timestamp) {
         let horizon = now.minus(self.hold);
-        while self.order.front().is_some_and(|(made, _)| *made < horizon) {
+        while self.all.front().is_some_and(|oldest| oldest.made < horizon) {
             self.drop_oldest();
         }
     }
 
-    fn entry(&mut self, id: &Arc<str>, source: SourceId, stream: &Arc<str>, now: Timestamp) -> &mut Invocation {
-        if self.by_id.len() >= self.max && !self.by_id.contains_key(id) {
+    /// The number of the invocation with this ID, which is made if it is not known.
+    fn entry(&mut self, known: Option<usize>, id: &Id, source: SourceId, stream: Arc<str>, now: Timestamp) -> usize {
+        if let Some(number) = known {
+            let invocation = &mut self.all[number - self.first];
+            if invocation.source == UNSEEN {
+                invocation.source = source;
+                invocation.stream = stream;
+            }
+            return number;
+        }
+        if self.all.len() >= self.max {
             self.drop_oldest();
             self.dropped += 1;
         }
-        let invocation = self.by_id.entry(Arc::clone(id)).or_insert_with(|| {
-            self.order.push_back((now, Arc::clone(id)));
-            Invocation {
-                source,
-                stream: Arc::clone(stream),
-                started: None,
-                report: None,
-                findings: Vec::new(),
-                case: None,
-                again: None,
-                made: now,
-            }
+        let number = self.first + self.all.len();
+        self.by_id.insert(id.clone(), number);
+        self.all.push_back(Invocation {
+            source,
+            stream,
+            started: None,
+            report: None,
+            findings: Vec::new(),
+            case: None,
+            again: None,
+            id: id.clone(),
+            made: now,
+            place: 0,
         });
-        if invocation.source == UNSEEN {
-            invocation.source = source;
-            invocation.stream = Arc::clone(stream);
-        }
-        invocation
+        number
     }
 
     fn drop_oldest(&mut self) {
-        if let Some((made, id)) = self.order.pop_front()
-            && self.by_id.get(&id).is_some_and(|i| i.made == made)
-        {
-            self.by_id.remove(&id);
-        }
-    }
-}
-
-/// Forgets streams that are idle; if none is, all of them: lines without an ID then lose their owner, which
-/// explanations say.
-fn make_room(streams: &mut FastMap<Arc<str>, Stream>, now: Timestamp) {
-    let horizon = now.minus(STREAM_IDLE);
-    let before = streams.len();
-    streams.retain(|_, s| s.touched >= horizon);
-    if streams.len() == before {
-        streams.clear();
-    }
-}
-
-impl Stream {
-    /// Whose a line without an ID is.
-    fn owner(&self, time: Timestamp) -> Option<Arc<str>> {
-        match &self.closed {
-            Some((id, start, report)) if (*start..=*report).contains(&time) => Some(Arc::clone(id)),
-            _ if self.overlapped.is_some() => None,
-            _ => self.open.clone(),
+        if let Some(oldest) = self.all.pop_front() {
+            self.by_id.remove(&oldest.id);
+            self.first += 1;
+            self.texts.forget_before(self.first);
         }
     }
 }
 
 impl Invocation {
-    fn take(&mut self, line: LambdaLine) {
-        if self.again.is_some_and(|again| line.time >= again) {
+    fn take(
+        &mut self,
+        time: Timestamp,
+        named: bool,
+        says: LambdaSays,
+        text: Box<str>,
+        keep: impl FnOnce(&str) -> Kept,
+    ) {
+        if self.again.is_some_and(|again| time >= again) {
             return;
         }
-        match line.says {
+        match says {
             LambdaSays::Start => {
-                if self.report.as_ref().is_some_and(|r| r.0 < line.time) {
-                    self.again = Some(line.time);
+                if self.report.as_ref().is_some_and(|r| r.0 < time) {
+                    self.again = Some(time);
                     return;
                 }
-                self.started = Some(line.time);
+                self.started = Some(time);
             }
             // Only what it names matters, and that is kept elsewhere.
             LambdaSays::Line => {}
-            LambdaSays::Report(report) => self.report = Some(Box::new((line.time, report, line.text))),
+            LambdaSays::Report(report) => self.report = Some((time, report, keep(&text))),
             LambdaSays::TimedOut { .. }
             | LambdaSays::Unhandled(_)
             | LambdaSays::Fault { .. }
@@ -251,13 +265,13 @@ impl Invocation {
             | LambdaSays::ErrorLine => {
                 // A verdict is worth more than one of many lines that the function logged.
                 if self.findings.len() == FINDINGS_MAX
-                    && line.says != LambdaSays::ErrorLine
+                    && says != LambdaSays::ErrorLine
                     && let Some(at) = self.findings.iter().position(|f| f.says == LambdaSays::ErrorLine)
                 {
                     self.findings.remove(at);
                 }
                 if self.findings.len() < FINDINGS_MAX {
-                    self.findings.push(line.into());
+                    self.findings.push(Finding { time, says, text: text.into(), named });
                 }
             }
         }
@@ -273,7 +287,7 @@ impl Invocation {
     #[must_use]
     pub fn start(&self) -> Option<Timestamp> {
         let by_report = || {
-            let (time, report, _) = &**self.report.as_ref()?;
+            let (time, report, _) = self.report.as_ref()?;
             Some(time.minus(Duration::try_from_secs_f64(report.duration_ms? / 1000.0).ok()?))
         };
         self.started.or_else(by_report)
@@ -359,7 +373,7 @@ mod tests {
     #[test]
     fn what_comes_after_the_report_with_its_id_is_kept() {
         let mut t = table();
-        t.expect(&"a".into(), 7, NOW);
+        t.expect("a", 7, NOW);
         assert_eq!(t.apply(S, line("s", Some("a"), LambdaSays::Start), NOW), Some(("a".into(), Some(7))));
         t.apply(S, line("s", Some("a"), LambdaSays::Report(Report::default())), NOW);
         t.apply(S, line("s", Some("a"), LambdaSays::TimedOut { after_ms: 1 }), NOW);
@@ -404,10 +418,10 @@ mod tests {
         for i in 0..1000 {
             t.apply(S, line(&format!("s{i}"), Some(&format!("id{i}")), LambdaSays::Start), NOW);
         }
-        assert_eq!(t.by_id.len(), 100);
+        assert_eq!((t.by_id.len(), t.all.len()), (100, 100));
         assert!(t.streams[&S].len() <= 100);
         assert_eq!(t.dropped, 900);
         t.expire(NOW.plus(Duration::from_secs(601)));
-        assert!(t.by_id.is_empty() && t.order.is_empty());
+        assert!(t.by_id.is_empty() && t.all.is_empty());
     }
 }

@@ -5,9 +5,9 @@
 //! `casework`'s. Rule: bounded; an ID that many invocations name leads nowhere.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use crate::model::hash::FastMap;
+use crate::model::id::Id;
 use crate::model::time::Timestamp;
 
 /// Invocations kept for one ID: a trace covers a few functions, a request ID that is handed on likewise.
@@ -16,10 +16,10 @@ const NAMED_MAX: usize = 8;
 /// The index.
 #[derive(Debug, Default)]
 pub struct Links {
-    awaited: FastMap<Arc<str>, u64>,
-    named: FastMap<Arc<str>, Vec<Arc<str>>>,
+    awaited: FastMap<Id, u64>,
+    named: FastMap<Id, Vec<Id>>,
     /// In order of arrival, for expiry.
-    order: VecDeque<(Timestamp, Arc<str>)>,
+    order: VecDeque<(Timestamp, Id)>,
     max: usize,
 }
 
@@ -37,37 +37,38 @@ impl Links {
 
     /// A case no longer waits.
     pub fn forget(&mut self, id: &str, case: u64) {
-        if self.awaited.get(id) == Some(&case) {
-            self.awaited.remove(id);
+        let id = Id::from(id);
+        if self.awaited.get(&id) == Some(&case) {
+            self.awaited.remove(&id);
         }
     }
 
     /// The case that waits for this ID.
     #[must_use]
     pub fn awaited(&self, id: &str) -> Option<u64> {
-        self.awaited.get(id).copied()
+        if self.awaited.is_empty() { None } else { self.awaited.get(&Id::from(id)).copied() }
     }
 
     /// An invocation names this ID.
-    pub fn name(&mut self, id: &str, invocation: &Arc<str>, now: Timestamp) {
-        if let Some(known) = self.named.get_mut(id) {
+    pub fn name(&mut self, id: &str, invocation: &Id, now: Timestamp) {
+        let id = Id::from(id);
+        if let Some(known) = self.named.get_mut(&id) {
             if known.len() < NAMED_MAX && !known.contains(invocation) {
-                known.push(Arc::clone(invocation));
+                known.push(invocation.clone());
             }
             return;
         }
         if self.named.len() >= self.max {
             self.drop_oldest();
         }
-        let id: Arc<str> = id.into();
-        self.order.push_back((now, Arc::clone(&id)));
-        self.named.insert(id, vec![Arc::clone(invocation)]);
+        self.order.push_back((now, id.clone()));
+        self.named.insert(id, vec![invocation.clone()]);
     }
 
     /// The invocations that named this ID, in order of arrival.
     #[must_use]
-    pub fn named(&self, id: &str) -> &[Arc<str>] {
-        self.named.get(id).map_or(&[], Vec::as_slice)
+    pub fn named(&self, id: &str) -> &[Id] {
+        self.named.get(&Id::from(id)).map_or(&[], Vec::as_slice)
     }
 
     /// Forgets IDs that were named before `horizon`.
@@ -100,7 +101,7 @@ mod tests {
         assert_eq!(links.awaited("r1"), None);
         for n in 0..100 {
             links.name(&format!("r{n}"), &"a".into(), now);
-            links.name("r99", &format!("i{n}").into(), now);
+            links.name("r99", &format!("i{n}").as_str().into(), now);
         }
         assert!(links.named.len() <= 10 && links.named("r99").len() == NAMED_MAX);
         links.expire(Timestamp::from_millis(1));

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::id::Id;
 use super::time::Timestamp;
 
 /// One line (or multi-line event) of a Lambda log.
@@ -15,7 +16,7 @@ pub struct LambdaLine {
     /// The event's stamp.
     pub time: Timestamp,
     /// The request ID the line itself carries.
-    pub request_id: Option<Arc<str>>,
+    pub request_id: Option<Id>,
     /// What it says.
     pub says: LambdaSays,
     /// Other IDs the line names; `None` for most lines.

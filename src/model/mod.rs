@@ -8,6 +8,7 @@ pub mod cause;
 pub mod event;
 pub mod execution;
 pub mod hash;
+pub mod id;
 pub mod inventory;
 pub mod invocation;
 pub mod json;

@@ -76,6 +76,12 @@ impl Reader {
         Self { kind, unread: BTreeMap::new(), news: Vec::new() }
     }
 
+    /// Whether it asks which stream a line stands in: an access line says the same in any.
+    #[must_use]
+    pub const fn knows_streams(&self) -> bool {
+        !matches!(self.kind, Kind::Access(_))
+    }
+
     /// Reads one event and adds what it says to `facts`: mostly one fact, none for lines without meaning here, two
     /// when it ends a block of lines that was still open.
     pub fn read(&mut self, event: LogEvent, facts: &mut Vec<Fact>) {

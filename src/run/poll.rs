@@ -64,6 +64,15 @@ enum Ended {
     Stopped,
 }
 
+/// Names of streams, to be shared by their events.
+#[derive(Debug, Default)]
+struct Streams {
+    names: Vec<Arc<str>>,
+    places: FastMap<Arc<str>, usize>,
+    /// Where the name of the event before stands: the next event is often of the same stream.
+    last: usize,
+}
+
 struct Poll<F> {
     fetch: F,
     polling: Polling,
@@ -72,7 +81,7 @@ struct Poll<F> {
     stop: CancellationToken,
     reader: Reader,
     ids: IdRing,
-    streams: FastMap<String, Arc<str>>,
+    streams: Streams,
     /// It was said that there is not enough room for ids.
     crowded: bool,
 }
@@ -88,7 +97,7 @@ pub async fn poll<F: Fetch>(
     let mut schedule = Schedule::new(polling.pace, polling.origin);
     let reader = Reader::of(polling.source.kind, polling.format.clone(), polling.requests);
     let ids = IdRing::new(polling.max_ids);
-    let mut poll = Poll { fetch, polling, clock, out, stop, reader, ids, streams: FastMap::default(), crowded: false };
+    let mut poll = Poll { fetch, polling, clock, out, stop, reader, ids, streams: Streams::default(), crowded: false };
     let mut trouble: Option<(Problem, u32)> = None;
     loop {
         let now = poll.clock.now();
@@ -163,15 +172,18 @@ impl<F: Fetch> Poll<F> {
 
     /// Reads what is new in a page and hands the facts on. Ids of what is not taken in are not seen.
     async fn hand_on(&mut self, page: Page, sealed: Option<Timestamp>) -> Result<(), Ended> {
+        // An access line says the same in any stream: its name is not looked up.
+        let (by_stream, nowhere): (bool, Arc<str>) = (self.reader.knows_streams(), "".into());
         // Most of a page was seen before, but the first reads are all news: growing a vector of a page is dear.
         let mut facts = Vec::with_capacity(page.events.len());
         let mut new: Vec<(Timestamp, EventId)> = Vec::with_capacity(page.events.len());
         for raw in page.events {
-            if !self.ids.insert(raw.time, raw.id) {
+            let id = raw.id();
+            if !self.ids.insert(raw.time, id) {
                 continue;
             }
-            new.push((raw.time, raw.id));
-            let stream = self.stream(raw.stream);
+            new.push((raw.time, id));
+            let stream = if by_stream { self.streams.shared(&raw.stream) } else { Arc::clone(&nowhere) };
             self.reader.read(LogEvent { stream, time: raw.time, text: raw.text }, &mut facts);
         }
         self.complain();
@@ -206,18 +218,6 @@ impl<F: Fetch> Poll<F> {
         }
     }
 
-    fn stream(&mut self, name: String) -> Arc<str> {
-        if let Some(known) = self.streams.get(&name) {
-            return Arc::clone(known);
-        }
-        if self.streams.len() >= STREAMS_MAX {
-            self.streams.clear();
-        }
-        let shared: Arc<str> = name.as_str().into();
-        self.streams.insert(name, Arc::clone(&shared));
-        shared
-    }
-
     async fn failed(&self, error: &FetchError, before: Option<Problem>) {
         if before != Some(error.problem) {
             let source = &self.polling.source;
@@ -232,5 +232,26 @@ impl<F: Fetch> Poll<F> {
         if let Some((_, failures)) = trouble {
             tracing::info!("log group {} is read again after {failures} failed reads", self.polling.source.name);
         }
+    }
+}
+
+impl Streams {
+    fn shared(&mut self, name: &str) -> Arc<str> {
+        // Counting a name's owners is most of what this costs, because they end in another thread: it is done once.
+        if self.names.get(self.last).is_none_or(|last| **last != *name) {
+            self.last = self.places.get(name).copied().unwrap_or_else(|| self.add(name));
+        }
+        Arc::clone(&self.names[self.last])
+    }
+
+    fn add(&mut self, name: &str) -> usize {
+        if self.names.len() >= STREAMS_MAX {
+            self.names.clear();
+            self.places.clear();
+        }
+        let shared: Arc<str> = name.into();
+        self.places.insert(Arc::clone(&shared), self.names.len());
+        self.names.push(shared);
+        self.names.len() - 1
     }
 }

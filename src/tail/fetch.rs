@@ -26,17 +26,25 @@ pub struct PageRequest {
 /// An event as it was fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawEvent {
-    /// Tells it from all others of its log group.
-    pub id: EventId,
+    /// The service's `eventId`; empty where there is none.
+    pub event_id: String,
     /// Log stream.
     pub stream: String,
     /// Its stamp.
     pub time: Timestamp,
+    /// When it was taken in.
+    pub ingested: Option<i64>,
     /// Its text.
     pub text: String,
 }
 
 impl RawEvent {
+    /// Tells it from all others of its log group.
+    #[must_use]
+    pub fn id(&self) -> EventId {
+        Self::identify(Some(&self.event_id), &self.stream, self.time, self.ingested, &self.text)
+    }
+
     /// The id of an event by the service's `eventId`, or where there is none (some emulators) by its content. Two
     /// events equal in all of stream, stamp and text then count as one.
     #[must_use]

@@ -66,7 +66,11 @@ impl IdRing {
         if slot < self.floor {
             return false;
         }
-        let new = self.buckets.entry(slot).or_default().insert(id);
+        let bucket = match self.buckets.get_mut(&slot) {
+            Some(bucket) => bucket,
+            None => self.bucket(slot),
+        };
+        let new = bucket.insert(id);
         if new {
             self.len += 1;
             if self.len > self.max
@@ -78,6 +82,15 @@ impl IdRing {
             }
         }
         new
+    }
+
+    /// A new bucket. It will hold about as many as the one before, and growing it step by step costs as much as filling
+    /// it; room that is never used stays below that which is.
+    fn bucket(&mut self, slot: i64) -> &mut Bucket {
+        let before = slot.checked_sub(1).and_then(|before| self.buckets.get(&before)).map_or(0, HashSet::len);
+        self.buckets
+            .entry(slot)
+            .or_insert_with(|| Bucket::with_capacity_and_hasher(before, BuildHasherDefault::default()))
     }
 
     /// Takes an id back: its fact was not taken in after all.

@@ -34,6 +34,8 @@ const EVIDENCE_MAX: usize = 5;
 pub struct Found<'a> {
     /// The invocation.
     pub invocation: &'a Invocation,
+    /// The text of its REPORT.
+    pub report: &'a str,
     /// The log group.
     pub source: &'a Source,
 }
@@ -201,9 +203,9 @@ fn masked(text: &str) -> Arc<str> {
 /// The lines that speak, then REPORT, in order of time.
 fn evidence(subject: &Subject<'_>) -> Vec<Evidence> {
     let mut lines = subject.execution.map(|(e, source)| e.evidence(&source.name)).unwrap_or_default();
-    if let Some(Found { invocation, source }) = subject.found {
+    if let Some(Found { invocation, report, source }) = subject.found {
         let line = |time, text: &str| invocation.evidence(&source.name, time, text);
-        let report = invocation.report.iter().map(|r| line(r.0, r.2.trim_end()));
+        let report = invocation.report.iter().map(|r| line(r.0, report.trim_end()));
         // What proves something goes before what the function logged.
         let (logged, proves): (Vec<_>, Vec<_>) =
             invocation.findings.iter().partition(|f| matches!(f.says, LambdaSays::ErrorLine | LambdaSays::LastWords));

@@ -62,7 +62,9 @@ fn explained(request: &Request, lines: &[LambdaSays]) -> Explanation {
     }
     let source = source();
     let api = api();
-    let found = invocations.get("a1").map(|invocation| Found { invocation, source: &source });
+    let report = |invocation| invocations.text(invocation);
+    let found =
+        invocations.get("a1").map(|invocation| Found { invocation, report: report(invocation), source: &source });
     let id = request.lambda_request_id.as_deref().map(Arc::from);
     let link = Link { id, join: Join::IntegrationRequestId, candidates: 1, authorizer: false };
     explain(&Subject { link: request.lambda_request_id.is_some().then_some(&link), found, ..subject(request, &api) })

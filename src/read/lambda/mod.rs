@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use crate::model::event::LogEvent;
 use crate::model::hash::FastMap;
+use crate::model::id::Id;
 use crate::model::invocation::{LambdaLine, LambdaSays, Refs};
 use crate::model::text::cut;
 use crate::model::time::Timestamp;
@@ -42,7 +43,7 @@ pub struct LambdaReader {
     /// By stream: an error that has not come to its end yet.
     open: FastMap<Arc<str>, Block>,
     /// Stream and ID of the REPORT that was read last: its XRAY line may stand in the next event.
-    reported: Option<(Arc<str>, Arc<str>)>,
+    reported: Option<(Arc<str>, Id)>,
 }
 
 /// Where and when a line stands.
@@ -252,12 +253,12 @@ impl LambdaReader {
         if says == LambdaSays::Line && !has_refs {
             return;
         }
-        let request_id: Option<Arc<str>> = id.as_deref().map(Arc::from);
+        let request_id = id.as_deref().map(Id::from);
         // An event of CloudWatch ends with a line end, and holds the XRAY line if there is one.
         if let (LambdaSays::Report(_), Some(id), None) = (&says, &request_id, &trace)
             && !text.ends_with('\n')
         {
-            self.reported = Some((Arc::clone(at.stream), Arc::clone(id)));
+            self.reported = Some((Arc::clone(at.stream), id.clone()));
         }
         let text = if says == LambdaSays::Start { "".into() } else { cut(&text, TEXT_MAX).into() };
         found(LambdaLine {
