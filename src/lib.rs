@@ -6,8 +6,8 @@
 //!
 //! | word | meaning |
 //! | --- | --- |
-//! | API | one stage under watch: its access-log groups and its Lambda log groups |
-//! | request | one access-log line, read |
+//! | API | one stage under watch: its access-log groups, its Lambda log groups, perhaps its execution-log group |
+//! | request | one access-log line, read; without an access log, one request of the execution log |
 //! | endpoint | method and route template (`POST /users/{id}`), never a raw path |
 //! | invocation | one run of a Lambda function, put together from its lines |
 //! | failure | a request with a 5xx status |
@@ -30,7 +30,7 @@
 //! | [`tail`] | a log group -> every event once; pure but for the trait that fetches | model |
 //! | [`notify`] | alerts -> messages -> people | model |
 //! | [`view`] | what is known -> lines for people; pure | model |
-//! | [`config`] | file -> validated settings | model, settings types of engine, tail, notify |
+//! | [`config`] | file -> validated settings | model, settings types of read, engine, tail, notify |
 //! | [`aws`] | the AWS SDK | model, tail, notify, config |
 //! | [`ops`] | the clock, signals, logs about itself | model |
 //! | [`sim`] | simulated CloudWatch Logs and SNS, for demo, tests, benches | model |
@@ -41,13 +41,15 @@
 //! [`aws::fetch`] gets a page. The source's task in `run/poll.rs` drops what [`tail::ids`] has seen and lets a
 //! [`read::Reader`] make facts. A bounded channel carries the batch to the one owner of the [`engine::Engine`]; only
 //! what it has taken in stays seen. A request is counted in its endpoint's slot; if it failed a
-//! case is opened. A Lambda line goes to its invocation; when case and invocation meet, [`engine::explain`] decides.
+//! case is opened. A Lambda line goes to its invocation, a line of an execution log to its request;
+//! [`engine::casework`] brings case and invocation together, and [`engine::explain`] decides.
 //! Each 10 s of event time the rules look at the windows and the alert states step. [`notify::plan`] decides what is
 //! said, [`notify::outbox`] delivers it.
 //!
 //! # Where to change what
 //!
-//! A new access-log shape: [`read::access`]. A new line of a runtime: [`read::lambda`]. A new cause: [`model::cause`],
+//! A new access-log shape: [`read::access`]. A new line of a runtime: [`read::lambda`]. A sentence of an execution log:
+//! [`read::execution`]. A way to join: [`engine::casework`]. What is secret: [`model::secrets`]. A new cause: [`model::cause`],
 //! then [`engine::explain`] and its fix. A rule or a state: [`engine::rules`], [`engine::alerts`]. A message's words:
 //! [`notify::text`]. A setting: [`config`], and `config.example.toml`, which a test compares. A bug: a scenario file
 //! first.
