@@ -18,74 +18,98 @@ const PATH_MAX: usize = 1024;
 /// Keys of one line that are remembered.
 const KEYS_MAX: usize = 64;
 
+/// What stands before a value: from the end of the value before, the key and all that is around it. Lines of one format
+/// have the same there, character for character.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Lead {
+    text: Box<str>,
+    quoted: bool,
+}
+
+impl Lead {
+    pub(super) fn new(text: &str, quoted: bool) -> Self {
+        Self { text: text.into(), quoted }
+    }
+}
+
+/// The key of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Key<'a> {
+    /// That of the lead which was expected.
+    Expected,
+    /// This one, what stands before its value, and whether that is in quotes.
+    Other(&'a str, &'a str, bool),
+}
+
 /// Calls `found(number, key, value)` for each member of a flat object of strings without escapes and of whole numbers.
-/// `expected` tells the key that this member mostly has, without quotes and backslashes in it, which saves looking for
-/// its end. `None` for anything else, perhaps after some calls.
+/// `expected` tells what mostly stands before the value of a member, which saves looking at it piece by piece. `None` for
+/// anything else, perhaps after some calls.
 pub(super) fn flat<'a, 'k>(
     text: &'a str,
-    expected: impl Fn(usize) -> Option<&'k str>,
+    expected: impl Fn(usize) -> Option<&'k Lead>,
     mut found: impl FnMut(usize, Key<'a>, &'a str),
 ) -> Option<()> {
     let bytes = text.as_bytes();
-    let blanks = |mut at: usize| {
-        while bytes.get(at).is_some_and(u8::is_ascii_whitespace) {
-            at += 1;
-        }
-        at
-    };
-    // A string from the byte after its quote to its end.
-    let string = |at: usize| {
-        let end = at + string_end(bytes.get(at..)?)?;
-        (bytes[end] == b'"').then_some(end)
-    };
-    let mut at = blanks(0);
-    if bytes.get(at) != Some(&b'{') {
-        return None;
-    }
+    let mut at = 0;
     for number in 0.. {
-        at = blanks(at + 1);
-        if bytes.get(at) != Some(&b'"') {
-            return None;
-        }
-        let is_key = |key: &&str| {
-            bytes.get(at + 1..).is_some_and(|b| b.starts_with(key.as_bytes()) && b.get(key.len()) == Some(&b'"'))
-        };
-        let (key, key_end) = match expected(number) {
-            Some(key) if is_key(&key) => (Key::Expected, at + 1 + key.len()),
-            _ => {
-                let end = string(at + 1)?;
-                (Key::Other(text.get(at + 1..end)?), end)
-            }
-        };
-        at = blanks(key_end + 1);
-        if bytes.get(at) != Some(&b':') {
-            return None;
-        }
-        at = blanks(at + 1);
-        let value = if bytes.get(at) == Some(&b'"') {
-            let end = string(at + 1)?;
-            let value = text.get(at + 1..end)?;
-            at = end + 1;
-            value
+        let before = at;
+        let lead = expected(number).filter(|lead| bytes[at..].starts_with(lead.text.as_bytes()));
+        let (key, quoted) = if let Some(lead) = lead {
+            at += lead.text.len();
+            (Key::Expected, lead.quoted)
         } else {
-            let digits = bytes.get(at..)?.iter().take_while(|b| b.is_ascii_digit()).count();
+            let (key, start) = member(text, at, if number == 0 { b'{' } else { b',' })?;
+            let quoted = bytes.get(start) == Some(&b'"');
+            at = start + usize::from(quoted);
+            (Key::Other(key, text.get(before..at)?, quoted), quoted)
+        };
+        let start = at;
+        if quoted {
+            at += string_end(&bytes[at..])?;
+            found(number, key, text.get(start..at)?);
+            if bytes[at] != b'"' {
+                return None;
+            }
+            at += 1;
+        } else {
+            let digits = bytes[at..].iter().take_while(|b| b.is_ascii_digit()).count();
             // More is left to the careful reader: signs, fractions, exponents, and numbers that may not fit.
             if !(1..=18).contains(&digits) || (digits > 1 && bytes[at] == b'0') {
                 return None;
             }
-            let value = text.get(at..at + digits)?;
             at += digits;
-            value
-        };
-        found(number, key, value);
-        at = blanks(at);
-        match bytes.get(at) {
-            Some(b',') => {}
-            Some(b'}') => return (blanks(at + 1) == bytes.len()).then_some(()),
-            _ => return None,
+            found(number, key, text.get(start..at)?);
+        }
+        if bytes.get(at) != Some(&b',') {
+            at = blanks(bytes, at);
+            match bytes.get(at) {
+                Some(b',') => {}
+                Some(b'}') => return (blanks(bytes, at + 1) == bytes.len()).then_some(()),
+                _ => return None,
+            }
         }
     }
     None
+}
+
+fn blanks(bytes: &[u8], mut at: usize) -> usize {
+    while bytes.get(at).is_some_and(u8::is_ascii_whitespace) {
+        at += 1;
+    }
+    at
+}
+
+/// The key of the member that begins at `at` after `opening`, and where its value begins.
+fn member(text: &str, at: usize, opening: u8) -> Option<(&str, usize)> {
+    let bytes = text.as_bytes();
+    let expect = |at: usize, wanted: u8| {
+        let at = blanks(bytes, at);
+        (bytes.get(at) == Some(&wanted)).then_some(at + 1)
+    };
+    let key = expect(expect(at, opening)?, b'"')?;
+    let end = key + string_end(&bytes[key..])?;
+    let colon = expect(expect(end, b'"')?, b':')?;
+    Some((text.get(key..end)?, blanks(bytes, colon)))
 }
 
 /// Where the first quote or backslash stands, looking at eight bytes at a time: most strings are short, and a call of
@@ -108,15 +132,6 @@ fn string_end(bytes: &[u8]) -> Option<usize> {
     }
     let near = rest.iter().position(|b| matches!(b, b'"' | b'\\'))?;
     Some(words.len() * 8 + near)
-}
-
-/// The key of a member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Key<'a> {
-    /// The one that was expected.
-    Expected,
-    /// This one.
-    Other(&'a str),
 }
 
 /// Calls `found(key, value)` for each scalar of the object in `text`; within objects inside, `key` is all keys that lead
@@ -403,7 +418,7 @@ mod tests {
                 text,
                 |_| None,
                 |_, k, v| {
-                    let Key::Other(k) = k else { return };
+                    let Key::Other(k, _, _) = k else { return };
                     got.push((k.to_owned(), v.to_owned()));
                 },
             )

@@ -55,20 +55,20 @@ fn careful(text: &str) -> Option<Fields<'_>> {
     if text.starts_with('{') { strict(text).or_else(|| tolerant(text)) } else { shapes::recognise(text) }
 }
 
-/// The keys of the line before, in order, and what they stand for: the next line has the same.
+/// What stands before the values of the line before, in order, and the variables they are: the next line has the same.
 #[derive(Debug, Default)]
-struct Layout(Vec<(Box<str>, Option<Field>)>);
+struct Layout(Vec<(json::Lead, Option<Field>)>);
 
 impl Layout {
     /// What is well-formed and flat; `None` for the rest.
     fn read<'a>(&mut self, text: &'a str, fields: &mut Fields<'a>) -> Option<()> {
-        let mut other: Option<usize> = None;
-        let known = |at: usize| self.0.get(at).map(|(key, _)| &**key);
-        json::flat(text, known, |at, key, value| {
+        let mut differs: Option<usize> = None;
+        let expected = |at: usize| self.0.get(at).map(|(lead, _)| lead);
+        json::flat(text, expected, |at, key, value| {
             let field = match key {
                 json::Key::Expected => self.0.get(at).and_then(|(_, field)| *field),
-                json::Key::Other(key) => {
-                    other = other.or(Some(at));
+                json::Key::Other(key, ..) => {
+                    differs = differs.or(Some(at));
                     field_of(key)
                 }
             };
@@ -76,28 +76,25 @@ impl Layout {
                 fields.put(field, Cow::Borrowed(value));
             }
         })?;
-        if let Some(from) = other {
+        if let Some(from) = differs {
             self.learn(from, text);
         }
         Some(())
     }
 
-    /// The keys of this line from here on are others than those of the line before.
+    /// The members of this line from here on are others than those of the line before.
     #[cold]
     fn learn(&mut self, from: usize, text: &str) {
         self.0.truncate(from);
+        let nothing = |_| None;
         // It was read a moment ago.
-        let _ = json::flat(
-            text,
-            |_| None,
-            |at, key, _| {
-                if let json::Key::Other(key) = key
-                    && (from..LAYOUT_MAX).contains(&at)
-                {
-                    self.0.push((key.into(), field_of(key)));
-                }
-            },
-        );
+        let _ = json::flat(text, nothing, |at, key, _| {
+            if let json::Key::Other(key, lead, quoted) = key
+                && (from..LAYOUT_MAX).contains(&at)
+            {
+                self.0.push((json::Lead::new(lead, quoted), field_of(key)));
+            }
+        });
     }
 }
 

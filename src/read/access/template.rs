@@ -186,11 +186,13 @@ fn by_members<'a>(members: &[(Box<str>, Vec<Part>)], text: &'a str) -> Option<Fi
     let mut number = 0;
     let fast = json::flat(
         text,
-        |at| members.get(at).map(|(key, _)| &**key),
+        |_| None,
         |at, key, value| {
             number = at + 1;
             match (key, members.get(at)) {
-                (json::Key::Expected, Some((_, parts))) => put_member(&mut fields, parts, Cow::Borrowed(value)),
+                (json::Key::Other(key, ..), Some((known, parts))) if **known == *key => {
+                    put_member(&mut fields, parts, Cow::Borrowed(value));
+                }
                 _ => fits = false,
             }
         },
