@@ -245,7 +245,7 @@ impl Casework {
         let Some(link) = link.filter(|l| l.join <= Join::ExecutionLog && !l.authorizer) else { return };
         let invocation = link.id.as_ref().and_then(|id| self.invocations.get(id)).filter(|i| i.is_seen());
         if let Some(function) = invocation.and_then(|i| self.function(i)) {
-            self.functions.learn(request.api, endpoint, function);
+            self.functions.learn(request.api, endpoint, &function);
         }
     }
 

@@ -60,12 +60,12 @@ fn function_of_stream(stream: &str) -> Option<&str> {
 
 impl Functions {
     /// An exact join says that this function served this endpoint.
-    pub fn learn(&mut self, api: ApiId, endpoint: &Arc<Endpoint>, function: Function) {
+    pub fn learn(&mut self, api: ApiId, endpoint: &Arc<Endpoint>, function: &Function) {
         if self.learned.len() >= LEARNED_MAX {
             return;
         }
         let known = self.learned.entry((api, Arc::clone(endpoint))).or_insert_with(|| Some(function.clone()));
-        if known.as_ref().is_some_and(|k| !k.is(&function)) {
+        if known.as_ref().is_some_and(|k| !k.is(function)) {
             *known = None;
         }
     }
@@ -104,11 +104,11 @@ mod tests {
         let endpoint: Arc<Endpoint> = Endpoint::new("GET", "/a").into();
         let inventory = Inventory { apis: vec![crate::model::inventory::Api::plain("shop")], sources: Vec::new() };
         let mut functions = Functions::default();
-        functions.learn(ApiId(0), &endpoint, function("a"));
-        functions.learn(ApiId(0), &endpoint, function("a"));
+        functions.learn(ApiId(0), &endpoint, &function("a"));
+        functions.learn(ApiId(0), &endpoint, &function("a"));
         assert_eq!(functions.serving(&inventory, ApiId(0), &endpoint), Some(function("a")));
-        functions.learn(ApiId(0), &endpoint, function("b"));
-        functions.learn(ApiId(0), &endpoint, function("a"));
+        functions.learn(ApiId(0), &endpoint, &function("b"));
+        functions.learn(ApiId(0), &endpoint, &function("a"));
         assert_eq!(functions.serving(&inventory, ApiId(0), &endpoint), None);
     }
 }

@@ -185,9 +185,10 @@ impl Input {
         };
         let mut reader = BufReader::with_capacity(BUFFER, raw);
         let gzip = reader.fill_buf().map_err(io_error)?.starts_with(&[0x1f, 0x8b]);
-        let reader: Box<dyn BufRead + Send> = match gzip {
-            true => Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(reader))),
-            false => Box::new(reader),
+        let reader: Box<dyn BufRead + Send> = if gzip {
+            Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(reader)))
+        } else {
+            Box::new(reader)
         };
         let mut lines = Lines { reader, ahead: std::collections::VecDeque::new(), last: 0, bytes: 0 };
         let mut first = 0;

@@ -80,7 +80,7 @@ impl Merge {
         // begin: the time it was saved says nothing about what is in it.
         let (untimed, timed): (Vec<_>, Vec<_>) = files.into_iter().partition(|f| f.input.is_untimed());
         let mut feeds: Vec<_> = timed.into_iter().map(|f| Feed::begin(f, max_ids, &bytes)).collect();
-        let begin = feeds.iter_mut().filter_map(|f| f.head()).min();
+        let begin = feeds.iter_mut().filter_map(Feed::head).min();
         for mut file in untimed {
             if let Some(begin) = begin {
                 file.input.begin_at(begin);

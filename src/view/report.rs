@@ -13,6 +13,8 @@ use crate::model::time::millis;
 
 /// Rows of the timeline, and the lengths they may have, seconds.
 const ROWS_MAX: i64 = 24;
+/// However long the input is.
+const ROWS_LIMIT: usize = 100;
 const NICE_S: &[u64] = &[30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 604_800];
 /// Characters of the longest bar, and of one example.
 const BAR: u64 = 30;
@@ -126,7 +128,7 @@ fn incident(summary: &Summary) -> Vec<Moment> {
     for moment in timeline.iter().filter(|m| (from..=to).contains(&m.from)) {
         let at = moment.from.floor(width);
         // Quiet pieces are rows as well.
-        while rows.last().is_none_or(|r| r.from < at) && (rows.len() as i64) < 2 * ROWS_MAX {
+        while rows.last().is_none_or(|r| r.from < at) && rows.len() < ROWS_LIMIT {
             let next = rows.last().map_or(at, |r| r.from.plus(width));
             rows.push(Moment { from: next, width, requests: 0, errors_5xx: 0 });
         }

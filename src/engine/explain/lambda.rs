@@ -33,12 +33,14 @@ fn kind_of_type(error_type: &str) -> Option<CauseKind> {
         | "RestoreHookUserTimeout"
         | "BeforeSnapshotError"
         | "AfterRestoreError"
-        | "BeforeCheckpointError" => Some(CauseKind::InitFailure),
+        | "BeforeCheckpointError"
+        // Node's codes for a module that an ES module asks for and that is not there.
+        | "ERR_MODULE_NOT_FOUND"
+        | "MODULE_NOT_FOUND"
+        | "ERR_UNSUPPORTED_DIR_IMPORT" => Some(CauseKind::InitFailure),
         "MarshalError" | "SerializationError" => Some(CauseKind::UnserializableResponse),
         "ExitError" | "NodeJsExit" => Some(CauseKind::ProcessExit),
         "Function.ResponseSizeTooLarge" | "RequestEntityTooLarge" => Some(CauseKind::ResponseTooLarge),
-        // Node's codes for a module that an ES module asks for and that is not there.
-        "ERR_MODULE_NOT_FOUND" | "MODULE_NOT_FOUND" | "ERR_UNSUPPORTED_DIR_IMPORT" => Some(CauseKind::InitFailure),
         // Ruby's words for what its handler's file raised.
         _ if name.starts_with("Init<") => Some(CauseKind::InitFailure),
         _ if name.starts_with("Extension.") => Some(CauseKind::ExtensionFailure),

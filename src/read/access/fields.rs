@@ -228,7 +228,7 @@ pub(super) fn field_of(key: &str) -> Option<Field> {
         let spelled_out = !key.to_ascii_lowercase().ends_with(plain);
         return Some(if spelled_out { Field::FunctionStatus } else { Field::SomeIntegrationStatus });
     }
-    let known = Some(match plain {
+    Some(match plain {
         "requestid" | "reqid" | "apirequestid" => Field::RequestId,
         "extendedrequestid" | "extrequestid" | "extendedreqid" => Field::ExtendedRequestId,
         "requesttimeepoch" | "timeepoch" | "epoch" => Field::TimeEpoch,
@@ -274,8 +274,7 @@ pub(super) fn field_of(key: &str) -> Option<Field> {
             let wraps = WRAPPERS.iter().any(|w| first.eq_ignore_ascii_case(w));
             return if wraps { field_of(rest) } else { None };
         }
-    });
-    known
+    })
 }
 
 #[cfg(test)]

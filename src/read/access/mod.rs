@@ -174,7 +174,7 @@ impl AccessReader {
 }
 
 /// The endpoint of a line, shared with those before.
-fn endpoint(names: &mut [Names; 2], named: &mut usize, fields: &Fields<'_>) -> Arc<Endpoint> {
+fn endpoint(names: &mut [Names; 2], kept: &mut usize, fields: &Fields<'_>) -> Arc<Endpoint> {
     let raw = fields.text(Field::Template).is_none();
     let template = fields.text(Field::Template).or(fields.text(Field::Path)).unwrap_or("-");
     // A route key of an HTTP API holds the method: `GET /pets/{id}`.
@@ -195,8 +195,8 @@ fn endpoint(names: &mut [Names; 2], named: &mut usize, fields: &Fields<'_>) -> A
     let template = if raw { route::template(route) } else { Cow::Borrowed(route) };
     let endpoint = Arc::new(Endpoint::new(&cut(method, 16).to_ascii_uppercase(), cut(&template, NAME_MAX)));
     // Longer ones are shown cut off; kept whole they would make the bound one of number only.
-    if *named < NAMES_MAX && route.len() <= NAME_MAX && method.len() <= NAME_MAX {
-        *named += 1;
+    if *kept < NAMES_MAX && route.len() <= NAME_MAX && method.len() <= NAME_MAX {
+        *kept += 1;
         names.entry(method.into()).or_default().insert(route.into(), Arc::clone(&endpoint));
     }
     endpoint
