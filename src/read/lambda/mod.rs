@@ -60,12 +60,40 @@ impl LambdaReader {
     /// Reads one event; `found` gets what it says, if anything.
     pub fn read(&mut self, event: LogEvent, mut found: impl FnMut(LambdaLine)) {
         let LogEvent { stream, time, text } = event;
-        self.event(At { stream: &stream, time }, &text, &mut found);
+        let Some((says, request_id, refs)) = self.whole(&stream, &text) else {
+            self.event(At { stream: &stream, time }, &text, &mut found);
+            return;
+        };
+        let text = if says == LambdaSays::Start { "".into() } else { text.into_boxed_str() };
+        found(LambdaLine { stream, time, request_id, says, refs, text });
+    }
+
+    /// An event that is one START or REPORT and nothing else, which most are: its text need not be copied.
+    fn whole(&mut self, stream: &Arc<str>, text: &str) -> Option<(LambdaSays, Option<Id>, Option<Box<Refs>>)> {
+        if !self.open.is_empty() || text.len() > TEXT_MAX || !text.starts_with(['S', 'R']) {
+            return None;
+        }
+        let line = platform::read(text)?;
+        let said = line.said.filter(|said| matches!(said.says, LambdaSays::Start | LambdaSays::Report(_)))?;
+        if line.lacks_type || !text[line.len..].trim_ascii_start().is_empty() {
+            return None;
+        }
+        let id = said.id.as_deref().map(Id::from);
+        self.remember(stream, &said.says, id.as_ref(), said.trace.is_some(), text);
+        let refs = said.trace.map(|trace| Box::new(Refs { trace_id: Some(trace), mentions: Vec::new() }));
+        Some((said.says, id, refs))
     }
 
     /// The end of the input.
     pub fn finish(&mut self, mut found: impl FnMut(LambdaLine)) {
         self.close_all(&mut found);
+    }
+
+    /// The XRAY line of a REPORT may stand in the next event; one of CloudWatch ends with a line end, and holds it.
+    fn remember(&mut self, stream: &Arc<str>, says: &LambdaSays, id: Option<&Id>, traced: bool, text: &str) {
+        if let (LambdaSays::Report(_), Some(id), false) = (says, id, traced || text.ends_with('\n')) {
+            self.reported = Some((Arc::clone(stream), id.clone()));
+        }
     }
 
     fn event(&mut self, at: At<'_>, text: &str, found: Found<'_>) {
@@ -254,12 +282,7 @@ impl LambdaReader {
             return;
         }
         let request_id = id.as_deref().map(Id::from);
-        // An event of CloudWatch ends with a line end, and holds the XRAY line if there is one.
-        if let (LambdaSays::Report(_), Some(id), None) = (&says, &request_id, &trace)
-            && !text.ends_with('\n')
-        {
-            self.reported = Some((Arc::clone(at.stream), id.clone()));
-        }
+        self.remember(at.stream, &says, request_id.as_ref(), trace.is_some(), &text);
         let text = if says == LambdaSays::Start { "".into() } else { cut(&text, TEXT_MAX).into() };
         found(LambdaLine {
             stream: Arc::clone(at.stream),

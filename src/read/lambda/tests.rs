@@ -689,3 +689,29 @@ mod any_input {
         }
     }
 }
+
+#[test]
+fn the_short_way_says_what_the_long_way_says() {
+    for text in [
+        "START RequestId: 72566006-a Version: $LATEST\n",
+        "START RequestId: 72566006-a Version: $LATEST",
+        "REPORT RequestId: a\tDuration: 3.01 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\t\n",
+        "REPORT RequestId: a\tDuration: 3.01 ms\tStatus: timeout",
+        "REPORT RequestId: a\tDuration: 3.01 ms\t\nXRAY TraceId: 1-2-3\tSegmentId: 4\tSampled: true\t\n",
+        "REPORT RequestId: a  Duration: 3.01 ms  Status: timeout  \n\n",
+        "START RequestId: a\rREPORT RequestId: a\tDuration: 1.00 ms",
+        "Report of the day",
+        "START RequestId: ",
+    ] {
+        let event = || LogEvent { stream: "s".into(), time: Timestamp::from_millis(5), text: text.to_owned() };
+        let (mut short, mut long) = (Vec::new(), Vec::new());
+        LambdaReader::default().read(event(), |l| short.push(l));
+        // A block that is open elsewhere leaves only the long way.
+        let mut reader = LambdaReader::default();
+        let open = LogEvent { stream: "other".into(), text: "Error raised from handler method".to_owned(), ..event() };
+        reader.read(open, |l| long.push(l));
+        assert!(!reader.open.is_empty() && long.is_empty());
+        reader.read(event(), |l| long.push(l));
+        assert_eq!(short, long, "{text}");
+    }
+}
