@@ -229,7 +229,12 @@ impl Reading {
     }
 
     fn sort(&mut self, facts: &mut Vec<Fact>, id: Option<EventId>) {
+        // An event that ends a block, or in which several lines are glued, becomes several facts: each has an id of its
+        // own, counted from the last, because what stands before depends on where a file begins.
+        let mut behind = facts.len() as u128;
         for fact in facts.drain(..) {
+            behind -= 1;
+            let id = id.map(|EventId(id)| EventId(id.wrapping_add(behind)));
             let time = match &fact {
                 Fact::Request(request) => request.time(),
                 Fact::Lambda(line) => line.time,
@@ -306,7 +311,32 @@ impl<T> Sorter<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
+
+    #[test]
+    fn all_facts_of_one_event_are_handed_on_and_each_once() {
+        const ID: &str = "aaaaaaaa-0000-4000-8000-000000000001";
+        let report =
+            format!(r"REPORT RequestId: {ID}\tDuration: 3.00 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\n");
+        let glued = format!(
+            r"START RequestId: {ID} Version: 1\n[ERROR] KeyError: 1\nTraceback (most recent call last):\n{report}"
+        );
+        // The second file holds the same events, as exports that overlap do.
+        let files = (0..2_u16).map(|n| {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            let event = |id: u8, text: &str| format!(r#"{{"eventId":"{id}","timestamp":5,"message":"{text}"}}"#);
+            let head = format!("{}\n{}", event(2, "[ERROR] Late: x"), event(4, "Traceback (most recent call last):"));
+            writeln!(file, "{}\n{}\n{}", event(1, &glued), head, event(3, &report)).unwrap();
+            let kind = SourceKind::Lambda;
+            File::open(file.path(), SourceId(n), kind, Reader::of(kind, None, true)).unwrap()
+        });
+        let mut merge = Merge::new(files.collect(), 1000);
+        let facts = std::iter::from_fn(|| merge.next()).count();
+        assert_eq!(facts, 5, "START, error and REPORT; error and REPORT");
+    }
+
     #[test]
     fn what_lies_within_the_look_ahead_comes_in_order() {
         let mut sorter = Sorter::default();
