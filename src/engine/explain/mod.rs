@@ -123,6 +123,11 @@ impl Verdict {
 pub fn explain(subject: &Subject<'_>) -> Explanation {
     let words = words(subject);
     let verdict = decide(subject, &words);
+    let verdict = Verdict {
+        error_type: verdict.error_type.map(|t| masked(&t)),
+        message: verdict.message.map(|m| masked(&m)),
+        ..verdict
+    };
     let function = function(subject);
     let fix = fix::fix(&verdict, subject, &words, function.as_deref());
     // An ID that was looked for and led to nothing joins nothing.
@@ -133,7 +138,7 @@ pub fn explain(subject: &Subject<'_>) -> Explanation {
             kind: verdict.kind,
             certainty: verdict.certainty,
             error_type: verdict.error_type,
-            message: verdict.message.map(|m| masked(&m)),
+            message: verdict.message,
             join: link.map_or(if named { Join::ExecutionLog } else { Join::None }, |l| l.join),
             candidates: link.map_or(0, |l| l.candidates),
         },
@@ -170,7 +175,9 @@ fn decide(subject: &Subject<'_>, words: &GatewayWords) -> Verdict {
         // What its own function says is why, not what: nothing else was called.
         let failed = lambda.filter(|_| by_gateway.as_ref().is_none_or(|v| v.kind == CauseKind::AuthorizerFailure));
         let why = failed.map(|l| Verdict { kind: CauseKind::AuthorizerFailure, ..l });
-        return why.or(by_gateway).unwrap_or_else(|| pattern::verdict(subject, words));
+        // That it ended well says nothing about what would have been called next.
+        let without = Subject { link: None, found: None, ..*subject };
+        return why.or(by_gateway).unwrap_or_else(|| pattern::verdict(&without, words));
     }
     match by_gateway {
         // The function ran and failed; which way, its own log says best.
@@ -186,8 +193,11 @@ fn decide(subject: &Subject<'_>, words: &GatewayWords) -> Verdict {
 
 /// The error that the function answered with, as the execution log quotes it.
 fn by_execution(subject: &Subject<'_>) -> Option<Verdict> {
-    let error = subject.execution?.0.error.as_ref()?;
-    Some(lambda::of_error(error))
+    let execution = subject.execution?.0;
+    let verdict = lambda::of_error(execution.error.as_ref()?);
+    // Other backends answer with such bodies too, and then make the answer themselves.
+    let is_lambdas = execution.function.is_some() || execution.lambda_request_id.is_some();
+    is_lambdas.then_some(verdict)
 }
 
 /// The function, by who knows best: the invocation, the execution log, what served this endpoint before.
