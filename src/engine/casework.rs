@@ -127,7 +127,8 @@ impl Casework {
     ) {
         let request_id = Arc::clone(&line.request_id);
         self.executions.apply(source, api, line, self.has_access[api.index()], now);
-        if let Some(case) = self.links.awaited(&request_id) {
+        let extended = || self.links.awaited(self.executions.get(api, &request_id)?.extended_request_id()?);
+        if let Some(case) = self.links.awaited(&request_id).or_else(extended) {
             self.relink(case, now, endpoints);
             self.explain_again(case, endpoints);
         }
@@ -140,7 +141,11 @@ impl Casework {
 
     /// Whether the execution log has counted this request already, because its access line came late.
     pub fn is_counted(&mut self, request: &Request, now: Timestamp) -> bool {
-        request.request_id.as_deref().is_some_and(|id| self.executions.counted(request.api, id, now))
+        let Some(id) = request.request_id.as_deref() else {
+            self.executions.counted_without_id(request.api);
+            return false;
+        };
+        self.executions.counted(request.api, id, now)
     }
 
     /// Lets arrival time pass.
