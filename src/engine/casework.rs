@@ -372,7 +372,8 @@ impl Casework {
                 (Some(ended), Some(_)) => ended <= until,
                 _ => true,
             };
-            in_time && i.case.is_none() && self.function(i).is_some_and(|f| f.is(function))
+            let agrees = request.gateway.as_deref().is_none_or(|words| explain::may_have_said(i, words));
+            in_time && agrees && i.case.is_none() && self.function(i).is_some_and(|f| f.is(function))
         };
         let near = started[first..].iter().take_while(|(start, _, _)| *start <= until);
         let candidates: Vec<_> = near.filter(|(_, _, i)| fits(i)).collect();

@@ -12,6 +12,7 @@ mod pattern;
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use self::gateway::id_in_message;
 pub use self::lambda::ends_badly;
@@ -25,7 +26,12 @@ use crate::model::inventory::{Api, ApiKind, Source};
 use crate::model::invocation::{LambdaSays, Site};
 use crate::model::request::{Endpoint, GatewayWords, Request};
 use crate::model::secrets::mask;
+use crate::model::text::cut;
 
+/// Two clocks, two stamps.
+const SKEW: Duration = Duration::from_secs(1);
+/// How long an answer takes at most, where the access line does not say how long it took.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
 /// Lines of evidence in an explanation.
 const EVIDENCE_MAX: usize = 5;
 
@@ -170,6 +176,13 @@ fn decide(subject: &Subject<'_>, words: &GatewayWords) -> Verdict {
     {
         verdict.certainty = verdict.certainty.min(Certainty::Likely);
     }
+    if subject.link.is_some_and(|l| l.join == Join::ApiRequestIdInLog)
+        && began_afterwards(subject)
+        && let Some(verdict) = &mut lambda
+    {
+        // It works on what the request left behind, in a queue for example.
+        verdict.certainty = verdict.certainty.min(Certainty::Likely);
+    }
     let by_gateway = gateway::verdict(words).or_else(|| by_execution(subject));
     if subject.link.is_some_and(|l| l.authorizer) {
         // What its own function says is why, not what: nothing else was called.
@@ -189,6 +202,25 @@ fn decide(subject: &Subject<'_>, words: &GatewayWords) -> Verdict {
         None if pattern::contradicts(subject, lambda.as_ref()) => pattern::verdict(subject, words),
         None => lambda.unwrap_or_else(|| pattern::verdict(subject, words)),
     }
+}
+
+/// The invocation began when the request had been answered.
+fn began_afterwards(subject: &Subject<'_>) -> bool {
+    let request = subject.request;
+    let took = request.response_latency_ms.map_or(ANSWER_MAX, |ms| Duration::from_millis(u64::from(ms)));
+    let answered = request.start.plus(took).plus(SKEW);
+    subject.found.and_then(|f| f.invocation.start()).is_some_and(|start| start > answered)
+}
+
+/// Whether this invocation may be the one whose error the gateway quotes.
+#[must_use]
+pub fn may_have_said(invocation: &Invocation, words: &GatewayWords) -> bool {
+    let quoted = gateway::verdict(words).filter(|v| v.quoted && v.kind == CauseKind::UnhandledException);
+    let said = lambda::verdict(invocation, words).and_then(|v| v.message);
+    let Some((quoted, said)) = quoted.and_then(|v| v.message).zip(said) else { return true };
+    // Each side may have cut it.
+    let head = |text| cut(text, 40);
+    quoted.contains(head(said.trim())) || said.contains(head(quoted.trim()))
 }
 
 /// The error that the function answered with, as the execution log quotes it.
