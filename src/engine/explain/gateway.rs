@@ -180,6 +180,9 @@ const MESSAGES: &[(&str, CauseKind)] = &[
     ("Process exited before completing request", CauseKind::ProcessExit),
 ];
 
+/// Those of them that stand behind the name of a handler.
+const BEHIND_A_NAME: &[&str] = &["missing on module", "is undefined or not exported"];
+
 /// The message tells some kinds apart; the function's log is the better witness.
 fn function_failed(said: &str, certainty: Certainty) -> Verdict {
     if let Some(at) = said.find("Task timed out after") {
@@ -196,8 +199,12 @@ fn function_failed(said: &str, certainty: Certainty) -> Verdict {
     }
     // A kill may have been for lack of memory: the report knows.
     let certainty = if said.contains("signal: killed") { Certainty::Likely } else { certainty };
-    let kind = MESSAGES.iter().find(|(words, _)| said.contains(words)).map(|(_, kind)| *kind);
-    Verdict::new(kind.unwrap_or(CauseKind::UnhandledException), certainty).message(said)
+    let Some((words, kind)) = MESSAGES.iter().find(|(words, _)| said.contains(words)) else {
+        return Verdict::new(CauseKind::UnhandledException, certainty).message(said);
+    };
+    // In the middle of a message these may be anybody's words, unless a name always stands before them.
+    let own = lambdas_own(said).is_some() || said.starts_with(words) || BEHIND_A_NAME.contains(words);
+    Verdict::new(*kind, if own { certainty } else { Certainty::Likely }).message(said)
 }
 
 #[cfg(test)]
@@ -229,6 +236,9 @@ mod tests {
             id_in_message(&words).map(str::to_owned)
         };
         let quoted = format!("child failed: RequestId: {other} Error: Task timed out after 3.00 seconds");
+        let s3 = "Lambda execution failed with status 200 due to customer function error: S3 said: Exceeded maximum \
+                  allowed payload size. Lambda request id: x";
+        assert_eq!(of(s3).unwrap().1, Certainty::Likely);
         assert_eq!(id(format!("Lambda Customer Function Error:{quoted}")), None);
         assert_eq!(of(&format!("Lambda Customer Function Error:{quoted}")).unwrap().0, CauseKind::UnhandledException);
         let by_log = "Lambda execution failed with status 200 due to customer function error: ";
