@@ -127,7 +127,8 @@ impl Casework {
     ) {
         let request_id = Arc::clone(&line.request_id);
         self.executions.apply(source, api, line, self.has_access[api.index()], now);
-        if let Some(case) = self.links.awaited(&request_id) {
+        let extended = || self.links.awaited(self.executions.get(api, &request_id)?.extended_request_id()?);
+        if let Some(case) = self.links.awaited(&request_id).or_else(extended) {
             self.relink(case, now, endpoints);
             self.explain_again(case, endpoints);
         }
@@ -140,7 +141,11 @@ impl Casework {
 
     /// Whether the execution log has counted this request already, because its access line came late.
     pub fn is_counted(&mut self, request: &Request, now: Timestamp) -> bool {
-        request.request_id.as_deref().is_some_and(|id| self.executions.counted(request.api, id, now))
+        let Some(id) = request.request_id.as_deref() else {
+            self.executions.counted_without_id(request.api);
+            return false;
+        };
+        self.executions.counted(request.api, id, now)
     }
 
     /// Lets arrival time pass.
@@ -367,7 +372,8 @@ impl Casework {
                 (Some(ended), Some(_)) => ended <= until,
                 _ => true,
             };
-            in_time && i.case.is_none() && self.function(i).is_some_and(|f| f.is(function))
+            let agrees = request.gateway.as_deref().is_none_or(|words| explain::may_have_said(i, words));
+            in_time && agrees && i.case.is_none() && self.function(i).is_some_and(|f| f.is(function))
         };
         let near = started[first..].iter().take_while(|(start, _, _)| *start <= until);
         let candidates: Vec<_> = near.filter(|(_, _, i)| fits(i)).collect();

@@ -58,6 +58,10 @@ type Key = (ApiId, Arc<str>);
 #[derive(Debug)]
 pub struct Executions {
     by_id: FastMap<Key, Execution>,
+    /// Extended request ID -> request ID: the access log may have that one alone.
+    by_extended: FastMap<Key, Arc<str>>,
+    /// APIs with an access line that names no ID at all: it may be of any request here.
+    anonymous: Vec<ApiId>,
     /// In order of arrival, for expiry.
     order: VecDeque<(Timestamp, Key)>,
     /// Complete and not yet counted; by when they count as requests of their own.
@@ -70,7 +74,15 @@ impl Executions {
     /// Keeps at most `max` requests, each for at most `hold`.
     #[must_use]
     pub fn new(max: usize, hold: Duration) -> Self {
-        Self { by_id: FastMap::default(), order: VecDeque::new(), complete: BTreeSet::new(), max, hold }
+        Self {
+            by_id: FastMap::default(),
+            by_extended: FastMap::default(),
+            anonymous: Vec::new(),
+            order: VecDeque::new(),
+            complete: BTreeSet::new(),
+            max,
+            hold,
+        }
     }
 
     /// Takes a line in. `has_access`: its API has an access log, which counts its requests.
@@ -83,7 +95,15 @@ impl Executions {
                 self.complete.pop_first();
             }
         }
+        let mut counted = false;
+        if let ExecutionSays::Began { extended_request_id: Some(extended) } = &line.says {
+            let extended = (api, Arc::from(&**extended));
+            // Its access line came first, and was noted under the only ID it has.
+            counted = self.by_id.get(&extended).is_some_and(|e| e.counted && e.source.is_none());
+            self.by_extended.insert(extended, Arc::clone(&key.1));
+        }
         let execution = self.entry(key, now);
+        execution.counted |= counted;
         execution.source = Some(source);
         execution.stream = Some(Arc::clone(&line.stream));
         execution.take(line);
@@ -102,7 +122,16 @@ impl Executions {
     /// The request with this ID.
     #[must_use]
     pub fn get(&self, api: ApiId, id: &str) -> Option<&Execution> {
-        self.by_id.get(&(api, Arc::from(id)))
+        self.by_id.get(&self.key(api, id))
+    }
+
+    /// The key of the request with this ID or extended ID.
+    fn key(&self, api: ApiId, id: &str) -> Key {
+        let key = (api, Arc::from(id));
+        match self.by_extended.get(&key) {
+            Some(id) => (api, Arc::clone(id)),
+            None => key,
+        }
     }
 
     /// Requests that are complete and that no access line has counted by now.
@@ -124,14 +153,22 @@ impl Executions {
 
     /// An access line of this request came. True if it was handed out before, and so is counted already.
     pub fn counted(&mut self, api: ApiId, id: &str, now: Timestamp) -> bool {
-        std::mem::replace(&mut self.entry((api, Arc::from(id)), now).counted, true)
+        let key = self.key(api, id);
+        std::mem::replace(&mut self.entry(key, now).counted, true)
+    }
+
+    /// An access line came that names no ID: requests of this API can no longer be told from those that have one.
+    pub fn counted_without_id(&mut self, api: ApiId) {
+        if !self.anonymous.contains(&api) {
+            self.anonymous.push(api);
+        }
     }
 
     fn request(&mut self, key: &Key) -> Option<Request> {
         let (api, id) = (key.0, &key.1);
         let execution = self.by_id.get_mut(key)?;
         let (ended, status) = execution.completed?;
-        if std::mem::replace(&mut execution.counted, true) {
+        if self.anonymous.contains(&api) || std::mem::replace(&mut execution.counted, true) {
             return None;
         }
         let start = execution.began.unwrap_or(ended).min(ended);
@@ -160,7 +197,10 @@ impl Executions {
 
     fn drop_oldest(&mut self) {
         if let Some((_, key)) = self.order.pop_front() {
-            self.by_id.remove(&key);
+            let gone = self.by_id.remove(&key);
+            if let Some(extended) = gone.and_then(|e| e.extended_request_id) {
+                self.by_extended.remove(&(key.0, Arc::from(extended)));
+            }
         }
     }
 }
@@ -192,6 +232,12 @@ impl Execution {
             ExecutionSays::FunctionError(error) => self.error = Some(error),
             ExecutionSays::Completed { status } => self.completed = Some((line.time, status)),
         }
+    }
+
+    /// The other ID of the request, which no client can set.
+    #[must_use]
+    pub fn extended_request_id(&self) -> Option<&str> {
+        self.extended_request_id.as_deref()
     }
 
     /// What the gateway's words are by this log alone.
@@ -230,5 +276,50 @@ impl Execution {
             text: (&**said).into(),
         };
         self.causes.iter().map(line).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const API: ApiId = ApiId(0);
+    const NOW: Timestamp = Timestamp::from_millis(0);
+
+    fn line(says: ExecutionSays) -> ExecutionLine {
+        ExecutionLine { stream: "s".into(), time: NOW, request_id: "r".into(), says, text: "".into() }
+    }
+
+    fn lines(executions: &mut Executions) {
+        let began = ExecutionSays::Began { extended_request_id: Some("ext=".into()) };
+        for says in [began, ExecutionSays::Completed { status: 502 }] {
+            executions.apply(SourceId(1), API, line(says), true, NOW);
+        }
+    }
+
+    #[test]
+    fn a_request_whose_access_line_has_the_extended_id_alone_is_counted_once() {
+        let table = || Executions::new(10, Duration::from_mins(10));
+        let mut access_first = table();
+        assert!(!access_first.counted(API, "ext=", NOW));
+        lines(&mut access_first);
+        assert!(access_first.get(API, "ext=").is_some_and(|e| e.completed.is_some()));
+        assert!(access_first.due(Timestamp::MAX).is_empty());
+        let mut access_last = table();
+        lines(&mut access_last);
+        assert_eq!(access_last.due(Timestamp::MAX).len(), 1);
+        assert!(access_last.counted(API, "ext=", NOW));
+        for n in 0..20 {
+            access_last.counted(API, &n.to_string(), NOW);
+        }
+        assert!(access_last.by_extended.is_empty() && access_last.by_id.len() == 10);
+    }
+
+    #[test]
+    fn where_access_lines_name_no_id_they_alone_are_counted() {
+        let mut executions = Executions::new(10, Duration::from_mins(10));
+        lines(&mut executions);
+        executions.counted_without_id(API);
+        assert!(executions.due(Timestamp::MAX).is_empty());
     }
 }

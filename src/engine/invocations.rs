@@ -22,6 +22,8 @@ use crate::model::time::Timestamp;
 
 /// Findings kept for one invocation, and lines that wait in a stream: enough for a cause and what led to it.
 const FINDINGS_MAX: usize = 8;
+/// An invocation runs this long at most.
+const RUN_MAX: Duration = Duration::from_mins(15);
 /// Bytes of a REPORT's text, as `read` bounds it.
 const TEXT_MAX: usize = 2048;
 /// Stands for the log group of an invocation of which no line was seen.
@@ -108,6 +110,10 @@ impl Invocations {
         let place = streams.place(&line.stream, likely, self.max, now);
         let stream = streams.at(place);
         let Some(id) = line.request_id.as_ref().or_else(|| stream.owner(line.time)).cloned() else {
+            if stream.overlapped.is_some() {
+                // It is of one of those that run, not of the next to start.
+                return None;
+            }
             if stream.waiting.len() == FINDINGS_MAX {
                 stream.waiting.pop_front();
             }
@@ -119,6 +125,17 @@ impl Invocations {
         // A START that is read after its own REPORT opens nothing.
         let starts = matches!(line.says, LambdaSays::Start) && ended.is_none_or(|ended| ended < line.time);
         let reports = matches!(line.says, LambdaSays::Report(_));
+        if starts
+            && let Some(lost) = stream.overlapped.as_ref()
+            && self
+                .by_id
+                .get(lost)
+                .and_then(|n| self.all[n - self.first].started)
+                .is_none_or(|s| line.time.since(s) > RUN_MAX)
+        {
+            // Its REPORT will not come any more.
+            stream.overlapped = None;
+        }
         let owns_waiting = starts || (reports && stream.open.is_none());
         let waited = if owns_waiting && stream.overlapped.is_none() {
             std::mem::take(&mut stream.waiting)
@@ -127,6 +144,7 @@ impl Invocations {
         };
         if starts {
             let before = stream.open.replace(id.clone()).filter(|before| *before != id);
+            stream.opened = line.time;
             stream.overlapped = before.or(stream.overlapped.take());
         } else if reports && stream.open.as_ref() == Some(&id) {
             stream.open = None;
@@ -263,12 +281,13 @@ impl Invocation {
             | LambdaSays::PerhapsUnhandled(_)
             | LambdaSays::LastWords
             | LambdaSays::ErrorLine => {
-                // A verdict is worth more than one of many lines that the function logged.
-                if self.findings.len() == FINDINGS_MAX
-                    && says != LambdaSays::ErrorLine
-                    && let Some(at) = self.findings.iter().position(|f| f.says == LambdaSays::ErrorLine)
-                {
-                    self.findings.remove(at);
+                // A verdict is worth more than one of many lines that the function logged, and of errors that it may
+                // have caught the last is nearest to the end.
+                if self.findings.len() >= FINDINGS_MAX {
+                    let least = self.findings.iter().enumerate().min_by_key(|(_, f)| weight(&f.says));
+                    if let Some(at) = least.filter(|(_, f)| displaces(&says, &f.says)).map(|(at, _)| at) {
+                        self.findings.remove(at);
+                    }
                 }
                 if self.findings.len() < FINDINGS_MAX {
                     self.findings.push(Finding { time, says, text: text.into(), named });
@@ -298,6 +317,21 @@ impl Invocation {
     pub fn evidence(&self, group: &Arc<str>, time: Timestamp, text: &str) -> Evidence {
         Evidence { time, source: Arc::clone(group), stream: Arc::clone(&self.stream), text: text.into() }
     }
+}
+
+/// What a finding is worth where there is no room for all.
+const fn weight(says: &LambdaSays) -> u8 {
+    match says {
+        LambdaSays::ErrorLine => 0,
+        LambdaSays::PerhapsUnhandled(_) => 1,
+        LambdaSays::LastWords => 2,
+        _ => 3,
+    }
+}
+
+const fn displaces(new: &LambdaSays, old: &LambdaSays) -> bool {
+    weight(new) > weight(old)
+        || matches!((new, old), (LambdaSays::PerhapsUnhandled(_), LambdaSays::PerhapsUnhandled(_)))
 }
 
 impl From<LambdaLine> for Finding {
@@ -397,6 +431,53 @@ mod tests {
         t.apply(S, at(35, line("s", None, LambdaSays::TimedOut { after_ms: 1 })), NOW);
         assert_eq!(t.get("b").unwrap().findings.len(), 1);
         assert!(t.get("c").unwrap().findings.is_empty());
+    }
+
+    #[test]
+    fn in_a_paste_without_stamps_the_order_of_arrival_tells() {
+        let mut t = table();
+        for id in ["a", "b"] {
+            t.apply(S, line("s", Some(id), LambdaSays::Start), NOW);
+            t.apply(S, line("s", None, LambdaSays::TimedOut { after_ms: 1 }), NOW);
+            t.apply(S, line("s", Some(id), LambdaSays::Report(Report::default())), NOW);
+            t.apply(S, line("s", None, LambdaSays::ErrorLine), NOW);
+        }
+        assert_eq!((t.get("a").unwrap().findings.len(), t.get("b").unwrap().findings.len()), (2, 2));
+    }
+
+    #[test]
+    fn the_last_errors_that_were_logged_are_kept_and_none_keeps_a_verdict_out() {
+        let perhaps = |n: usize| {
+            let message = Some(n.to_string().into());
+            LambdaSays::PerhapsUnhandled(crate::model::invocation::RuntimeError { message, ..Default::default() })
+        };
+        let mut t = table();
+        t.apply(S, line("s", Some("a"), LambdaSays::Start), NOW);
+        for n in 0..20 {
+            t.apply(S, line("s", Some("a"), perhaps(n)), NOW);
+        }
+        t.apply(S, line("s", Some("a"), LambdaSays::TimedOut { after_ms: 1 }), NOW);
+        let f = &t.get("a").unwrap().findings;
+        assert_eq!(f.len(), FINDINGS_MAX);
+        assert_eq!(
+            (&f[FINDINGS_MAX - 2].says, &f[FINDINGS_MAX - 1].says),
+            (&perhaps(19), &LambdaSays::TimedOut { after_ms: 1 })
+        );
+    }
+
+    #[test]
+    fn a_report_that_never_came_does_not_mark_its_stream_for_ever() {
+        let at = |minutes: u64, mut l: LambdaLine| {
+            l.time = Timestamp::from_millis(0).plus(Duration::from_mins(minutes));
+            l
+        };
+        let mut t = table();
+        t.apply(S, at(0, line("s", Some("lost"), LambdaSays::Start)), NOW);
+        t.apply(S, at(1, line("s", Some("b"), LambdaSays::Start)), NOW);
+        t.apply(S, at(2, line("s", Some("b"), LambdaSays::Report(Report::default()))), NOW);
+        t.apply(S, at(20, line("s", Some("c"), LambdaSays::Start)), NOW);
+        t.apply(S, at(20, line("s", None, LambdaSays::TimedOut { after_ms: 1 })), NOW);
+        assert_eq!(t.get("c").unwrap().findings.len(), 1);
     }
 
     #[test]

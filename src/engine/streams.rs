@@ -22,6 +22,8 @@ pub(super) struct Stream {
     name: Arc<str>,
     /// The invocation that runs.
     pub(super) open: Option<Id>,
+    /// When it started.
+    pub(super) opened: Timestamp,
     /// The invocation that ended last: its ID, START and REPORT. A line of it may come late.
     pub(super) closed: Option<(Id, Timestamp, Timestamp)>,
     /// An invocation that had not ended when the next one started: several run at a time, or its REPORT is late.
@@ -54,7 +56,8 @@ impl Streams {
             self.make_room(now);
         }
         let (open, closed, overlapped, waiting) = (None, None, None, VecDeque::new());
-        self.all.push(Stream { name: Arc::clone(name), open, closed, overlapped, waiting, touched: now });
+        let opened = Timestamp::MAX;
+        self.all.push(Stream { name: Arc::clone(name), open, opened, closed, overlapped, waiting, touched: now });
         let place = self.all.len() - 1;
         self.places.insert(Arc::clone(name), place);
         place
@@ -88,7 +91,12 @@ impl Stream {
     /// Whose a line without an ID is.
     pub(super) fn owner(&self, time: Timestamp) -> Option<&Id> {
         match &self.closed {
-            Some((id, start, report)) if (*start..=*report).contains(&time) => Some(id),
+            // At one and the same time, as in a paste without stamps, the order of arrival tells.
+            Some((id, start, report))
+                if (*start..=*report).contains(&time) && (self.open.is_none() || time < self.opened) =>
+            {
+                Some(id)
+            }
             _ if self.overlapped.is_some() => None,
             _ => self.open.as_ref(),
         }

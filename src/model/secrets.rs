@@ -17,9 +17,13 @@ static SECRETS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     [
         // Private keys, up to their end or the end of the text.
         r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)",
+        // The same in lists, as events of API Gateway have them, and quoted values with blanks or commas in them.
+        r#"(?i)(?P<keep>(?:authorization|cookies?|(?:passw(?:or)?d|passphrase|secret|api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key|client[_-]?secret|credentials?|auth[_-]?token|access[_-]?token|refresh[_-]?token|id[_-]?token|session[_-]?token|security[_-]?token|csrf[_-]?token|token|signature|session[_-]?id))\\*["']?\s*[:=]\s*)\[[^\]]*\]?"#,
+        r#"(?i)(?P<keep>(?:passw(?:or)?d|passphrase|secret|api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key|client[_-]?secret|credentials?|auth[_-]?token|access[_-]?token|refresh[_-]?token|id[_-]?token|session[_-]?token|security[_-]?token|csrf[_-]?token|token|signature|session[_-]?id)\\*["']\s*(?:[:=]|=>)\s*\\*")[^"\\\r\n]+"#,
+        r#"(?i)(?P<keep>(?:passw(?:or)?d|passphrase|secret|api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key|client[_-]?secret|credentials?|auth[_-]?token|access[_-]?token|refresh[_-]?token|id[_-]?token|session[_-]?token|security[_-]?token|csrf[_-]?token|token|signature|session[_-]?id)\\*["']\s*(?:[:=]|=>)\s*')[^'\\\r\n]+"#,
         // Headers and members whose whole value is secret; the value may have a scheme before it.
         r#"(?i)(?P<keep>(?:proxy-)?authorization\\*["']?\s*[:=]\s*\\*["']?(?:(?:bearer|basic|digest|negotiate|aws4-hmac-sha256|token)\s+)?)[^"'\\\r\n}\]]+"#,
-        r#"(?i)(?P<keep>(?:set-)?cookie\\*["']?\s*[:=]\s*\\*["']?)[^"'\\\r\n}\]]+"#,
+        r#"(?i)(?P<keep>(?:set-)?cookies?\\*["']?\s*[:=]\s*\\*["']?)[^"'\\\r\n}\]]+"#,
         r"(?i)(?P<keep>\b(?:bearer|basic)\s+)[a-z0-9+/_=.~-]{8,}",
         // Names that say so: password, secret, token, api key, signature, session.
         r#"(?i)(?P<keep>[a-z0-9_.-]*(?:passw(?:or)?d|passphrase|secret|api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key|client[_-]?secret|credentials?|auth[_-]?token|access[_-]?token|refresh[_-]?token|id[_-]?token|session[_-]?token|security[_-]?token|csrf[_-]?token|token|signature|session[_-]?id)\\*["']?\s*(?:[:=]|=>)\s*\\*["']?)[^"'\\\s,;&}\])]+"#,
@@ -42,6 +46,9 @@ pub fn mask(text: &str) -> Cow<'_, str> {
     for secret in SECRETS.iter() {
         let replace = |c: &Captures<'_>| {
             let keep = c.name("keep").map_or("", |m| m.as_str());
+            if c[0][keep.len()..].starts_with(MASK) {
+                return c[0].to_owned();
+            }
             let at = if c[0].ends_with('@') { "@" } else { "" };
             format!("{keep}{MASK}{at}")
         };
@@ -70,6 +77,12 @@ mod tests {
             ("?X-Amz-Security-Token=abc&a=b", "?X-Amz-Security-Token=***&a=b"),
             ("key AKIAIOSFODNN7EXAMPLE used", "key *** used"),
             ("postgres://user:pa55@host/db", "postgres://user:***@host/db"),
+            (r#""password":"two words, and (more)","user":"x""#, r#""password":"***","user":"x""#),
+            ("{'password': 'a,b;c', 'user': 'x'}", "{'password': '***', 'user': 'x'}"),
+            (r#"{\"password\":\"a b\",\"x\":1}"#, r#"{\"password\":\"***\",\"x\":1}"#),
+            (r#""cookies":["session=abc","b=c"],"x":["y"]"#, r#""cookies":***,"x":["y"]"#),
+            (r#"{"Authorization":["Bearer x"],"Cookie":["session=abc"]}"#, r#"{"Authorization":***,"Cookie":***}"#),
+            (r#"{\"x-api-key\":[\"abcd\"],\"y\":1}"#, r#"{\"x-api-key\":***,\"y\":1}"#),
             ("jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc-_ end", "jwt *** end"),
         ];
         for (text, want) in cases {

@@ -146,7 +146,8 @@ fn header<'a>(headers: &'a str, name: &str) -> Option<&'a str> {
 
 /// The function in `.../functions/arn:aws:lambda:eu-west-1:111122223333:function:name:alias/invocations`.
 fn function_of_uri(uri: &str) -> Option<&str> {
-    let (_, rest) = uri.split_once("/functions/")?;
+    // Other backends may have such paths, with whatever a client wrote into them.
+    let (_, rest) = uri.trim_start().strip_prefix("https://lambda.")?.split_once("/functions/")?;
     let arn = rest.split('/').next()?;
     let name = match arn.split_once(":function:") {
         Some((_, name)) => name.split(':').next()?,

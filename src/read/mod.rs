@@ -18,6 +18,7 @@ use self::access::When;
 use crate::model::cause::words;
 use crate::model::event::{Fact, LogEvent};
 use crate::model::inventory::SourceKind;
+use crate::model::secrets::mask;
 use crate::model::text::{cut, printable};
 
 /// How much of a line that was not read is shown, in bytes.
@@ -139,7 +140,9 @@ impl Reader {
         let count = self.unread.entry(reason).or_default();
         *count += 1;
         if *count == 1 && reason != Unread::Empty {
-            self.news.push((reason, printable(cut(line.trim(), EXAMPLE_MAX))));
+            // Masked before it is cut: half a secret no longer looks like one.
+            let line = mask(cut(line.trim(), 8 * EXAMPLE_MAX));
+            self.news.push((reason, printable(cut(&line, EXAMPLE_MAX))));
         }
     }
 }

@@ -21,6 +21,8 @@ use crate::view::report::UnreadLines;
 
 /// Facts of one file that are sorted at a time: what comes later than that is late, as it would be live.
 const LOOK_AHEAD: usize = 16_384;
+/// Bytes of events that wait to be sorted: where lines are long, fewer are looked ahead.
+const LOOK_AHEAD_BYTES: usize = 128 << 20;
 /// Facts handed on at a time, and how often a thread may be ahead by that.
 const CHUNK: usize = 1024;
 const CHUNKS_AHEAD: usize = 8;
@@ -189,7 +191,8 @@ impl Reading {
                         self.read(event)?;
                         continue;
                     }
-                    self.events.push(event.1.time, event);
+                    let bytes = event.1.text.len();
+                    self.events.push(event.1.time, event, bytes);
                     while let Some((_, event)) = self.events.pop(false) {
                         self.read(event)?;
                     }
@@ -229,13 +232,19 @@ impl Reading {
     }
 
     fn sort(&mut self, facts: &mut Vec<Fact>, id: Option<EventId>) {
+        // An event that ends a block, or in which several lines are glued, becomes several facts: each has an id of its
+        // own, counted from the last, because what stands before depends on where a file begins.
+        let mut behind = facts.len() as u128;
         for fact in facts.drain(..) {
+            behind -= 1;
+            let id = id.map(|EventId(id)| EventId(id.wrapping_add(behind)));
             let time = match &fact {
                 Fact::Request(request) => request.time(),
                 Fact::Lambda(line) => line.time,
                 Fact::Execution(line) => line.time,
             };
-            self.facts.push(time, (id, fact));
+            // What is kept of a line is bounded.
+            self.facts.push(time, (id, fact), 0);
         }
     }
 
@@ -260,7 +269,9 @@ impl Reading {
 /// Sorts by time what comes nearly in order, looking [`LOOK_AHEAD`] items ahead.
 struct Sorter<T> {
     /// Not yet handed on, by number less `first`.
-    items: VecDeque<Option<T>>,
+    items: VecDeque<Option<(T, usize)>>,
+    /// Bytes of those.
+    bytes: usize,
     first: u64,
     next: u64,
     /// Time and number of what is to be handed on next, the earliest last.
@@ -271,19 +282,21 @@ struct Sorter<T> {
 
 impl<T> Default for Sorter<T> {
     fn default() -> Self {
-        Self { items: VecDeque::new(), first: 0, next: 0, sorted: Vec::new(), fresh: Vec::new() }
+        Self { items: VecDeque::new(), bytes: 0, first: 0, next: 0, sorted: Vec::new(), fresh: Vec::new() }
     }
 }
 
 impl<T> Sorter<T> {
-    fn push(&mut self, time: Timestamp, item: T) {
+    fn push(&mut self, time: Timestamp, item: T, bytes: usize) {
+        self.bytes += bytes;
         self.fresh.push((time, self.next));
         self.next += 1;
-        self.items.push_back(Some(item));
+        self.items.push_back(Some((item, bytes)));
     }
 
     /// The next item, if enough were looked at to know it; `all`: whatever is left.
     fn pop(&mut self, all: bool) -> Option<(Timestamp, T)> {
+        let all = all || self.bytes > LOOK_AHEAD_BYTES;
         if self.fresh.len() >= LOOK_AHEAD || (all && !self.fresh.is_empty()) {
             // Both halves are nearly in order, which sorting makes use of.
             self.sorted.append(&mut self.fresh);
@@ -295,7 +308,8 @@ impl<T> Sorter<T> {
         }
         let (time, number) = self.sorted.pop()?;
         let at = usize::try_from(number - self.first).ok()?;
-        let item = self.items.get_mut(at)?.take()?;
+        let (item, bytes) = self.items.get_mut(at)?.take()?;
+        self.bytes -= bytes;
         while self.items.front().is_some_and(Option::is_none) {
             self.items.pop_front();
             self.first += 1;
@@ -306,7 +320,32 @@ impl<T> Sorter<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
+
+    #[test]
+    fn all_facts_of_one_event_are_handed_on_and_each_once() {
+        const ID: &str = "aaaaaaaa-0000-4000-8000-000000000001";
+        let report =
+            format!(r"REPORT RequestId: {ID}\tDuration: 3.00 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\n");
+        let glued = format!(
+            r"START RequestId: {ID} Version: 1\n[ERROR] KeyError: 1\nTraceback (most recent call last):\n{report}"
+        );
+        // The second file holds the same events, as exports that overlap do.
+        let files = (0..2_u16).map(|n| {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            let event = |id: u8, text: &str| format!(r#"{{"eventId":"{id}","timestamp":5,"message":"{text}"}}"#);
+            let head = format!("{}\n{}", event(2, "[ERROR] Late: x"), event(4, "Traceback (most recent call last):"));
+            writeln!(file, "{}\n{}\n{}", event(1, &glued), head, event(3, &report)).unwrap();
+            let kind = SourceKind::Lambda;
+            File::open(file.path(), SourceId(n), kind, Reader::of(kind, None, true)).unwrap()
+        });
+        let mut merge = Merge::new(files.collect(), 1000);
+        let facts = std::iter::from_fn(|| merge.next()).count();
+        assert_eq!(facts, 5, "START, error and REPORT; error and REPORT");
+    }
+
     #[test]
     fn what_lies_within_the_look_ahead_comes_in_order() {
         let mut sorter = Sorter::default();
@@ -315,7 +354,7 @@ mod tests {
         for n in 0..count {
             // Pairs that are 10,000 apart are swapped.
             let ms = if n % 20_000 < 10_000 { n + 10_000 } else { n - 10_000 };
-            sorter.push(Timestamp::from_millis(ms), ms);
+            sorter.push(Timestamp::from_millis(ms), ms, 0);
             while let Some((time, _)) = sorter.pop(false) {
                 out.push(time.as_millis());
             }
@@ -326,5 +365,15 @@ mod tests {
         }
         assert_eq!(out.len(), usize::try_from(count).unwrap());
         assert!(out.is_sorted());
+    }
+
+    #[test]
+    fn long_lines_do_not_fill_the_memory() {
+        let mut sorter = Sorter::default();
+        for n in 0..1000 {
+            sorter.push(Timestamp::from_millis(n), n, 1 << 20);
+            while sorter.pop(false).is_some() {}
+            assert!(sorter.bytes <= LOOK_AHEAD_BYTES && sorter.items.len() <= 128);
+        }
     }
 }

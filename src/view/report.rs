@@ -117,12 +117,17 @@ fn incident(summary: &Summary) -> Vec<Moment> {
     };
     // One more on either side shows that it began and ended.
     let (from, to) = (first.from.minus(first.width), last.from.plus(last.width));
-    let slots = to.slot(first.width) - from.slot(first.width) + 1;
+    // Stamps may be absurd.
+    let slots = to.slot(first.width).saturating_sub(from.slot(first.width)).saturating_add(1);
+    let is_too_fine = |width| slots.saturating_mul(millis(first.width)) > millis(width).saturating_mul(ROWS_MAX);
     let mut width = first.width;
     for nicer in NICE_S.iter().map(|s| Duration::from_secs(*s)) {
-        if slots * millis(first.width) > millis(width) * ROWS_MAX {
+        if is_too_fine(width) {
             width = width.max(nicer);
         }
+    }
+    while is_too_fine(width) {
+        width *= 2;
     }
     let mut rows: Vec<Moment> = Vec::new();
     for moment in timeline.iter().filter(|m| (from..=to).contains(&m.from)) {
@@ -240,4 +245,26 @@ fn one_line(failure: &Failure) -> String {
 #[expect(clippy::cast_precision_loss)]
 fn share(part: u64, of: u64) -> String {
     if of == 0 { "-".to_owned() } else { format!("{:.1}%", part as f64 * 100.0 / of as f64) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::Timestamp;
+
+    #[test]
+    fn any_span_of_time_has_a_few_rows_and_loses_nothing() {
+        let moment = |from| Moment { from, width: Duration::from_secs(10), requests: 1, errors_5xx: 1 };
+        let now = Timestamp::from_millis(1_785_231_940_000);
+        for other in [now, now.plus(Duration::from_hours(24 * 700)), Timestamp::MIN, Timestamp::MAX] {
+            let mut timeline = vec![moment(other.min(now)), moment(other.max(now))];
+            timeline.push(moment(Timestamp::MAX.floor(Duration::from_secs(10))));
+            for len in [2, 3] {
+                let summary = Summary { timeline: timeline[..len].to_vec(), ..Summary::default() };
+                let rows = incident(&summary);
+                assert!(rows.len() <= 2 * 24, "{}", rows.len());
+                assert_eq!(rows.iter().map(|r| r.errors_5xx).sum::<u64>(), len as u64, "{other}");
+            }
+        }
+    }
 }

@@ -11,7 +11,9 @@ use crate::model::request::{Endpoint, GatewayWords};
 /// The fix for a verdict.
 pub(super) fn fix(verdict: &Verdict, subject: &Subject<'_>, words: &GatewayWords, function: Option<&str>) -> Fix {
     let name = function.unwrap_or("the function");
-    let arg = function.unwrap_or("FUNCTION");
+    // A name may come from a log: it goes into a command only if it is a plain word.
+    let plain = |f: &&str| f.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':' | '.'));
+    let arg = function.filter(plain).unwrap_or("FUNCTION");
     let endpoint: &Endpoint = subject.endpoint;
     let place = verdict.site.as_ref().map_or_else(String::new, |site| format!(" at {site}"));
     let timeout_s = subject.api.integration_timeout.as_secs();

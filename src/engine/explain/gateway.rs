@@ -49,19 +49,33 @@ const FUNCTION_ERROR_END: &str = "Check your Lambda function code and try again.
 pub fn id_in_message(words: &GatewayWords) -> Option<&str> {
     let texts = [&words.integration_error, &words.error_message];
     texts.into_iter().flatten().find_map(|text| {
-        let said = function_error(text).unwrap_or(text);
-        let id = if let Some((_, rest)) = said.split_once("RequestId: ") {
-            rest.split_ascii_whitespace().next()?
-        } else if let Some((_, id)) = said.rsplit_once("Lambda request id: ") {
-            id.split_ascii_whitespace().next()?.trim_end_matches(['.', ','])
-        } else {
-            let (before, _) = said.split_once(" Task timed out after ")?;
-            before.split_ascii_whitespace().next_back()?
-        };
-        // A sentence of the function's own may have these words; Lambda's IDs are UUIDs.
-        let is_uuid = id.len() == 36 && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
-        is_uuid.then_some(id)
+        if let Some(said) = function_error(text) {
+            if let Some((id, _)) = lambdas_own(said) {
+                return Some(id);
+            }
+        } else if let Some((_, rest)) = text.split_once("RequestId: ") {
+            return rest.split_ascii_whitespace().next().filter(|id| is_uuid(id));
+        }
+        let (_, id) = text.rsplit_once("Lambda request id: ")?;
+        let id = id.split([' ', ';', '\t', '\n']).next()?.trim_end_matches(['.', ',']);
+        is_uuid(id).then_some(id)
     })
+}
+
+/// Lambda's IDs are UUIDs.
+fn is_uuid(id: &str) -> bool {
+    id.len() == 36 && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')
+}
+
+/// A sentence that Lambda itself wrote in the function's place: the ID of the invocation, and what stands behind it. A
+/// function may quote such a sentence of another function further on in a message of its own.
+fn lambdas_own(said: &str) -> Option<(&str, &str)> {
+    let rest = match said.strip_prefix("RequestId: ") {
+        Some(rest) => rest,
+        // `<time> <id> Task timed out after ..`
+        None => said.split_once(' ').filter(|(_, rest)| rest.contains(" Task timed out after "))?.1,
+    };
+    rest.split_once(' ').filter(|(id, _)| is_uuid(id))
 }
 
 /// The gateway's verdict, if its words name one.
@@ -166,11 +180,18 @@ const MESSAGES: &[(&str, CauseKind)] = &[
     ("Process exited before completing request", CauseKind::ProcessExit),
 ];
 
+/// Those of them that stand behind the name of a handler.
+const BEHIND_A_NAME: &[&str] = &["missing on module", "is undefined or not exported"];
+
 /// The message tells some kinds apart; the function's log is the better witness.
 fn function_failed(said: &str, certainty: Certainty) -> Verdict {
     if let Some(at) = said.find("Task timed out after") {
-        // A time and an ID stand before it.
-        return Verdict::new(CauseKind::LambdaTimeout, certainty).message(said[at..].trim_end());
+        // A time and an ID stand before it, or the function quotes what another said.
+        let rest = said[..at].trim_end();
+        let words = rest.strip_suffix("Error:").unwrap_or(rest).split_ascii_whitespace().count();
+        if words <= 2 {
+            return Verdict::new(CauseKind::LambdaTimeout, certainty).message(said[at..].trim_end());
+        }
     }
     if said.starts_with("Response payload size exceeded maximum allowed payload size (") {
         // Lambda's own sentence, and the function has no say in it.
@@ -178,8 +199,12 @@ fn function_failed(said: &str, certainty: Certainty) -> Verdict {
     }
     // A kill may have been for lack of memory: the report knows.
     let certainty = if said.contains("signal: killed") { Certainty::Likely } else { certainty };
-    let kind = MESSAGES.iter().find(|(words, _)| said.contains(words)).map(|(_, kind)| *kind);
-    Verdict::new(kind.unwrap_or(CauseKind::UnhandledException), certainty).message(said)
+    let Some((words, kind)) = MESSAGES.iter().find(|(words, _)| said.contains(words)) else {
+        return Verdict::new(CauseKind::UnhandledException, certainty).message(said);
+    };
+    // In the middle of a message these may be anybody's words, unless a name always stands before them.
+    let own = lambdas_own(said).is_some() || said.starts_with(words) || BEHIND_A_NAME.contains(words);
+    Verdict::new(*kind, if own { certainty } else { Certainty::Likely }).message(said)
 }
 
 #[cfg(test)]
@@ -201,6 +226,30 @@ mod tests {
         let (kind, _, message) = of(http).unwrap();
         assert_eq!(kind, CauseKind::LambdaTimeout);
         assert!(message.ends_with("5.00 seconds"), "{message}");
+    }
+
+    #[test]
+    fn what_a_function_quotes_of_another_is_its_own_message() {
+        let (own, other) = ("01fe3839-0000-4000-8000-000000000001", "01fe3839-0000-4000-8000-000000000002");
+        let id = |text: String| {
+            let words = GatewayWords { integration_error: Some(text), ..GatewayWords::default() };
+            id_in_message(&words).map(str::to_owned)
+        };
+        let quoted = format!("child failed: RequestId: {other} Error: Task timed out after 3.00 seconds");
+        let s3 = "Lambda execution failed with status 200 due to customer function error: S3 said: Exceeded maximum \
+                  allowed payload size. Lambda request id: x";
+        assert_eq!(of(s3).unwrap().1, Certainty::Likely);
+        assert_eq!(id(format!("Lambda Customer Function Error:{quoted}")), None);
+        assert_eq!(of(&format!("Lambda Customer Function Error:{quoted}")).unwrap().0, CauseKind::UnhandledException);
+        let by_log = "Lambda execution failed with status 200 due to customer function error: ";
+        assert_eq!(id(format!("{by_log}{quoted}. Lambda request id: {own}; more")).as_deref(), Some(own));
+        for said in [
+            format!("RequestId: {own} Error: Runtime exited"),
+            format!("RequestId: {own} Process exited before completing request"),
+            format!("2026-07-28T09:45:44.443Z {own} Task timed out after 10.00 seconds"),
+        ] {
+            assert_eq!(id(format!("{by_log}{said}")).as_deref(), Some(own), "{said}");
+        }
     }
 
     #[test]

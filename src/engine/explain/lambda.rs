@@ -81,8 +81,9 @@ pub(super) fn verdict(invocation: &Invocation, words: &GatewayWords) -> Option<V
     let perhaps = says().rev().find_map(|s| if let LambdaSays::PerhapsUnhandled(e) = s { Some(e) } else { None });
     let confirmed = |e: &&RuntimeError| {
         let quoted = words.integration_error.as_deref().and_then(function_error);
-        let same =
-            quoted.zip(e.message.as_deref()).is_some_and(|(q, m)| !m.is_empty() && (q.contains(m) || m.contains(q)));
+        let same = quoted
+            .zip(e.message.as_deref())
+            .is_some_and(|(q, m)| !m.is_empty() && !q.is_empty() && (q.contains(m) || m.contains(q)));
         let reported = report.and_then(|r| r.status) == Some(ReportStatus::Error);
         same || reported
     };
@@ -128,7 +129,9 @@ pub(super) fn verdict(invocation: &Invocation, words: &GatewayWords) -> Option<V
         return Some(certain(CauseKind::PlatformFailure).error_type(reported));
     }
     let last_words = invocation.findings.iter().find(|f| f.says == LambdaSays::LastWords);
-    let exits = reported_kind == Some(CauseKind::ProcessExit) || fault.is_some();
+    // What an extension or the platform did is not what the process said about itself.
+    let fault_kind = fault.and_then(|(_, t)| kind_of_type(t?)).or(reported_kind);
+    let exits = fault_kind == Some(CauseKind::ProcessExit) || (fault.is_some() && fault_kind.is_none());
     if let Some(last) = last_words.filter(|_| exits) {
         let out_of_memory = last.text.contains("out of memory") || last.text.contains("bad_alloc");
         let kind = if out_of_memory { CauseKind::OutOfMemory } else { CauseKind::ProcessExit };

@@ -12,6 +12,7 @@ mod pattern;
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use self::gateway::id_in_message;
 pub use self::lambda::ends_badly;
@@ -25,7 +26,12 @@ use crate::model::inventory::{Api, ApiKind, Source};
 use crate::model::invocation::{LambdaSays, Site};
 use crate::model::request::{Endpoint, GatewayWords, Request};
 use crate::model::secrets::mask;
+use crate::model::text::cut;
 
+/// Two clocks, two stamps.
+const SKEW: Duration = Duration::from_secs(1);
+/// How long an answer takes at most, where the access line does not say how long it took.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
 /// Lines of evidence in an explanation.
 const EVIDENCE_MAX: usize = 5;
 
@@ -123,6 +129,11 @@ impl Verdict {
 pub fn explain(subject: &Subject<'_>) -> Explanation {
     let words = words(subject);
     let verdict = decide(subject, &words);
+    let verdict = Verdict {
+        error_type: verdict.error_type.map(|t| masked(&t)),
+        message: verdict.message.map(|m| masked(&m)),
+        ..verdict
+    };
     let function = function(subject);
     let fix = fix::fix(&verdict, subject, &words, function.as_deref());
     // An ID that was looked for and led to nothing joins nothing.
@@ -133,7 +144,7 @@ pub fn explain(subject: &Subject<'_>) -> Explanation {
             kind: verdict.kind,
             certainty: verdict.certainty,
             error_type: verdict.error_type,
-            message: verdict.message.map(|m| masked(&m)),
+            message: verdict.message,
             join: link.map_or(if named { Join::ExecutionLog } else { Join::None }, |l| l.join),
             candidates: link.map_or(0, |l| l.candidates),
         },
@@ -165,12 +176,21 @@ fn decide(subject: &Subject<'_>, words: &GatewayWords) -> Verdict {
     {
         verdict.certainty = verdict.certainty.min(Certainty::Likely);
     }
+    if subject.link.is_some_and(|l| l.join == Join::ApiRequestIdInLog)
+        && began_afterwards(subject)
+        && let Some(verdict) = &mut lambda
+    {
+        // It works on what the request left behind, in a queue for example.
+        verdict.certainty = verdict.certainty.min(Certainty::Likely);
+    }
     let by_gateway = gateway::verdict(words).or_else(|| by_execution(subject));
     if subject.link.is_some_and(|l| l.authorizer) {
         // What its own function says is why, not what: nothing else was called.
         let failed = lambda.filter(|_| by_gateway.as_ref().is_none_or(|v| v.kind == CauseKind::AuthorizerFailure));
         let why = failed.map(|l| Verdict { kind: CauseKind::AuthorizerFailure, ..l });
-        return why.or(by_gateway).unwrap_or_else(|| pattern::verdict(subject, words));
+        // That it ended well says nothing about what would have been called next.
+        let without = Subject { link: None, found: None, ..*subject };
+        return why.or(by_gateway).unwrap_or_else(|| pattern::verdict(&without, words));
     }
     match by_gateway {
         // The function ran and failed; which way, its own log says best.
@@ -184,10 +204,32 @@ fn decide(subject: &Subject<'_>, words: &GatewayWords) -> Verdict {
     }
 }
 
+/// The invocation began when the request had been answered.
+fn began_afterwards(subject: &Subject<'_>) -> bool {
+    let request = subject.request;
+    let took = request.response_latency_ms.map_or(ANSWER_MAX, |ms| Duration::from_millis(u64::from(ms)));
+    let answered = request.start.plus(took).plus(SKEW);
+    subject.found.and_then(|f| f.invocation.start()).is_some_and(|start| start > answered)
+}
+
+/// Whether this invocation may be the one whose error the gateway quotes.
+#[must_use]
+pub fn may_have_said(invocation: &Invocation, words: &GatewayWords) -> bool {
+    let quoted = gateway::verdict(words).filter(|v| v.quoted && v.kind == CauseKind::UnhandledException);
+    let said = lambda::verdict(invocation, words).and_then(|v| v.message);
+    let Some((quoted, said)) = quoted.and_then(|v| v.message).zip(said) else { return true };
+    // Each side may have cut it.
+    let head = |text| cut(text, 40);
+    quoted.contains(head(said.trim())) || said.contains(head(quoted.trim()))
+}
+
 /// The error that the function answered with, as the execution log quotes it.
 fn by_execution(subject: &Subject<'_>) -> Option<Verdict> {
-    let error = subject.execution?.0.error.as_ref()?;
-    Some(lambda::of_error(error))
+    let execution = subject.execution?.0;
+    let verdict = lambda::of_error(execution.error.as_ref()?);
+    // Other backends answer with such bodies too, and then make the answer themselves.
+    let is_lambdas = execution.function.is_some() || execution.lambda_request_id.is_some();
+    is_lambdas.then_some(verdict)
 }
 
 /// The function, by who knows best: the invocation, the execution log, what served this endpoint before.

@@ -279,3 +279,79 @@ fn every_cause_has_a_fix_with_the_functions_name_or_the_endpoint() {
         assert!(!fix.text.contains("  "), "{kind}: {}", fix.text);
     }
 }
+
+#[test]
+fn an_authorizer_that_ended_well_says_nothing_about_what_was_never_called() {
+    let mut request = request(500);
+    request.lambda_request_id = None;
+    let words = request.gateway.as_mut().unwrap();
+    (words.response_type, words.logs_response_type) = (Some("API_CONFIGURATION_ERROR".to_owned()), true);
+    words.integration_status = None;
+    let mut invocations = Invocations::new(10, Duration::from_mins(1));
+    for says in [LambdaSays::Start, LambdaSays::ErrorLine, LambdaSays::Report(Report::default())] {
+        let (time, text) = (Timestamp::from_millis(5), "text".into());
+        let line = LambdaLine { stream: "s".into(), time, request_id: Some("auth".into()), says, refs: None, text };
+        invocations.apply(SourceId(0), line, time);
+    }
+    let (source, api) = (source(), api());
+    let link = Link { id: Some("auth".into()), join: Join::IntegrationRequestId, candidates: 1, authorizer: true };
+    let found = invocations.get("auth").map(|invocation| Found { invocation, report: "", source: &source });
+    let e = explain(&Subject { link: Some(&link), found, ..subject(&request, &api) });
+    assert_eq!((e.cause.kind, e.cause.certainty), (CauseKind::PermissionDenied, Certainty::Likely));
+}
+
+#[test]
+fn what_an_extension_did_is_not_what_the_process_said() {
+    let fault = LambdaSays::Fault { reason: "extension e: Crash".into(), error_type: Some("Extension.Crash".into()) };
+    let report = Report { status: Some(ReportStatus::Error), ..Report::default() };
+    let e = explained(&request(502), &[LambdaSays::Start, LambdaSays::LastWords, fault, LambdaSays::Report(report)]);
+    assert_eq!(e.cause.kind, CauseKind::ExtensionFailure);
+}
+
+#[test]
+fn what_began_after_the_answer_is_at_most_likely() {
+    let request = Request { lambda_request_id: None, ..request(502) };
+    let error = RuntimeError { error_type: Some("KeyError".into()), ..RuntimeError::default() };
+    let certainty = |ms: i64| {
+        let mut invocations = Invocations::new(10, Duration::from_mins(1));
+        for says in [LambdaSays::Start, LambdaSays::Unhandled(error.clone())] {
+            let (time, text) = (Timestamp::from_millis(ms), "text".into());
+            let line = LambdaLine { stream: "s".into(), time, request_id: Some("w".into()), says, refs: None, text };
+            invocations.apply(SourceId(0), line, time);
+        }
+        let (source, api) = (source(), api());
+        let link = Link { id: Some("w".into()), join: Join::ApiRequestIdInLog, candidates: 1, authorizer: false };
+        let found = invocations.get("w").map(|invocation| Found { invocation, report: "", source: &source });
+        explain(&Subject { link: Some(&link), found, ..subject(&request, &api) }).cause.certainty
+    };
+    assert_eq!(certainty(20), Certainty::Certain);
+    assert_eq!(certainty(60_000), Certainty::Likely);
+}
+
+#[test]
+fn only_the_invocation_that_says_the_same_may_be_quoted() {
+    let invocation = |says: LambdaSays| {
+        let mut invocations = Invocations::new(10, Duration::from_mins(1));
+        let (time, text) = (Timestamp::from_millis(5), "text".into());
+        let line = LambdaLine { stream: "s".into(), time, request_id: Some("w".into()), says, refs: None, text };
+        invocations.apply(SourceId(0), line, time);
+        invocations
+    };
+    let error = |message: &str| {
+        LambdaSays::Unhandled(RuntimeError { message: Some(message.into()), ..RuntimeError::default() })
+    };
+    let request = with_error(
+        500,
+        "The Lambda function returned the following error: boom é. Check your Lambda function code and try again.",
+    );
+    let words = request.gateway.as_deref().unwrap();
+    for (says, want) in [
+        (error("boom é"), true),
+        (error("bang"), false),
+        (LambdaSays::TimedOut { after_ms: 400 }, false),
+        (LambdaSays::ErrorLine, true),
+    ] {
+        let invocations = invocation(says.clone());
+        assert_eq!(may_have_said(invocations.get("w").unwrap(), words), want, "{says:?}");
+    }
+}
