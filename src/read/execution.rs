@@ -55,6 +55,12 @@ impl ExecutionReader {
                 self.current = Some((Arc::clone(&event.stream), cut(id, NAME_MAX).into()));
                 return Ok(());
             }
+            // A paste without its header: the first line names the request as well.
+            let of_other = self.current.as_ref().is_none_or(|(stream, _)| *stream != event.stream);
+            let begins = test_invoke(text).and_then(|said| said.strip_prefix("Starting execution for request: "));
+            if let Some(id) = begins.filter(|_| of_other) {
+                self.current = Some((Arc::clone(&event.stream), cut(id.trim(), NAME_MAX).into()));
+            }
             let of_stream = |(stream, id): &(Arc<str>, Arc<str>)| (*stream == event.stream).then(|| Arc::clone(id));
             // What goes on from the line before, such as the braces of a header, says nothing.
             let id = self.current.as_ref().and_then(of_stream).ok_or(Unread::NotRecognised)?;

@@ -1,7 +1,7 @@
 //! Files of log events: what shape a file has, and its events one after another.
 //!
 //! Shapes: JSON as `aws logs filter-log-events` prints it, one JSON event per line, an export to S3 (each line led by
-//! a time, perhaps gzip), and plain lines. Not their order: the merge sorts. Rule: a file is read once, from start to
+//! a time, perhaps gzip), what `aws logs tail` and `sam logs` print and the console copies, and plain lines. Not their order: the merge sorts. Rule: a file is read once, from start to
 //! end; only the JSON document has to fit into memory.
 
 use std::fs::File;
@@ -77,7 +77,7 @@ enum Shape {
     Document(std::vec::IntoIter<JsonEvent>),
     /// One JSON event per line.
     JsonLines(Lines),
-    /// Lines led by a time; one without continues the one before.
+    /// Lines led by a time, perhaps with their stream; one without continues the one before.
     Export(Lines),
     /// Plain lines, and the newest time seen; `None` before there is one.
     Plain(Lines, Option<Timestamp>),
@@ -263,9 +263,7 @@ fn shape(mut lines: Lines, head: &str, path: &Path) -> Result<Shape, InputError>
             .map(|e| Shape::Document(e.into_iter()))
             .map_err(|why| InputError::Json { path: path.to_owned(), why });
     }
-    let led = stamp::split_leading(head);
-    // Lambda's old timeout line begins with a time and a blank as well.
-    if led.is_some_and(|(_, rest)| !rest.contains("Task timed out after") || stamp::split_leading(rest).is_some()) {
+    if stamp::led(head).is_some() {
         return Ok(Shape::Export(lines));
     }
     let mut start = None;
@@ -315,19 +313,19 @@ fn json_line(lines: &mut Lines, stream: &Arc<str>, broken: &mut u64) -> io::Resu
 
 fn export(lines: &mut Lines, stream: &Arc<str>) -> io::Result<Option<Event>> {
     // Only blank lines can stand before the first time: the shape was told by it.
-    let (time, mut text) = loop {
+    let (time, stream, mut text) = loop {
         let Some(line) = lines.next()? else { return Ok(None) };
-        if let Some((time, text)) = stamp::split_leading(&line) {
-            break (time, text.to_owned());
+        if let Some(led) = stamp::led(&line) {
+            break (led.time, led.stream.map_or_else(|| Arc::clone(stream), Arc::from), led.text.to_owned());
         }
     };
-    while text.len() < EVENT_MAX && lines.peek(0)?.is_some_and(|l| stamp::split_leading(l).is_none()) {
+    while text.len() < EVENT_MAX && lines.peek(0)?.is_some_and(|l| stamp::led(l).is_none()) {
         if let Some(more) = lines.next()? {
             text.push('\n');
             text.push_str(&more);
         }
     }
-    Ok(Some((None, LogEvent { stream: Arc::clone(stream), time, text }, true)))
+    Ok(Some((None, LogEvent { stream, time, text }, true)))
 }
 
 fn plain(

@@ -239,7 +239,7 @@ fn read_all(texts: &[String]) -> Result<(), TestCaseError> {
         }
     }
     for text in texts {
-        let _ = (stamp::of_line(text), stamp::split_leading(text));
+        let _ = (stamp::of_line(text), stamp::led(text));
         let _ = Template::compile(text);
     }
     Ok(())

@@ -50,6 +50,9 @@ fn kind_of_type(error_type: &str) -> Option<CauseKind> {
     }
 }
 
+/// How the reason of a fault begins when the runtime's process could not be started.
+const STARTS: &[&str] = &["Runtime failed to start", "Couldn't find valid bootstrap", "fork/exec "];
+
 /// How an invocation failed by its own log, if it did: the kind and the error type.
 #[must_use]
 pub fn ends_badly(invocation: &Invocation) -> Option<(CauseKind, Option<Arc<str>>)> {
@@ -148,7 +151,13 @@ pub(super) fn verdict(invocation: &Invocation, words: &GatewayWords) -> Option<V
             let verdict = Verdict::new(CauseKind::OutOfMemory, Certainty::Likely);
             return Some(verdict.error_type(fault_type.or(reported)).message(memory(report)));
         }
-        return Some(certain(kind).error_type(fault_type.or(reported)).message(reason));
+        // A runtime that did not come up ends in an exit too.
+        let never_started = STARTS.iter().any(|words| reason.starts_with(words));
+        let kind = if kind == CauseKind::ProcessExit && never_started { CauseKind::InitFailure } else { kind };
+        // Without a type that decides, the words must say that it ended.
+        let named = never_started || fault_type.and_then(kind_of_type).or(reported_kind).is_some();
+        let certainty = if named || reason.contains("exited") { Certainty::Certain } else { Certainty::Likely };
+        return Some(Verdict::new(kind, certainty).error_type(fault_type.or(reported)).message(reason));
     }
     if let Some(kind) = reported_kind {
         return Some(certain(kind).error_type(reported));

@@ -198,6 +198,14 @@ fn decide(subject: &Subject<'_>, words: &GatewayWords) -> Verdict {
             Some(l) if l.kind == v.kind => Verdict { certainty: l.certainty.max(v.certainty), ..l },
             lambda => lambda.unwrap_or(v),
         },
+        // Until about 2020 the gateway called the answer of a function that had failed malformed, too; a function may
+        // answer in the shape of an error by itself.
+        Some(v) if v.kind == CauseKind::MalformedResponse => {
+            by_execution(subject).filter(|failed| failed.error_type.is_some()).map_or(v, |failed| {
+                let of_log = lambda.filter(|l| l.kind == failed.kind);
+                of_log.unwrap_or(Verdict { certainty: Certainty::Likely, ..failed })
+            })
+        }
         Some(v) => v,
         None if pattern::contradicts(subject, lambda.as_ref()) => pattern::verdict(subject, words),
         None => lambda.unwrap_or_else(|| pattern::verdict(subject, words)),

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use crate::model::invocation::LambdaSays;
 
-use super::errors::{dotnet, java, node, python, ruby, rust};
+use super::errors::{dotnet, go, java, node, python, ruby, rust};
 use super::members::{Members, frames_of, text_of};
 use super::mentions::is_http_id;
 use super::said::{Said, real_id, trace_root};
@@ -59,6 +59,9 @@ fn unhandled(line: &Members<'_>, is_error: bool, in_span: bool) -> Option<Lambda
         // A type and a message beside a lower level are a function's own.
         return (is_error || line.get("level").or(line.get("log_level")).is_none())
             .then_some(LambdaSays::Unhandled(error));
+    }
+    if go::is_own(line) {
+        return go::of_members(line).map(LambdaSays::Unhandled);
     }
     if ruby::is_own(line) {
         return Some(LambdaSays::Unhandled(ruby::of_members(line)));

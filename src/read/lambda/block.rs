@@ -7,7 +7,7 @@
 use crate::model::invocation::LambdaSays;
 use crate::model::time::Timestamp;
 
-use super::errors::{dotnet, java, node, python, ruby, rust};
+use super::errors::{dotnet, java, legacy, node, python, ruby, rust};
 use super::members::Braces;
 use super::platform;
 use super::said::{Said, is_error_type};
@@ -33,6 +33,11 @@ pub(super) enum Kind {
     /// The class, said again with the stack below.
     Java {
         /// What the next line must begin with.
+        class: Box<str>,
+    },
+    /// The traceback below `<message>: <class>`, up to the class said again.
+    OldPython {
+        /// What the last line begins with.
         class: Box<str>,
     },
     /// Frames.
@@ -128,6 +133,19 @@ impl Block {
                     Part::Not
                 }
             }
+            Kind::Java { class } if self.lines == 1 && line.starts_with(python::TRACEBACK) => {
+                // Many lines end in a class; what follows tells whose it is.
+                self.kind = Kind::OldPython { class: std::mem::take(class) };
+                Part::More
+            }
+            Kind::OldPython { class } => {
+                let is_last = legacy::says_again(line, class);
+                match is_last {
+                    true => Part::Last,
+                    false if may_wait => Part::More,
+                    false => Part::Not,
+                }
+            }
             Kind::Java { class } if self.lines == 1 => {
                 let again = line.strip_prefix(&**class).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
                 if again { Part::More } else { Part::Not }
@@ -194,9 +212,13 @@ impl Block {
             Kind::Ruby => Said::unhandled(ruby::read(json)),
             Kind::Python { .. } => python::read(&self.text).map_or_else(plain, Said::unhandled),
             Kind::Java { .. } => java::read(&self.text).unwrap_or_else(plain),
+            Kind::OldPython { .. } => legacy::read(&self.text).unwrap_or_else(plain),
             Kind::Dotnet => text::dotnet_line(&self.text),
             Kind::Panic => Said::new(LambdaSays::LastWords),
-            Kind::Fault => platform::read(&self.text).and_then(|p| p.said).unwrap_or_else(plain),
+            Kind::Fault => {
+                let said = platform::read(&self.text).and_then(|p| p.said);
+                said.or_else(|| text::cut_fault(&self.text)).unwrap_or_else(plain)
+            }
         }
     }
 

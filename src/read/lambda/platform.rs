@@ -220,6 +220,11 @@ fn fault(text: &str, len: usize) -> Option<Platform<'_>> {
         let below = behind.trim_start();
         let end = line_end(below);
         let error_type = Some(below[..end].trim_end()).filter(|t| is_error_type(t));
+        // Tables and searches show the line end between them as a blank.
+        let (reason, behind_it) = if error_type.is_none() { split_type(reason) } else { (reason, None) };
+        if behind_it.is_some() {
+            return Some(Platform { said: Some(Said::fault(reason, behind_it).of(id)), len, lacks_type: false });
+        }
         let said = Said::fault(reason, error_type).of(id);
         let len = if error_type.is_some() { len + behind.len() - below.len() + end } else { len };
         // An event of CloudWatch ends with a line end; one that does not comes out of a paste, cut into lines.
@@ -236,6 +241,17 @@ fn fault(text: &str, len: usize) -> Option<Platform<'_>> {
     // Before 2019.
     let exited = "Process exited before completing request";
     rest.starts_with(exited).then(|| whole(Said::fault(exited, None).says))?
+}
+
+/// `exit code 0 Extension.Crash`: a reason and the error type behind it.
+pub(super) fn split_type(reason: &str) -> (&str, Option<&str>) {
+    let is_lambdas = |word: &str| {
+        ["Runtime.", "Extension.", "Sandbox.", "Function."].iter().any(|p| word.starts_with(p)) && is_error_type(word)
+    };
+    match reason.rsplit_once(' ') {
+        Some((reason, last)) if is_lambdas(last) => (reason.trim_end(), Some(last)),
+        _ => (reason, None),
+    }
 }
 
 /// How an invocation ended, in the words of Managed Instances, which name no numbers: a fault where the words name

@@ -4,7 +4,7 @@
 //! the runtimes' errors to `errors`. Rule: an ID counts only where the runtime's own format puts it.
 
 use super::block::Kind;
-use super::errors::{dotnet, go, java, last_words, node, python, ruby, rust};
+use super::errors::{dotnet, go, java, last_words, legacy, node, python, ruby, rust};
 use super::platform::timeout_ms;
 use super::said::{Said, Text, is_error_type, is_stamp, real_id};
 use crate::model::invocation::LambdaSays;
@@ -26,7 +26,10 @@ pub(super) fn look(text: &str) -> Text<'_> {
         return Text::Says(Said::new(LambdaSays::LastWords));
     }
     if text.contains('\n') {
-        return java::read(text).map_or(Text::Plain, Text::Says);
+        if let Some(class) = legacy::opening_class(text) {
+            return Text::Opens(Kind::OldPython { class: class.into() });
+        }
+        return java::read(text).or_else(|| legacy::read(text)).map_or(Text::Plain, Text::Says);
     }
     java::opening_class(text).map_or(Text::Plain, |class| Text::Opens(Kind::Java { class: class.into() }))
 }
@@ -44,6 +47,20 @@ pub(super) fn is_start(text: &str) -> bool {
         Some(b'A'..=b'Z') => ruby_logger(text).is_some() || ruby::json(text).is_some() || rust::read(text).is_some(),
         _ => false,
     }
+}
+
+/// What Lambda says of an error that a runtime reported without a type that it knows.
+const UNKNOWN_ERROR: &str = "Unknown application error occurred";
+
+/// What stands behind those words.
+fn unknown_error(rest: &str) -> Said<'static> {
+    let error_type = rest.trim().lines().next().map(str::trim).filter(|t| is_error_type(t));
+    Said::fault(UNKNOWN_ERROR, error_type)
+}
+
+/// A fault that was cut into lines, if it is that one.
+pub(super) fn cut_fault(text: &str) -> Option<Said<'static>> {
+    text.strip_prefix(UNKNOWN_ERROR).map(unknown_error)
 }
 
 fn first_line(text: &str) -> &str {
@@ -103,6 +120,8 @@ fn stamped(text: &str) -> Option<Text<'_>> {
         "TRACE" | "DEBUG" | "INFO" | "WARN" | "trce" | "dbug" | "info" | "warn" => {
             Some(Text::Says(Said::logged(false, id)))
         }
+        // Node.js 8 and before: what ended the process, at no level.
+        _ if level.ends_with("Error:") => Some(Text::Says(Said::new(LambdaSays::LastWords).of(id))),
         _ => None,
     }
 }
@@ -175,9 +194,12 @@ fn worded(text: &str) -> Option<Text<'_>> {
             None => Text::Opens(Kind::Ruby),
         });
     }
-    if let Some(rest) = text.strip_prefix("Unknown application error occurred") {
-        let error_type = rest.trim().lines().next().map(str::trim).filter(|t| is_error_type(t));
-        return Some(Text::Says(Said::fault("Unknown application error occurred", error_type)));
+    if let Some(rest) = text.strip_prefix(UNKNOWN_ERROR) {
+        // Its type may stand in the event behind it.
+        return Some(if rest.trim().is_empty() { Text::Opens(Kind::Fault) } else { Text::Says(unknown_error(rest)) });
+    }
+    if let Some(error) = legacy::import(text) {
+        return Some(Text::Says(Said::unhandled(error)));
     }
     if let Some(said) = rust::read(text) {
         return Some(Text::Says(said));

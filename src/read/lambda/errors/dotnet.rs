@@ -32,8 +32,9 @@ pub(in super::super) fn is_head(text: &str) -> bool {
 /// A line that goes on with a trace.
 pub(in super::super) fn is_frame(line: &str) -> bool {
     let inside = line.trim_start();
-    inside.len() < line.len()
-        && (inside.starts_with("at ") || inside.starts_with("---> ") || inside.starts_with("--- End of "))
+    // A paste may have lost the indentation; a method still has its brackets.
+    let is_method = || inside.len() < line.len() || inside.contains(['(', '<']) && inside.contains('.');
+    inside.starts_with("---> ") || inside.starts_with("--- End of ") || inside.starts_with("at ") && is_method()
 }
 
 /// The exception behind `fail\t`.

@@ -36,7 +36,19 @@ pub(in super::super) fn read(text: &str) -> Option<RuntimeError> {
     if !text.starts_with('{') {
         return None;
     }
-    let members = Members::parse(text)?;
+    of_members(&Members::parse(text)?)
+}
+
+/// It is the runtime's object without the stamp, which a function can switch off: frames of such a shape are Go's alone.
+pub(in super::super) fn is_own(members: &Members<'_>) -> bool {
+    let first = members.get("stackTrace").map(list_of).and_then(|frames| frames.into_iter().next());
+    first
+        .and_then(|frame| Members::parse(frame.get()))
+        .is_some_and(|f| f.get("path").is_some() && f.get("label").is_some())
+}
+
+/// The error in the JSON.
+pub(in super::super) fn of_members(members: &Members<'_>) -> Option<RuntimeError> {
     let (error_type, message) = (members.text("errorType")?, members.text("errorMessage")?);
     if members.iter().any(|(key, _)| !MEMBERS.contains(&key)) {
         return None;

@@ -7,6 +7,7 @@ pub(super) mod dotnet;
 pub(super) mod go;
 pub(super) mod java;
 pub(super) mod last_words;
+pub(super) mod legacy;
 pub(super) mod node;
 pub(super) mod python;
 pub(super) mod ruby;

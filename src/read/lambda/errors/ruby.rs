@@ -16,7 +16,11 @@ const INIT: &str = "Init error when loading handler";
 
 /// What follows the runtime's sentence, perhaps nothing yet.
 pub(in super::super) fn json(text: &str) -> Option<&str> {
-    let (head, below) = text.split_once('\n').unwrap_or((text, ""));
+    // A container image writes the sentence and the brace on one line.
+    let (head, below) = match HEADS.iter().find_map(|head| text.strip_prefix(head).map(|rest| (*head, rest))) {
+        Some((head, rest)) if rest.trim_start().starts_with('{') => (head, rest),
+        _ => text.split_once('\n').unwrap_or((text, "")),
+    };
     let is_head = HEADS.contains(&head.trim_end()) || head.strip_prefix(INIT).is_some_and(|rest| rest.len() < 256);
     let below = below.trim();
     (is_head && (below.is_empty() || below.starts_with('{'))).then_some(below)
