@@ -222,7 +222,17 @@ pub fn text(summary: &Summary, inventory: &Inventory, unread: &[UnreadLines]) ->
         out.push('\n');
     }
     for u in unread {
-        out.push_str(&format!("\n{} lines of {} were not read: {}\n", u.count, u.source, u.reason.replace('_', " ")));
+        let lines = if u.count == 1 { "line" } else { "lines" };
+        let hint = match u.reason.as_str() {
+            "not_recognised" | "no_status" => ": is it the right file, and does --access-format fit?",
+            _ => "",
+        };
+        out.push_str(&format!(
+            "\n{} {lines} of {} not read ({}){hint}\n",
+            u.count,
+            u.source,
+            u.reason.replace('_', " ")
+        ));
     }
     out
 }
