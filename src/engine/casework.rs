@@ -235,6 +235,13 @@ impl Casework {
         if seen.iter().any(|(_, i)| fits(i)) {
             seen.retain(|(_, i)| fits(i));
         }
+        // Requests of one trace each have an invocation of their own.
+        let took = request.response_latency_ms.map_or(START_MAX, |ms| Duration::from_millis(u64::from(ms)));
+        let (from, until) = (request.start.minus(SKEW), request.start.plus(took).plus(SKEW));
+        let in_time = |i: &Invocation| i.start().is_some_and(|start| (from..=until).contains(&start));
+        if seen.iter().any(|(_, i)| in_time(i)) {
+            seen.retain(|(_, i)| in_time(i));
+        }
         let first = seen.iter().min_by_key(|(_, i)| i.start().unwrap_or(Timestamp::MAX))?;
         let candidates = u32::try_from(seen.len()).unwrap_or(u32::MAX);
         Some(Link { id: Some(first.0.into()), join, candidates, authorizer: false })
@@ -259,7 +266,8 @@ impl Casework {
         let Some(case) = self.cases.get(id) else { return };
         let Some(link) = self.find(&case.request, &case.endpoint) else { return };
         let stronger = case.link.as_ref().is_none_or(|old| {
-            old.authorizer || link.join < old.join || (link.join == old.join && link.candidates != old.candidates)
+            // By the same join another may have come that fits better.
+            old.authorizer || link.join <= old.join
         });
         if stronger && case.link.as_ref() != Some(&link) {
             self.join(id, link, now, endpoints);

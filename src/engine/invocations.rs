@@ -325,7 +325,13 @@ const fn weight(says: &LambdaSays) -> u8 {
         LambdaSays::ErrorLine => 0,
         LambdaSays::PerhapsUnhandled(_) => 1,
         LambdaSays::LastWords => 2,
-        _ => 3,
+        LambdaSays::Start
+        | LambdaSays::Report(_)
+        | LambdaSays::TimedOut { .. }
+        | LambdaSays::Unhandled(_)
+        | LambdaSays::Fault { .. }
+        | LambdaSays::InitFailed { .. }
+        | LambdaSays::Line => 3,
     }
 }
 

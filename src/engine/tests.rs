@@ -5,7 +5,7 @@ use crate::model::alert::{Alert, Severity, State};
 use crate::model::cause::{CauseKind, Certainty};
 use crate::model::inventory::{Api, ApiKind, Inventory, Source};
 use crate::model::invocation::LambdaLine;
-use crate::model::invocation::{LambdaSays, Report, RuntimeError};
+use crate::model::invocation::{LambdaSays, Refs, Report, RuntimeError};
 use crate::model::request::Endpoint;
 use crate::model::request::GatewayWords;
 
@@ -241,4 +241,24 @@ fn after_a_tick_at_the_deadline_the_next_one_is_later() {
         engine.tick(due);
     }
     assert_eq!(failures(engine.drain()).len(), 20);
+}
+
+#[test]
+fn requests_of_one_trace_each_have_the_invocation_that_began_in_their_time() {
+    let mut engine = engine(|_| {});
+    for (second, id) in [(3, "a"), (8, "b")] {
+        let Fact::Request(mut failed) = request(second, 502, None) else { unreachable!() };
+        let trace_id = Some("1-5759e988-bd862e3fe1be46a994272793".into());
+        failed.request_id = Some(format!("r-{id}").into());
+        failed.gateway = Some(Box::new(GatewayWords { trace_id: trace_id.clone(), ..GatewayWords::default() }));
+        for says in [LambdaSays::Start, type_error()] {
+            let Fact::Lambda(mut fact) = line(second, id, says) else { unreachable!() };
+            fact.refs = Some(Box::new(Refs { trace_id: trace_id.clone(), mentions: Vec::new() }));
+            engine.ingest(LAMBDA, Fact::Lambda(fact), at(9));
+        }
+        engine.ingest(ACCESS, Fact::Request(failed), at(9));
+    }
+    engine.finish();
+    let ids: Vec<_> = failures(engine.drain()).into_iter().filter_map(|f| f.lambda_request_id).collect();
+    assert_eq!(ids, ["a".into(), "b".into()] as [Arc<str>; 2]);
 }
