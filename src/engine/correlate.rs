@@ -87,7 +87,8 @@ impl Cases {
             next: 0,
             waiting: VecDeque::new(),
             order: VecDeque::new(),
-            max,
+            // One at least, or none could ever be opened.
+            max: max.max(1),
             wait,
             hold,
             reporting,

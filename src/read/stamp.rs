@@ -61,9 +61,9 @@ pub fn led(line: &str) -> Option<Led<'_>> {
     let (first, rest) = line.split_once([' ', '\t'])?;
     if is_stream(first) {
         let (time, text) = rest.split_once(' ')?;
-        return Some(Led { time: of_word(time)?, stream: Some(first), text });
+        return Some(Led { time: without_zone(time)?, stream: Some(first), text });
     }
-    let time = of_word(first)?;
+    let time = Timestamp::parse_rfc3339(first)?;
     let tabbed = line.as_bytes()[first.len()] == b'\t';
     if is_own(rest, tabbed) {
         return None;
@@ -74,12 +74,9 @@ pub fn led(line: &str) -> Option<Led<'_>> {
     }
 }
 
-/// `2026-07-28T09:45:44.466Z`; without a zone, as tools write it, it is UTC.
-fn of_word(word: &str) -> Option<Timestamp> {
-    Timestamp::parse_rfc3339(word).or_else(|| {
-        let bare = word.len() >= 19 && word.as_bytes()[10] == b'T' && !word.ends_with('Z');
-        bare.then(|| Timestamp::parse_rfc3339(&format!("{word}Z"))).flatten()
-    })
+/// `2026-07-28T09:45:44.466000` in UTC, as `sam logs` writes it.
+fn without_zone(word: &str) -> Option<Timestamp> {
+    Timestamp::parse_rfc3339(word).or_else(|| Timestamp::parse_rfc3339(&format!("{word}Z")))
 }
 
 /// The name of a log stream of Lambda (`2026/07/28/[$LATEST]6301bb..`) or of API Gateway (32 hex digits).
@@ -143,7 +140,6 @@ mod tests {
             (format!("2026-07-28T09:45:44.466000+00:00 {LAMBDA} {start}"), Some(LAMBDA)),
             (format!("2026-07-28T09:45:44.466000+00:00 {GATEWAY} {start}"), Some(GATEWAY)),
             (format!("{LAMBDA} 2026-07-28T09:45:44.466000 {start}"), Some(LAMBDA)),
-            (format!("2026-07-28T09:45:44.466 {start}"), None),
         ] {
             let want = (1_785_231_944_466, stream.map(str::to_owned), start.to_owned());
             assert_eq!(shown(&line), Some(want), "{line}");
@@ -159,6 +155,7 @@ mod tests {
             "2026-07-28T09:45:44.466Z\tERROR\tmain.go:1\tx".to_owned(),
             "2026/07/28 09:45:44 é".to_owned(),
             "2026-07-28Té".to_owned(),
+            format!("2026-07-28T09:45:44.466 {start}"),
             "2é26-07-28T09:4 x".to_owned(),
         ] {
             assert_eq!(shown(&own), None, "{own}");

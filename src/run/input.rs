@@ -1,7 +1,8 @@
 //! Files of log events: what shape a file has, and its events one after another.
 //!
 //! Shapes: JSON as `aws logs filter-log-events` prints it, one JSON event per line, an export to S3 (each line led by
-//! a time, perhaps gzip), what `aws logs tail` and `sam logs` print and the console copies, and plain lines. Not their order: the merge sorts. Rule: a file is read once, from start to
+//! a time, perhaps gzip), what `aws logs tail` and `sam logs` print and the console copies or
+//! downloads (CSV), and plain lines. Not their order: the merge sorts. Rule: a file is read once, from start to
 //! end; only the JSON document has to fit into memory.
 
 use std::fs::File;
@@ -26,6 +27,9 @@ const BUFFER: usize = 256 * 1024;
 const LINE_MAX: usize = 4 << 20;
 /// An event that is put together from lines takes no more of them once it has this many bytes.
 const EVENT_MAX: usize = 1 << 20;
+
+/// The first line of what the console downloads.
+const CSV_HEADER: &str = "timestamp,message";
 
 /// A file that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +83,8 @@ enum Shape {
     JsonLines(Lines),
     /// Lines led by a time, perhaps with their stream; one without continues the one before.
     Export(Lines),
+    /// What the console downloads: the header, then times and texts that may be quoted over lines.
+    Csv(Lines),
     /// Plain lines, and the newest time seen; `None` before there is one.
     Plain(Lines, Option<Timestamp>),
 }
@@ -220,7 +226,7 @@ impl Input {
     pub const fn take_bytes(&mut self) -> u64 {
         match &mut self.shape {
             Shape::Document(_) => 0,
-            Shape::JsonLines(lines) | Shape::Export(lines) | Shape::Plain(lines, _) => {
+            Shape::JsonLines(lines) | Shape::Export(lines) | Shape::Csv(lines) | Shape::Plain(lines, _) => {
                 std::mem::replace(&mut lines.bytes, 0)
             }
         }
@@ -241,6 +247,7 @@ impl Input {
             }
             Shape::JsonLines(lines) => json_line(lines, &stream, &mut self.broken),
             Shape::Export(lines) => export(lines, &stream),
+            Shape::Csv(lines) => csv(lines, &stream, &mut self.broken),
             Shape::Plain(lines, last) => plain(lines, last, self.untimed, &stream),
         };
         event.map_err(|source| InputError::Io { path: self.path.clone(), source })
@@ -262,6 +269,9 @@ fn shape(mut lines: Lines, head: &str, path: &Path) -> Result<Shape, InputError>
         return document(&text)
             .map(|e| Shape::Document(e.into_iter()))
             .map_err(|why| InputError::Json { path: path.to_owned(), why });
+    }
+    if head == CSV_HEADER {
+        return Ok(Shape::Csv(lines));
     }
     if stamp::led(head).is_some() {
         return Ok(Shape::Export(lines));
@@ -326,6 +336,39 @@ fn export(lines: &mut Lines, stream: &Arc<str>) -> io::Result<Option<Event>> {
         }
     }
     Ok(Some((None, LogEvent { stream, time, text }, true)))
+}
+
+fn csv(lines: &mut Lines, stream: &Arc<str>, broken: &mut u64) -> io::Result<Option<Event>> {
+    while let Some(line) = lines.next()? {
+        if line.trim().is_empty() || line == CSV_HEADER {
+            continue;
+        }
+        let Some((Ok(time), field)) = line.split_once(',').map(|(time, field)| (time.parse(), field)) else {
+            *broken += 1;
+            continue;
+        };
+        let mut text = field.to_owned();
+        if text.starts_with('"') {
+            // A quote inside is doubled, so an even number of them is whole.
+            let mut quotes = text.matches('"').count();
+            while quotes % 2 == 1
+                && text.len() < EVENT_MAX
+                && let Some(more) = lines.next()?
+            {
+                quotes += more.matches('"').count();
+                text.push('\n');
+                text.push_str(&more);
+            }
+            text = text.trim_matches('\n').strip_prefix('"').unwrap_or_default().replace("\"\"", "\"");
+            text.truncate(text.strip_suffix('"').unwrap_or(&text).len());
+        }
+        return Ok(Some((
+            None,
+            LogEvent { stream: Arc::clone(stream), time: Timestamp::from_millis(time), text },
+            true,
+        )));
+    }
+    Ok(None)
 }
 
 fn plain(
@@ -410,6 +453,14 @@ mod tests {
         let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gz.write_all(text.as_bytes()).unwrap();
         assert_eq!(events(&gz.finish().unwrap()).unwrap(), want);
+    }
+
+    #[test]
+    fn what_the_console_downloads() {
+        let text = format!("timestamp,message\n{T},\"a \"\"b\"\"\n c\n\"\n{T},\"\"\"d\"\"\"\n{T},(id) e, f\nbroken\n");
+        let texts: Vec<_> = events(text.as_bytes()).unwrap().into_iter().map(|e| e.1).collect();
+        assert_eq!(texts, ["a \"b\"\n c\n", "\"d\"", "(id) e, f"]);
+        assert_eq!(events(format!("timestamp,message\n{T},\"open").as_bytes()).unwrap()[0].1, "open");
     }
 
     #[test]

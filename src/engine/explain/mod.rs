@@ -192,6 +192,7 @@ fn decide(subject: &Subject<'_>, words: &GatewayWords) -> Verdict {
         let without = Subject { link: None, found: None, ..*subject };
         return why.or(by_gateway).unwrap_or_else(|| pattern::verdict(&without, words));
     }
+    let by_gateway = by_gateway.map(|v| doubted(subject, words, v));
     match by_gateway {
         // The function ran and failed; which way, its own log says best.
         Some(v) if v.certainty == Certainty::Likely || v.quoted => match lambda {
@@ -229,6 +230,12 @@ pub fn may_have_said(invocation: &Invocation, words: &GatewayWords) -> bool {
     // Each side may have cut it.
     let head = |text| cut(text, 40);
     quoted.contains(head(said.trim())) || said.contains(head(quoted.trim()))
+}
+
+/// A status that another part of the line does not fit to is at most likely what it seems to be.
+fn doubted(subject: &Subject<'_>, words: &GatewayWords, verdict: Verdict) -> Verdict {
+    let fits = verdict.kind != CauseKind::ApplicationError || words.function_status == Some(subject.request.status);
+    if fits { verdict } else { Verdict { certainty: Certainty::Likely, ..verdict } }
 }
 
 /// The error that the function answered with, as the execution log quotes it.

@@ -14,7 +14,7 @@ use crate::model::request::{GatewayWords, Request};
 
 /// The verdict of patterns.
 pub(super) fn verdict(subject: &Subject<'_>, words: &GatewayWords) -> Verdict {
-    by_time(subject)
+    by_time(subject, words)
         .or_else(|| by_own_answer(subject, words))
         .or_else(|| by_clean_end(subject, words))
         .or_else(|| by_no_call(subject, words))
@@ -49,8 +49,16 @@ pub(super) fn contradicts(subject: &Subject<'_>, lambda: Option<&Verdict>) -> bo
 }
 
 /// The gateway waited as long as it does: 504, or a response latency within 1 % of the integration timeout.
-fn by_time(subject: &Subject<'_>) -> Option<Verdict> {
+fn by_time(subject: &Subject<'_>, words: &GatewayWords) -> Option<Verdict> {
     let request = subject.request;
+    // The integration answered soon, and the gateway would name a timeout if there were one.
+    let answered = request.integration_latency_ms.is_some() || words.integration_status.is_some();
+    let soon = request
+        .response_latency_ms
+        .is_some_and(|ms| u128::from(ms) * 100 < subject.api.integration_timeout.as_millis() * 99);
+    if words.logs_response_type && words.response_type.is_none() && answered && soon {
+        return None;
+    }
     if !gave_up(request, subject.api) {
         return None;
     }

@@ -47,13 +47,13 @@ fn parts(text: &str) -> Option<(&str, &str, &str)> {
     (is_name && error_type.starts_with(|c: char| c.is_ascii_uppercase())).then_some((message, error_type, trace))
 }
 
-/// `<message>: <type>`, the traceback, and at its end the type again.
+/// `<message>: <type>`, the traceback, and at its end both again.
 fn python(text: &str) -> Option<Said<'static>> {
     let (message, error_type, trace) = parts(text)?;
     let last = trace.lines().rev().find(|line| !line.trim().is_empty());
     let site = trace.lines().filter_map(site::python).next_back();
     let error = error(Some(error_type), Some(message), site);
-    let again = last.is_some_and(|last| says_again(last, error_type));
+    let again = last.is_some_and(|last| says_again(last, error_type)) && trace.contains(message);
     Some(if again { Said::unhandled(error) } else { Said::new(LambdaSays::PerhapsUnhandled(error)) })
 }
 
@@ -77,11 +77,9 @@ mod tests {
     use super::*;
 
     fn read_one(text: &str) -> Option<(bool, String, String, Option<String>)> {
-        let (certain, e) = match read(text)?.says {
-            LambdaSays::Unhandled(e) => (true, e),
-            LambdaSays::PerhapsUnhandled(e) => (false, e),
-            _ => return None,
-        };
+        let says = read(text)?.says;
+        let certain = matches!(says, LambdaSays::Unhandled(_));
+        let (LambdaSays::Unhandled(e) | LambdaSays::PerhapsUnhandled(e)) = says else { return None };
         let text = |t: Option<Box<str>>| t.unwrap_or_default().into_string();
         Some((certain, text(e.error_type), text(e.message), e.site.map(|s| s.to_string())))
     }
