@@ -521,8 +521,9 @@ fn tail(puts: &[Put], page_size: usize, lucks: &[Luck], seconds: i64) -> Vec<u32
     for second in 0..seconds {
         let now = at(second * 1000);
         let Some(read) = schedule.due(now) else { continue };
-        // The last minutes are without trouble, so that what was missed can be fetched.
-        let calm = second > seconds - 400;
+        // The last minutes are without trouble, so that what was missed can be fetched; and no trouble lasts longer than
+        // the deeper reads reach back, beyond which nothing is fetched any more.
+        let calm = second > seconds - 400 || second % 70 < 10;
         let mut slice = Slice::new(read.from, now);
         let done = loop {
             let luck = if calm { Luck::Fine } else { *lucks.next().expect("it goes round") };
