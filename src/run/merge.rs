@@ -1,8 +1,8 @@
 //! Files of log events, read at the same time and merged by event time.
 //!
-//! Each file has a thread of its own, which reads, understands and sorts; what it hands on is in order as far as it
-//! looked ahead. Not the engine's work: that goes on meanwhile. Rule: the same files give the same facts in the same
-//! order, whichever thread is the faster.
+//! Each file has a thread of its own, which reads and understands; what comes of it is sorted as far as is looked ahead.
+//! Not the engine's work: that goes on meanwhile. Rule: the same files give the same facts in the same order, whichever
+//! thread is the faster.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -60,7 +60,10 @@ struct Feed {
     id: SourceId,
     /// The ring of its kind.
     kind: usize,
-    ready: VecDeque<Dated>,
+    /// Its next fact, if that is known.
+    next: Option<(Timestamp, Dated)>,
+    /// What came of it: a request ends in another order than it began in.
+    facts: Sorter<Dated>,
     chunks: Option<Receiver<Vec<Dated>>>,
     thread: Option<JoinHandle<Vec<UnreadLines>>>,
 }
@@ -99,7 +102,7 @@ impl Merge {
             let heads = self.feeds.iter_mut().enumerate().filter_map(|(at, f)| Some((f.head()?, at)));
             let (_, at) = heads.min()?;
             let feed = &mut self.feeds[at];
-            let (time, id, fact) = feed.ready.pop_front()?;
+            let (_, (time, id, fact)) = feed.next.take()?;
             if id.is_none_or(|id| self.seen[feed.kind].insert(time, id)) {
                 return Some((time, feed.id, fact));
             }
@@ -133,7 +136,6 @@ impl Feed {
             file,
             seen: IdRing::new(max_ids),
             events: Sorter::default(),
-            facts: Sorter::default(),
             out,
             found: Vec::new(),
             chunk: Vec::with_capacity(CHUNK),
@@ -144,18 +146,22 @@ impl Feed {
             let _ = reading.run();
             reading.unread()
         });
-        Self { id, kind, ready: VecDeque::new(), chunks: Some(chunks), thread: Some(thread) }
+        Self { id, kind, next: None, facts: Sorter::default(), chunks: Some(chunks), thread: Some(thread) }
     }
 
     /// When its next fact happened; waits for it.
     fn head(&mut self) -> Option<Timestamp> {
-        while self.ready.is_empty() {
-            match self.chunks.as_ref()?.recv() {
-                Ok(chunk) => self.ready = chunk.into(),
-                Err(_) => self.chunks = None,
+        while self.next.is_none() {
+            self.next = self.facts.pop(self.chunks.is_none());
+            if self.next.is_none() {
+                match self.chunks.as_ref()?.recv() {
+                    // What is kept of a line is bounded.
+                    Ok(chunk) => chunk.into_iter().for_each(|dated| self.facts.push(dated.0, dated, 0)),
+                    Err(_) => self.chunks = None,
+                }
             }
         }
-        self.ready.front().map(|(time, _, _)| *time)
+        self.next.as_ref().map(|(time, _)| *time)
     }
 }
 
@@ -167,10 +173,8 @@ struct Reading {
     file: File,
     /// Ids of events of this file: an event that it holds twice is read once.
     seen: IdRing,
-    /// Events of logs whose lines belong together are sorted before they are read; access lines, which end in another
-    /// order than they began, after.
+    /// Events of logs whose lines belong together are sorted before they are read.
     events: Sorter<Event>,
-    facts: Sorter<(Option<EventId>, Fact)>,
     out: SyncSender<Vec<Dated>>,
     /// Room for what one event becomes.
     found: Vec<Fact>,
@@ -209,10 +213,7 @@ impl Reading {
         }
         let mut facts = Vec::new();
         self.file.reader.finish(&mut facts);
-        self.sort(&mut facts, None);
-        while let Some((time, (id, fact))) = self.facts.pop(true) {
-            self.hand_on((time, id, fact))?;
-        }
+        self.hand_on(&mut facts, None)?;
         self.flush()
     }
 
@@ -223,15 +224,12 @@ impl Reading {
         } else {
             self.file.reader.read_unstamped(event, &mut facts);
         }
-        self.sort(&mut facts, id);
+        self.hand_on(&mut facts, id)?;
         self.found = facts;
-        while let Some((time, (id, fact))) = self.facts.pop(false) {
-            self.hand_on((time, id, fact))?;
-        }
         Ok(())
     }
 
-    fn sort(&mut self, facts: &mut Vec<Fact>, id: Option<EventId>) {
+    fn hand_on(&mut self, facts: &mut Vec<Fact>, id: Option<EventId>) -> Result<(), Closed> {
         // An event that ends a block, or in which several lines are glued, becomes several facts: each has an id of its
         // own, counted from the last, because what stands before depends on where a file begins.
         let mut behind = facts.len() as u128;
@@ -243,13 +241,8 @@ impl Reading {
                 Fact::Lambda(line) => line.time,
                 Fact::Execution(line) => line.time,
             };
-            // What is kept of a line is bounded.
-            self.facts.push(time, (id, fact), 0);
+            self.chunk.push((time, id, fact));
         }
-    }
-
-    fn hand_on(&mut self, dated: Dated) -> Result<(), Closed> {
-        self.chunk.push(dated);
         if self.chunk.len() >= CHUNK { self.flush() } else { Ok(()) }
     }
 
