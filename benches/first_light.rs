@@ -71,7 +71,7 @@ const ENOUGH: Duration = Duration::from_secs(85);
 const RUN_MAX: Duration = Duration::from_secs(15);
 const PASS_MAX: Duration = Duration::from_secs(8);
 /// What the whole path may cost, as a multiple of the bare loop.
-const TARGET: f64 = 2.0;
+const TARGET: f64 = 1.5;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
