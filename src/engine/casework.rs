@@ -65,7 +65,7 @@ impl Casework {
             functions: Functions::default(),
             hold,
             lambda_watched: sources.iter().any(|s| s.kind == SourceKind::Lambda),
-            has_access: apis.map(|api| sources.iter().any(|s| s.kind == SourceKind::Access(api))).collect(),
+            has_access: apis.map(|api| settings.inventory.has_access(api)).collect(),
             reports: Vec::new(),
         }
     }
@@ -142,7 +142,7 @@ impl Casework {
     /// Whether the execution log has counted this request already, because its access line came late.
     pub fn is_counted(&mut self, request: &Request, now: Timestamp) -> bool {
         let Some(id) = request.request_id.as_deref() else {
-            self.executions.counted_without_id(request.api);
+            self.executions.counted_without_id(request.api, now);
             return false;
         };
         self.executions.counted(request.api, id, now)

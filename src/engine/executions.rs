@@ -60,8 +60,8 @@ pub struct Executions {
     by_id: FastMap<Key, Execution>,
     /// Extended request ID -> request ID: the access log may have that one alone.
     by_extended: FastMap<Key, Arc<str>>,
-    /// APIs with an access line that names no ID at all: it may be of any request here.
-    anonymous: Vec<ApiId>,
+    /// APIs with an access line that names no ID at all, and until when such a line may be of a request here.
+    anonymous: FastMap<ApiId, Timestamp>,
     /// In order of arrival, for expiry.
     order: VecDeque<(Timestamp, Key)>,
     /// Complete and not yet counted; by when they count as requests of their own.
@@ -77,7 +77,7 @@ impl Executions {
         Self {
             by_id: FastMap::default(),
             by_extended: FastMap::default(),
-            anonymous: Vec::new(),
+            anonymous: FastMap::default(),
             order: VecDeque::new(),
             complete: BTreeSet::new(),
             max,
@@ -138,8 +138,8 @@ impl Executions {
     pub fn due(&mut self, now: Timestamp) -> Vec<Request> {
         let mut due = Vec::new();
         while self.complete.first().is_some_and(|(at, _)| *at <= now) {
-            if let Some((_, key)) = self.complete.pop_first() {
-                due.extend(self.request(&key));
+            if let Some((at, key)) = self.complete.pop_first() {
+                due.extend(self.request(&key, at));
             }
         }
         due
@@ -157,18 +157,18 @@ impl Executions {
         std::mem::replace(&mut self.entry(key, now).counted, true)
     }
 
-    /// An access line came that names no ID: requests of this API can no longer be told from those that have one.
-    pub fn counted_without_id(&mut self, api: ApiId) {
-        if !self.anonymous.contains(&api) {
-            self.anonymous.push(api);
-        }
+    /// An access line came that names no ID: for a while requests of this API cannot be told from those that have one.
+    pub fn counted_without_id(&mut self, api: ApiId, now: Timestamp) {
+        self.anonymous.insert(api, now.plus(2 * ACCESS_WAIT));
     }
 
-    fn request(&mut self, key: &Key) -> Option<Request> {
+    /// The request itself; `at` is when it became due.
+    fn request(&mut self, key: &Key, at: Timestamp) -> Option<Request> {
         let (api, id) = (key.0, &key.1);
         let execution = self.by_id.get_mut(key)?;
         let (ended, status) = execution.completed?;
-        if self.anonymous.contains(&api) || std::mem::replace(&mut execution.counted, true) {
+        let anonymous = self.anonymous.get(&api).is_some_and(|until| at <= *until);
+        if anonymous || std::mem::replace(&mut execution.counted, true) {
             return None;
         }
         let start = execution.began.unwrap_or(ended).min(ended);
@@ -319,7 +319,11 @@ mod tests {
     fn where_access_lines_name_no_id_they_alone_are_counted() {
         let mut executions = Executions::new(10, Duration::from_mins(10));
         lines(&mut executions);
-        executions.counted_without_id(API);
+        executions.counted_without_id(API, NOW);
         assert!(executions.due(Timestamp::MAX).is_empty());
+        let mut later = Executions::new(10, Duration::from_mins(10));
+        later.counted_without_id(API, NOW.minus(Duration::from_hours(1)));
+        lines(&mut later);
+        assert_eq!(later.due(Timestamp::MAX).len(), 1, "one such line does not switch the execution log off");
     }
 }

@@ -24,14 +24,19 @@ pub(super) fn verdict(subject: &Subject<'_>, words: &GatewayWords) -> Verdict {
 /// Whether the gateway stopped waiting, as far as status and latency tell.
 #[must_use]
 pub fn gave_up(request: &Request, api: &Api) -> bool {
-    let timeout_ms = api.integration_timeout.as_millis();
-    let waited = request.response_latency_ms.is_some_and(|ms| u128::from(ms) * 100 >= timeout_ms * 99);
+    let waited = waited(request, api) == Some(true);
     let answered = request.integration_latency_ms.is_some();
     match request.status {
         504 => true,
         503 => waited,
         _ => waited && !answered,
     }
+}
+
+/// Whether the request took as long as the gateway waits, or within 1 % of it; `None` where that was not logged.
+fn waited(request: &Request, api: &Api) -> Option<bool> {
+    let timeout_ms = api.integration_timeout.as_millis();
+    request.response_latency_ms.map(|ms| u128::from(ms) * 100 >= timeout_ms * 99)
 }
 
 /// What the function's log says cannot be why the gateway answered this.
@@ -53,9 +58,7 @@ fn by_time(subject: &Subject<'_>, words: &GatewayWords) -> Option<Verdict> {
     let request = subject.request;
     // The integration answered soon, and the gateway would name a timeout if there were one.
     let answered = request.integration_latency_ms.is_some() || words.integration_status.is_some();
-    let soon = request
-        .response_latency_ms
-        .is_some_and(|ms| u128::from(ms) * 100 < subject.api.integration_timeout.as_millis() * 99);
+    let soon = waited(request, subject.api) == Some(false);
     if words.logs_response_type && words.response_type.is_none() && answered && soon {
         return None;
     }
@@ -69,14 +72,9 @@ fn by_time(subject: &Subject<'_>, words: &GatewayWords) -> Option<Verdict> {
     {
         timeout = ApiKind::Http.default_timeout();
     }
-    let waited = request.response_latency_ms.map(|ms| Duration::from_millis(u64::from(ms)));
-    let by = match waited {
-        Some(waited) if waited * 100 >= timeout * 99 => {
-            format!(
-                "the gateway waited {} ms, its integration timeout is {} ms",
-                waited.as_millis(),
-                timeout.as_millis()
-            )
+    let by = match request.response_latency_ms.map(|ms| Duration::from_millis(u64::from(ms))) {
+        Some(took) if took * 100 >= timeout * 99 => {
+            format!("the gateway waited {} ms, its integration timeout is {} ms", took.as_millis(), timeout.as_millis())
         }
         _ => format!("the gateway answered {}, its status for an integration timeout", request.status),
     };
@@ -84,7 +82,7 @@ fn by_time(subject: &Subject<'_>, words: &GatewayWords) -> Option<Verdict> {
 }
 
 /// The function or the backend made this answer itself: the gateway names no reason of its own where it would, or the
-/// function logged an error that it caught and ended well.
+/// function logged an error that it caught.
 fn by_own_answer(subject: &Subject<'_>, words: &GatewayWords) -> Option<Verdict> {
     let status = subject.request.status;
     if words.response_type.is_some() || words.integration_error.is_some() {
@@ -101,7 +99,9 @@ fn by_own_answer(subject: &Subject<'_>, words: &GatewayWords) -> Option<Verdict>
     let logged = invocation.findings.iter().rev().find(|f| says_error(&f.says));
     match logged {
         Some(line) if subject.kind() != ApiKind::Http || invocation.report.is_some() => {
-            own(format!("the function logged an error, ended well, and answered {status}: {}", first_line(&line.text)))
+            // Without a REPORT it is not known how it ended.
+            let ended = if invocation.report.is_some() { ", ended well," } else { "" };
+            own(format!("the function logged an error{ended} and answered {status}: {}", first_line(&line.text)))
         }
         None if words.logs_response_type && invocation.report.is_some() && subject.kind() != ApiKind::Http => {
             own(format!("the gateway names no reason of its own: the function answered {status}"))
