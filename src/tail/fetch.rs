@@ -10,6 +10,7 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::model::event::EventId;
+pub use crate::model::problem::Problem;
 use crate::model::time::Timestamp;
 
 /// What to ask for.
@@ -72,48 +73,6 @@ pub struct Page {
     pub events: Vec<RawEvent>,
     /// Where the next page begins; `None` after the last.
     pub next: Option<String>,
-}
-
-/// How fetching a page failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Problem {
-    /// Asked too often.
-    Throttled,
-    /// No such log group.
-    NotFound,
-    /// Not permitted.
-    Denied,
-    /// The log group's class does not allow this kind of reading.
-    Unsupported,
-    /// The page token was refused.
-    BadToken,
-    /// No credentials, or they have expired.
-    Credentials,
-    /// No connection, or no answer in time.
-    Unreachable,
-    /// The service failed.
-    Service,
-}
-
-impl Problem {
-    /// What the operator can do about it.
-    #[must_use]
-    pub const fn advice(self) -> &'static str {
-        match self {
-            Self::Throttled => {
-                "reading goes on more slowly; the quota is shared by all tools of the account and Region"
-            }
-            Self::NotFound => "check the name, Region and account; it is tried again in case it is created later",
-            Self::Denied => "allow logs:FilterLogEvents on this log group",
-            Self::Unsupported => {
-                "FilterLogEvents needs the Standard log class, which is fixed when a log group is created: log to a new one"
-            }
-            Self::BadToken => "the read starts anew",
-            Self::Credentials => "check the profile, role or environment that credentials come from",
-            Self::Unreachable => "check the network, the Region and any AWS_ENDPOINT_URL",
-            Self::Service => "it is tried again",
-        }
-    }
 }
 
 /// A page that could not be fetched.
