@@ -1,19 +1,27 @@
-//! Configured clients, one per Region.
+//! Configured clients, one per Region and role.
+//!
+//! Credentials are never set per call: the SDK keeps one identity cache for each client. Rule: a role is taken on with
+//! the credentials that the environment gives, in the Region of the logs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
+use aws_config::sts::AssumeRoleProvider;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
-use aws_sdk_cloudwatchlogs::config::Credentials;
+use aws_sdk_cloudwatchlogs::config::{Credentials, SharedCredentialsProvider};
+
+use super::fetch::{Answered, LogsFetch};
+use crate::tail::fetch::Connect;
 
 /// Credentials and settings from the usual AWS places (environment, profile, container, instance), and the clients
 /// made from them.
 #[derive(Debug)]
 pub struct Clients {
     base: SdkConfig,
-    logs: BTreeMap<String, aws_sdk_cloudwatchlogs::Client>,
+    /// By Region and role.
+    logs: BTreeMap<(String, Option<String>), LogsFetch>,
     sns: BTreeMap<String, aws_sdk_sns::Client>,
 }
 
@@ -45,16 +53,6 @@ impl Clients {
         self.base.region().map(Region::as_ref)
     }
 
-    /// The CloudWatch Logs client of a Region.
-    pub fn logs(&mut self, region: &str) -> aws_sdk_cloudwatchlogs::Client {
-        let base = &self.base;
-        let make = || {
-            let config = aws_sdk_cloudwatchlogs::config::Builder::from(base).region(Region::new(region.to_owned()));
-            aws_sdk_cloudwatchlogs::Client::from_conf(config.build())
-        };
-        self.logs.entry(region.to_owned()).or_insert_with(make).clone()
-    }
-
     /// The SNS client of a Region.
     pub fn sns(&mut self, region: &str) -> aws_sdk_sns::Client {
         let base = &self.base;
@@ -63,6 +61,33 @@ impl Clients {
             aws_sdk_sns::Client::from_conf(config.build())
         };
         self.sns.entry(region.to_owned()).or_insert_with(make).clone()
+    }
+}
+
+impl Connect for Clients {
+    type Logs = LogsFetch;
+
+    async fn logs(&mut self, region: &str, role_arn: Option<&str>) -> LogsFetch {
+        let key = (region.to_owned(), role_arn.map(str::to_owned));
+        if let Some(known) = self.logs.get(&key) {
+            return known.clone();
+        }
+        let region = Region::new(region.to_owned());
+        let answered = Answered::default();
+        let config = aws_sdk_cloudwatchlogs::config::Builder::from(&self.base).region(region.clone());
+        // One attempt: the budget counts each request, and whoever reads tries again anyway.
+        let config = config.retry_config(RetryConfig::disabled()).interceptor(answered.clone());
+        let config = match role_arn {
+            Some(role) => {
+                let provider = AssumeRoleProvider::builder(role).session_name("gatewatch").region(region);
+                let provider = provider.configure(&self.base).build().await;
+                config.credentials_provider(SharedCredentialsProvider::new(provider))
+            }
+            None => config,
+        };
+        let logs = LogsFetch::new(aws_sdk_cloudwatchlogs::Client::from_conf(config.build()), answered);
+        self.logs.insert(key, logs.clone());
+        logs
     }
 }
 

@@ -10,7 +10,7 @@ use toml::Spanned;
 use super::problem::{ConfigError, Source};
 use super::rules::RuleTable;
 use super::{
-    ALL_GROUPS_MAX, APIS_MAX, ApiConfig, Config, GROUPS_MAX, SinkConfig, SinkKind, WINDOW_MAX, group_name,
+    ALL_GROUPS_MAX, APIS_MAX, ApiConfig, Config, GROUPS_MAX, PollConfig, SinkConfig, SinkKind, WINDOW_MAX, group_name,
     shared_access_groups,
 };
 use crate::engine::rules::Rule;
@@ -22,6 +22,8 @@ use crate::notify::plan;
 use crate::notify::sink::StdoutFormat;
 use crate::notify::sns::Format;
 use crate::read::Template;
+use crate::tail::groups::Pattern;
+use crate::tail::pace::Interval;
 
 /// A duration as text, such as `"30s"`.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +40,8 @@ impl<'de> Deserialize<'de> for Span {
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     region: Option<Spanned<String>>,
+    role_arn: Option<Spanned<String>>,
+    state_dir: Option<Spanned<String>>,
     window: Option<Spanned<Span>>,
     max_endpoints: Option<Spanned<u64>>,
     max_invocations: Option<Spanned<u64>>,
@@ -57,6 +61,11 @@ pub(super) struct File {
 #[serde(deny_unknown_fields)]
 struct PollTable {
     interval: Option<Spanned<Span>>,
+    min_interval: Option<Spanned<Span>>,
+    max_interval: Option<Spanned<Span>>,
+    quota: Option<Spanned<f64>>,
+    quota_share: Option<Spanned<f64>>,
+    max_catchup: Option<Spanned<Span>>,
     max_ids: Option<Spanned<u64>>,
 }
 
@@ -82,6 +91,7 @@ struct ApiTable {
     name: Spanned<String>,
     r#type: Option<ApiType>,
     region: Option<Spanned<String>>,
+    role_arn: Option<Spanned<String>>,
     #[serde(default)]
     access_log_groups: Vec<Spanned<String>>,
     #[serde(default)]
@@ -135,8 +145,9 @@ impl File {
         let config = Config {
             region: self.region.map(|r| filled(source, &r, "region")).transpose()?,
             window,
-            interval: between(source, self.poll.interval.as_ref(), "500ms", "5m", defaults.interval)?,
-            max_ids: count(source, self.poll.max_ids.as_ref(), 10_000, 100_000_000, defaults.max_ids)?,
+            role_arn: self.role_arn.as_ref().map(|r| role_arn(source, r)).transpose()?,
+            state_dir: self.state_dir.map(|d| filled(source, &d, "state_dir")).transpose()?.map(Into::into),
+            poll: poll(source, &self.poll, &defaults.poll)?,
             max_endpoints: count(source, self.max_endpoints.as_ref(), 1, 100_000, defaults.max_endpoints)?,
             max_invocations: count(source, self.max_invocations.as_ref(), 100, 10_000_000, defaults.max_invocations)?,
             notify: plan::Settings {
@@ -153,7 +164,7 @@ impl File {
             rules: super::rules::rules(source, &self.rule, Rule::built_in(window))?,
             sinks: sinks(source, &self.sink, defaults.sinks)?,
         };
-        let all: usize = config.apis.iter().map(ApiConfig::groups).sum();
+        let all: usize = config.apis.iter().map(|api| api.groups().len()).sum();
         if all > ALL_GROUPS_MAX {
             return Err(source.missing(format!("{all} log groups in all: at most {ALL_GROUPS_MAX}")));
         }
@@ -164,6 +175,47 @@ impl File {
             )));
         }
         Ok(config)
+    }
+}
+
+fn poll(source: &Source<'_>, table: &PollTable, defaults: &PollConfig) -> Result<PollConfig, ConfigError> {
+    let start = between(source, table.interval.as_ref(), "500ms", "5m", defaults.interval.start)?;
+    let min = between(source, table.min_interval.as_ref(), "500ms", "5m", start)?;
+    let max = between(source, table.max_interval.as_ref(), "500ms", "5m", defaults.interval.max.max(start))?;
+    let order = |value: Option<&Spanned<Span>>, wrong: bool, text: &str| match value {
+        Some(value) if wrong => Err(source.wrong(value.span(), format!("{} {text}", human(value.get_ref().0)))),
+        Some(_) | None => Ok(()),
+    };
+    order(table.min_interval.as_ref(), min > start, "is more than interval: reads get faster down to min_interval")?;
+    order(table.max_interval.as_ref(), max < start, "is less than interval: reads get slower up to max_interval")?;
+    let number = |value: Option<&Spanned<f64>>, least: f64, most: f64| match value {
+        Some(value) if !(least..=most).contains(value.get_ref()) => {
+            let wrong = format!("{} is out of range: {least} to {most}", value.get_ref());
+            Err(source.wrong(value.span(), wrong))
+        }
+        Some(value) => Ok(Some(*value.get_ref())),
+        None => Ok(None),
+    };
+    Ok(PollConfig {
+        interval: Interval { start, min, max },
+        quota: number(table.quota.as_ref(), 0.2, 1000.0)?,
+        quota_share: number(table.quota_share.as_ref(), 0.05, 1.0)?.unwrap_or(defaults.quota_share),
+        max_catchup: between(source, table.max_catchup.as_ref(), "0s", "336h", defaults.max_catchup)?,
+        max_ids: count(source, table.max_ids.as_ref(), 10_000, 1_000_000_000, defaults.max_ids)?,
+    })
+}
+
+/// `arn:aws:iam::111122223333:role/NAME`, in any partition.
+fn role_arn(source: &Source<'_>, arn: &Spanned<String>) -> Result<String, ConfigError> {
+    let parts: Vec<&str> = arn.get_ref().splitn(6, ':').collect();
+    match parts.as_slice() {
+        ["arn", _, "iam", "", account, role] if account.len() == 12 && role.starts_with("role/") => {
+            Ok(arn.get_ref().clone())
+        }
+        _ => {
+            let right = "write it as \"arn:aws:iam::111122223333:role/gatewatch\"";
+            Err(source.wrong(arn.span(), format!("`{}` is no role's ARN: {right}", arn.get_ref())))
+        }
     }
 }
 
@@ -259,10 +311,11 @@ fn apis(source: &Source<'_>, tables: &[Spanned<ApiTable>]) -> Result<Vec<ApiConf
             name,
             kind,
             region: api.region.as_ref().map(|r| filled(source, r, "region")).transpose()?,
+            role_arn: api.role_arn.as_ref().map(|r| role_arn(source, r)).transpose()?,
             access_log_groups: groups(source, &api.access_log_groups)?,
             lambda_log_groups: groups(source, &api.lambda_log_groups)?,
             access_log_format: access_log_format(source, api.access_log_format.as_ref())?,
-            execution_log_group: groups(source, api.execution_log_group.as_slice())?.pop(),
+            execution_log_group: one_group(source, api.execution_log_group.as_ref())?,
             functions: functions(source, &api.functions)?,
             integration_timeout: between(source, timeout, "50ms", "15m", kind.default_timeout())?,
         });
@@ -294,6 +347,7 @@ fn functions(
     Ok(functions)
 }
 
+/// Log groups by name, ARN, or a pattern of either.
 fn groups(source: &Source<'_>, groups: &[Spanned<String>]) -> Result<Vec<String>, ConfigError> {
     if groups.len() > GROUPS_MAX {
         return Err(source.missing(format!("{} log groups for one API: at most {GROUPS_MAX}", groups.len())));
@@ -304,9 +358,13 @@ fn groups(source: &Source<'_>, groups: &[Spanned<String>]) -> Result<Vec<String>
         let name = group.get_ref();
         let name = group_name(name);
         // Names: 1 to 512 of these characters (AWS documentation, CreateLogGroup).
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/' | '.' | '#' | ':');
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/' | '.' | '#' | ':' | '*');
         if name.is_empty() || name.len() > 2048 || !name.chars().all(allowed) {
-            let wrong = format!("`{name}` is no log group: give its full name or ARN, without wildcards");
+            let wrong = format!("`{name}` is no log group: give its name or ARN, or a pattern with * in it");
+            return Err(source.wrong(group.span(), wrong));
+        }
+        if Pattern::of(name).is_some_and(|pattern| pattern.prefix().is_empty()) {
+            let wrong = format!("`{name}` fits every log group of the account: begin the pattern with a name");
             return Err(source.wrong(group.span(), wrong));
         }
         if !seen.insert(name) {
@@ -315,6 +373,16 @@ fn groups(source: &Source<'_>, groups: &[Spanned<String>]) -> Result<Vec<String>
         out.push(name.to_owned());
     }
     Ok(out)
+}
+
+/// A log group that is no pattern.
+fn one_group(source: &Source<'_>, group: Option<&Spanned<String>>) -> Result<Option<String>, ConfigError> {
+    let Some(group) = group else { return Ok(None) };
+    if Pattern::of(group.get_ref()).is_some() {
+        let wrong = format!("`{}`: a stage has one execution-log group; give its name or ARN", group.get_ref());
+        return Err(source.wrong(group.span(), wrong));
+    }
+    groups(source, std::slice::from_ref(group)).map(|mut groups| groups.pop())
 }
 
 fn sinks(

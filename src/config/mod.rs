@@ -9,7 +9,7 @@ mod problem;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,12 +18,14 @@ pub use problem::ConfigError;
 use self::problem::Source;
 use crate::engine::rules::Rule;
 use crate::model::alert::Severity;
-use crate::model::inventory::{Api, ApiId, ApiKind, Inventory, SourceKind};
+use crate::model::inventory::{self, Api, ApiId, ApiKind, Inventory, SourceKind};
 use crate::model::time::human;
 use crate::notify::plan;
 use crate::notify::sink::StdoutFormat;
 use crate::notify::sns::Format;
 use crate::read::Template;
+use crate::tail::groups::Pattern;
+use crate::tail::pace::Interval;
 
 /// APIs in one configuration: each is a number of sixteen bits, and a daemon polls far fewer.
 const APIS_MAX: usize = 1000;
@@ -41,10 +43,12 @@ pub struct Config {
     pub region: Option<String>,
     /// Window of rules and displays.
     pub window: Duration,
-    /// Between hot reads of a log group.
-    pub interval: Duration,
-    /// Event ids remembered per log group.
-    pub max_ids: usize,
+    /// Role to take on for reading; `None` reads as whoever runs it.
+    pub role_arn: Option<String>,
+    /// Where the state is kept; `None` leaves it to `$STATE_DIRECTORY`.
+    pub state_dir: Option<PathBuf>,
+    /// How log groups are read.
+    pub poll: PollConfig,
     /// Endpoints tracked per API.
     pub max_endpoints: usize,
     /// Invocations remembered.
@@ -65,8 +69,9 @@ impl Default for Config {
         Self {
             region: None,
             window,
-            interval: Duration::from_secs(5),
-            max_ids: 1_000_000,
+            role_arn: None,
+            state_dir: None,
+            poll: PollConfig::default(),
             max_endpoints: 1000,
             max_invocations: 20_000,
             notify: plan::Settings::default(),
@@ -75,6 +80,45 @@ impl Default for Config {
             sinks: vec![SinkConfig::default()],
         }
     }
+}
+
+/// How log groups are read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PollConfig {
+    /// Between hot reads of a log group.
+    pub interval: Interval,
+    /// Requests of `FilterLogEvents` a second that the account may make in a Region; `None` is what AWS documents.
+    pub quota: Option<f64>,
+    /// The part of the quota that is used, 0 to 1.
+    pub quota_share: f64,
+    /// How much of what was missed while reading stood still is read later.
+    pub max_catchup: Duration,
+    /// Event ids remembered, of all log groups together.
+    pub max_ids: usize,
+}
+
+impl Default for PollConfig {
+    fn default() -> Self {
+        let start = Duration::from_secs(5);
+        Self {
+            interval: Interval { start, min: start, max: Duration::from_secs(15) },
+            quota: None,
+            quota_share: 0.5,
+            max_catchup: Duration::from_hours(6),
+            max_ids: 5_000_000,
+        }
+    }
+}
+
+/// A pattern of log groups that an API names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// The API.
+    pub api: ApiId,
+    /// The pattern.
+    pub pattern: Pattern,
+    /// A group of it as a source: only the name is still to be set.
+    pub like: inventory::Source,
 }
 
 /// One API.
@@ -86,6 +130,8 @@ pub struct ApiConfig {
     pub kind: ApiKind,
     /// Region, if another than the default.
     pub region: Option<String>,
+    /// Role to take on for reading, if another than the default.
+    pub role_arn: Option<String>,
     /// Access-log groups.
     pub access_log_groups: Vec<String>,
     /// Lambda log groups.
@@ -171,6 +217,7 @@ impl Config {
             name: name.to_owned(),
             kind,
             region: None,
+            role_arn: None,
             access_log_groups,
             lambda_log_groups,
             access_log_format: None,
@@ -192,22 +239,34 @@ impl Config {
                 integration_timeout: config.integration_timeout,
                 functions: config.functions.clone(),
             });
-            let region: Arc<str> = config.region.as_deref().unwrap_or(region).into();
-            let mut add = |name: &str, kind| {
-                let region = Some(Arc::clone(&region));
-                inventory.add_source(crate::model::inventory::Source::group(name, region, kind));
-            };
-            for group in &config.access_log_groups {
-                add(group, SourceKind::Access(ApiId(id)));
-            }
-            for group in &config.lambda_log_groups {
-                add(group, SourceKind::Lambda);
-            }
-            if let Some(group) = &config.execution_log_group {
-                add(group, SourceKind::Execution(ApiId(id)));
+            for (name, kind) in config.groups() {
+                if Pattern::of(name).is_none() {
+                    inventory.add_source_of(ApiId(id), self.source(config, name, kind(ApiId(id)), region));
+                }
             }
         }
         inventory
+    }
+
+    /// The patterns of log groups, which have to be looked up. `region` is the one for APIs that name none.
+    #[must_use]
+    pub fn patterns(&self, region: &str) -> Vec<Watched> {
+        let mut patterns = Vec::new();
+        for (config, id) in self.apis.iter().zip((0_u16..).map(ApiId)) {
+            let found = config.groups().into_iter().filter_map(|(name, kind)| Some((Pattern::of(name)?, name, kind)));
+            patterns.extend(found.map(|(pattern, name, kind)| {
+                let like = self.source(config, name, kind(id), region);
+                Watched { api: id, pattern, like }
+            }));
+        }
+        patterns
+    }
+
+    /// A log group of an API as a source.
+    fn source(&self, api: &ApiConfig, name: &str, kind: SourceKind, region: &str) -> inventory::Source {
+        let own = region_of_arn(name).or(api.region.as_deref()).unwrap_or(region);
+        let role = api.role_arn.as_deref().or(self.role_arn.as_deref()).map(Arc::from);
+        inventory::Source { role, ..inventory::Source::group(name, Some(own.into()), kind) }
     }
 
     /// The access-log format of a source, where it is an access log and its format is known.
@@ -222,7 +281,7 @@ impl Config {
     /// The longest time after its stamp that an event is written in the regular course of things: an access line is
     /// stamped with the start of its request and written at its end.
     #[must_use]
-    pub fn regular_lag(&self, source: &crate::model::inventory::Source) -> Duration {
+    pub fn regular_lag(&self, source: &inventory::Source) -> Duration {
         match source.kind {
             SourceKind::Access(api) | SourceKind::Execution(api) => self.apis[api.index()].integration_timeout,
             SourceKind::Lambda => Duration::ZERO,
@@ -239,7 +298,7 @@ impl Config {
             "APIs {}; window {}, reads every {}; rules {}; sinks {}",
             apis.join(", "),
             human(self.window),
-            human(self.interval),
+            human(self.poll.interval.start),
             rules.join(", "),
             sinks.join(", ")
         )
@@ -247,10 +306,18 @@ impl Config {
 }
 
 impl ApiConfig {
-    /// How many log groups are read for it.
-    fn groups(&self) -> usize {
-        self.access_log_groups.len() + self.lambda_log_groups.len() + usize::from(self.execution_log_group.is_some())
+    /// Its log groups and patterns, and what each is.
+    fn groups(&self) -> Vec<(&str, fn(ApiId) -> SourceKind)> {
+        let access = self.access_log_groups.iter().map(|g| (g.as_str(), SourceKind::Access as fn(ApiId) -> SourceKind));
+        let lambda = self.lambda_log_groups.iter().map(|g| (g.as_str(), (|_| SourceKind::Lambda) as _));
+        let execution = self.execution_log_group.iter().map(|g| (g.as_str(), SourceKind::Execution as _));
+        access.chain(lambda).chain(execution).collect()
     }
+}
+
+/// The Region of a log group that is given by its ARN.
+fn region_of_arn(name: &str) -> Option<&str> {
+    if name.starts_with("arn:") { name.split(':').nth(3).filter(|region| !region.is_empty()) } else { None }
 }
 
 impl SinkKind {

@@ -18,6 +18,8 @@ words! {
         Unsupported = "unsupported",
         /// The page token was refused.
         BadToken = "bad_token",
+        /// The request itself was refused.
+        Refused = "refused",
         /// No credentials, or they have expired.
         Credentials = "credentials",
         /// No connection, or no answer in time.
@@ -41,6 +43,7 @@ impl Problem {
                 "FilterLogEvents needs the Standard log class, which is fixed when a log group is created: log to a new one"
             }
             Self::BadToken => "the read starts anew",
+            Self::Refused => "check that the name is a log group's name or ARN",
             Self::Credentials => "check the profile, role or environment that credentials come from",
             Self::Unreachable => "check the network, the Region and any AWS_ENDPOINT_URL",
             Self::Service => "it is tried again",

@@ -1,27 +1,38 @@
 //! The task of one source: reads its log group as the schedule says and hands facts on.
 //!
-//! The shell around `tail`'s decisions. Rule: ids of what the engine did not take in are taken back, so a stop or a
-//! failure in between loses nothing; an error is said once, then only when it changes or is over.
+//! The shell around `tail`'s decisions: it waits for its turn, fetches a page, drops what was seen, makes facts. Rule:
+//! ids of what the engine did not take in are taken back, so a stop or a failure in between loses nothing; an error is
+//! said once, then only when it changes or is over.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::model::event::{Batch, EventId, LogEvent};
+use super::quota::Quota;
+use super::room::{Room, Shared, lock};
+use crate::model::event::{Batch, EventId, Fact, LogEvent};
 use crate::model::hash::FastMap;
 use crate::model::inventory::{Source, SourceId};
-use crate::model::time::Timestamp;
+use crate::model::time::{Timestamp, human};
 use crate::ops::clock::Clock;
 use crate::read::{Reader, Template};
-use crate::tail::fetch::{Fetch, FetchError, Page, PageRequest, Problem};
-use crate::tail::ids::IdRing;
-use crate::tail::schedule::{Pace, Read, Schedule, back_off};
-use crate::tail::slice::{Next, Slice};
+use crate::tail::budget::Tier;
+use crate::tail::fetch::{Fetch, FetchError, Page, PageRequest, Problem, RawEvent};
+use crate::tail::lateness::Lateness;
+use crate::tail::pace::Pace;
+use crate::tail::schedule::{After, Look, Position, Schedule, Step, Turn, back_off};
 
 /// Names of streams kept to be shared by their events.
 const STREAMS_MAX: usize = 10_000;
+/// Events without an id that are told apart by counting: only emulators send such.
+const NAMELESS_MAX: usize = 1_000_000;
+/// Between two times of forgetting old ids.
+const TIDY_EVERY: Duration = Duration::from_secs(10);
+/// Throttled so often in a row, a source counts as one that cannot be read.
+const THROTTLED_MAX: u32 = 8;
 
 /// What a source hands on.
 #[derive(Debug)]
@@ -30,11 +41,40 @@ pub enum Delivery {
     Facts {
         /// The facts.
         batch: Batch,
+        /// How far the source is read with them.
+        position: Option<Position>,
         /// Answered when the engine has taken them in.
         taken: oneshot::Sender<()>,
     },
     /// The source cannot be read at the moment.
-    Blind(SourceId),
+    Blind {
+        /// Which one.
+        source: SourceId,
+        /// Why.
+        problem: Problem,
+        /// What the service or the connection said.
+        said: String,
+    },
+    /// Reading of the source stood still for events between `from` and `to`; catching up begins.
+    Absent {
+        /// Which one.
+        source: SourceId,
+        /// Event time at which reading stopped.
+        from: Timestamp,
+        /// Event time from which on it is read live again.
+        to: Timestamp,
+        /// Why it stood still; `None` when no read had failed.
+        problem: Option<Problem>,
+    },
+    /// The source is caught up.
+    CaughtUp {
+        /// Which one.
+        source: SourceId,
+        /// What lies before this was not read: it was more than the configured maximum.
+        unread_before: Option<Timestamp>,
+    },
+    /// The log group is gone, which is no fault of one that a pattern found.
+    Gone(SourceId),
 }
 
 /// Settings of one source's task.
@@ -46,23 +86,35 @@ pub struct Polling {
     pub source: Source,
     /// Depth and pace of its reads.
     pub pace: Pace,
-    /// Stamp of the earliest events that are read.
+    /// Stamp of the earliest events that are read, where nothing was read before.
     pub origin: Timestamp,
-    /// Event ids remembered.
-    pub max_ids: usize,
     /// The format of the access log, where it is known.
     pub format: Option<Template>,
     /// Every request is handed out, so its IDs are wanted even if it went well.
     pub requests: bool,
+    /// A pattern found it: it may be deleted again.
+    pub found: bool,
 }
 
-/// Why a read ended early.
-enum Ended {
-    /// The service or the connection failed.
-    Failed(FetchError),
-    /// A stop was asked for, or nobody takes facts any more.
-    Stopped,
+/// What the task shares with others.
+#[derive(Clone, Debug)]
+pub struct Around {
+    /// The clock.
+    pub clock: Clock,
+    /// Where it asks for its turn.
+    pub quota: Quota,
+    /// What was seen.
+    pub seen: Shared,
+    /// Room for ids.
+    pub room: Arc<Room>,
+    /// Where facts go.
+    pub out: mpsc::Sender<Delivery>,
+    /// Ends it.
+    pub stop: CancellationToken,
 }
+
+/// The task ends: a stop was asked for, or nobody takes facts any more.
+struct Stopped;
 
 /// Names of streams, to be shared by their events.
 #[derive(Debug, Default)]
@@ -76,130 +128,237 @@ struct Streams {
 struct Poll<F> {
     fetch: F,
     polling: Polling,
-    clock: Clock,
-    out: mpsc::Sender<Delivery>,
-    stop: CancellationToken,
+    around: Around,
+    schedule: Schedule,
     reader: Reader,
-    ids: IdRing,
     streams: Streams,
+    lateness: Lateness,
+    /// Events stamped before this were there before it was looked for them: they say nothing about lateness.
+    watching: Timestamp,
+    /// How often an event without an id was met in the read of a tier.
+    nameless: HashMap<Tier, HashMap<EventId, u32>>,
+    trouble: Option<(Problem, u32)>,
     /// It was said that there is not enough room for ids.
     crowded: bool,
+    tidied: Timestamp,
 }
 
 /// Reads until `stop`.
-pub async fn poll<F: Fetch>(
-    fetch: F,
-    polling: Polling,
-    clock: Clock,
-    out: mpsc::Sender<Delivery>,
-    stop: CancellationToken,
-) {
-    let mut schedule = Schedule::new(polling.pace, polling.origin);
-    let reader = Reader::of(polling.source.kind, polling.format.clone(), polling.requests);
-    let ids = IdRing::new(polling.max_ids);
-    let mut poll = Poll { fetch, polling, clock, out, stop, reader, ids, streams: Streams::default(), crowded: false };
-    let mut trouble: Option<(Problem, u32)> = None;
-    loop {
-        let now = poll.clock.now();
-        let Some(read) = schedule.due(now) else {
-            tokio::select! {
-                () = poll.stop.cancelled() => break,
-                () = poll.clock.sleep_until(schedule.next()) => continue,
-            }
-        };
-        match poll.read(read, now).await {
-            Ok(()) => {
-                schedule.done(read, now);
-                poll.recovered(trouble.take());
-            }
-            Err(Ended::Stopped) => break,
-            Err(Ended::Failed(error)) => {
-                let failures = trouble.map_or(0, |(_, n)| n) + 1;
-                poll.failed(&error, trouble.map(|(p, _)| p)).await;
-                trouble = Some((error.problem, failures));
-                schedule.failed(poll.clock.now().plus(back_off(failures)));
-            }
-        }
-        // A minute of grace: the clock may be set back.
-        poll.ids.forget_before(schedule.horizon(poll.clock.now()).minus(Duration::from_mins(1)));
-    }
-    if !poll.reader.unread().is_empty() {
-        let unread: Vec<_> = poll.reader.unread().iter().map(|(reason, n)| format!("{n} {reason}")).collect();
-        tracing::info!(group = &*poll.polling.source.name, "lines that could not be read: {}", unread.join(", "));
-    }
+pub async fn poll<F: Fetch>(fetch: F, polling: Polling, around: Around) {
+    let now = around.clock.now();
+    let schedule = match lock(&around.seen).position() {
+        Some(position) => Schedule::resume(polling.pace, position),
+        None => Schedule::new(polling.pace, polling.origin),
+    };
+    around.room.enter(lock(&around.seen).ring().len());
+    let mut poll = Poll {
+        fetch,
+        reader: Reader::of(polling.source.kind, polling.format.clone(), polling.requests),
+        schedule,
+        streams: Streams::default(),
+        lateness: Lateness::default(),
+        watching: now,
+        nameless: HashMap::new(),
+        trouble: None,
+        crowded: false,
+        tidied: now,
+        polling,
+        around,
+    };
+    while poll.step().await.is_ok() {}
+    poll.last_words();
 }
 
 impl<F: Fetch> Poll<F> {
-    /// One read, page by page.
-    async fn read(&mut self, read: Read, began: Timestamp) -> Result<(), Ended> {
-        let mut slice = Slice::new(read.from, began);
-        loop {
-            let request = PageRequest {
-                group: Arc::clone(&self.polling.source.name),
-                from: slice.from,
-                token: slice.token.clone(),
-            };
-            let page = tokio::select! {
-                biased;
-                () = self.stop.cancelled() => return Err(Ended::Stopped),
-                page = self.fetch.page(&request) => page,
-            };
-            let next = match page {
-                Ok(mut page) => {
-                    let next = slice.page(page.next.take(), self.clock.now());
-                    self.hand_on(page, (next == Next::Done).then_some(began)).await?;
-                    next
-                }
-                Err(error) if error.problem == Problem::BadToken => {
-                    let next = slice.restart(self.clock.now());
-                    if next == Next::Stuck {
-                        return Err(Ended::Failed(error));
-                    }
-                    next
-                }
-                Err(error) => return Err(Ended::Failed(error)),
-            };
-            match next {
-                Next::More => {}
-                Next::Done => return Ok(()),
-                Next::Stuck => {
-                    let said = "the service keeps repeating its page token".to_owned();
-                    return Err(Ended::Failed(FetchError { problem: Problem::Service, said }));
-                }
+    /// One page, or a wait.
+    async fn step(&mut self) -> Result<(), Stopped> {
+        let clock = self.around.clock.clone();
+        let now = clock.now();
+        self.tidy(now);
+        let turn = match self.schedule.next(now) {
+            Step::Fetch(turn) => turn,
+            Step::Wait(until) => {
+                return tokio::select! {
+                    biased;
+                    () = self.around.stop.cancelled() => Err(Stopped),
+                    () = clock.sleep_until(until) => Ok(()),
+                };
             }
+        };
+        // While it waits for its turn something more urgent may become due.
+        let again = self.schedule.due_after(now);
+        tokio::select! {
+            biased;
+            () = self.around.stop.cancelled() => return Err(Stopped),
+            () = self.around.quota.turn(turn.deadline) => {}
+            () = clock.sleep_until(again) => return Ok(()),
+        }
+        let (ask, gap) = self.schedule.fetch(turn, clock.now());
+        if let Some(gap) = gap {
+            self.watching = gap.to;
+            let (source, problem) = (self.polling.id, self.trouble.map(|(problem, _)| problem));
+            self.tell(Delivery::Absent { source, from: gap.from, to: gap.to, problem }).await?;
+        }
+        if ask.token.is_none() {
+            self.nameless.remove(&turn.tier);
+        }
+        let request = PageRequest { group: Arc::clone(&self.polling.source.name), ask };
+        let page = tokio::select! {
+            biased;
+            () = self.around.stop.cancelled() => return Err(Stopped),
+            page = self.fetch.page(&request) => page,
+        };
+        match page {
+            Ok(page) => {
+                self.recovered();
+                self.hand_on(turn, page).await
+            }
+            Err(error) => self.failed(turn, error).await,
         }
     }
 
     /// Reads what is new in a page and hands the facts on. Ids of what is not taken in are not seen.
-    async fn hand_on(&mut self, page: Page, sealed: Option<Timestamp>) -> Result<(), Ended> {
+    async fn hand_on(&mut self, turn: Turn, page: Page) -> Result<(), Stopped> {
+        let now = self.around.clock.now();
+        if let Some(correction) = page.answered.and_then(|at| self.around.clock.correct(at)) {
+            let by = human(Duration::from_millis(correction.unsigned_abs()));
+            let which = if correction > 0 { "slow" } else { "fast" };
+            tracing::warn!("this machine's clock is {by} {which} by the service's; reads go by the service's");
+        }
+        let (facts, look) = self.facts(turn.tier, page.events, now);
+        let after = self.schedule.page(turn, page.next, look, now);
+        self.complain();
+        if after.sealed.is_some() {
+            self.schedule.set_lateness(self.lateness.quantile(0.99).unwrap_or(self.polling.pace.hot_depth));
+        }
+        self.commit(turn, facts, &after).await?;
+        if let Some(caught_up) = after.caught_up {
+            let unread_before = caught_up.unread_before;
+            self.tell(Delivery::CaughtUp { source: self.polling.id, unread_before }).await?;
+        }
+        if after.stuck {
+            let said = "the service keeps repeating its page token".to_owned();
+            return self.failed(turn, FetchError { problem: Problem::Service, said }).await;
+        }
+        Ok(())
+    }
+
+    /// What of a page is new, read.
+    fn facts(&mut self, tier: Tier, events: Vec<RawEvent>, now: Timestamp) -> (Vec<Fact>, Look) {
         // An access line says the same in any stream: its name is not looked up.
         let (by_stream, nowhere): (bool, Arc<str>) = (self.reader.knows_streams(), "".into());
         // Most of a page was seen before, but the first reads are all news: growing a vector of a page is dear.
-        let mut facts = Vec::with_capacity(page.events.len());
-        let mut new: Vec<(Timestamp, EventId)> = Vec::with_capacity(page.events.len());
-        for raw in page.events {
-            let id = raw.id();
-            if !self.ids.insert(raw.time, id) {
+        let mut facts = Vec::with_capacity(events.len());
+        let ends = events.first().zip(events.last()).map(|(first, last)| (first.time, last.time));
+        let mut look = Look { ends, fresh: 0 };
+        let mut seen = lock(&self.around.seen);
+        let known = seen.ring().len();
+        for raw in events {
+            let mut id = raw.id();
+            if raw.event_id.is_empty() {
+                let nameless = self.nameless.entry(tier).or_default();
+                if nameless.len() >= NAMELESS_MAX {
+                    nameless.clear();
+                }
+                let before = nameless.entry(id).or_default();
+                id = RawEvent::nth(id, *before);
+                *before += 1;
+            }
+            if !seen.take(raw.time, id) {
                 continue;
             }
-            new.push((raw.time, id));
+            look.fresh += 1;
+            if raw.time >= self.watching {
+                self.lateness.record(now.since(raw.time));
+            }
             let stream = if by_stream { self.streams.shared(&raw.stream) } else { Arc::clone(&nowhere) };
             self.reader.read(LogEvent { stream, time: raw.time, text: raw.text }, &mut facts);
         }
-        self.complain();
-        if facts.is_empty() && sealed.is_none() {
+        self.around.room.changed(known, seen.ring().len());
+        (facts, look)
+    }
+
+    /// Has the facts counted, and with them the ids and the position.
+    async fn commit(
+        &mut self,
+        turn: Turn,
+        facts: Vec<Fact>,
+        after: &After,
+    ) -> Result<(), Stopped> {
+        let position = self.schedule.position();
+        if facts.is_empty() && after.sealed.is_none() {
+            // Nothing for the engine: what was seen stands by itself.
+            lock(&self.around.seen).commit(position);
             return Ok(());
         }
         let (taken, answer) = oneshot::channel();
-        let batch = Batch { source: self.polling.id, facts, sealed };
-        let sent = self.out.send(Delivery::Facts { batch, taken }).await.is_ok();
+        let caught_up = self.schedule.is_catching_up() && turn.tier != Tier::Hot;
+        let batch = Batch { source: self.polling.id, facts, sealed: after.sealed, caught_up };
+        let sent = self.around.out.send(Delivery::Facts { batch, position, taken }).await.is_ok();
         if sent && answer.await.is_ok() {
             return Ok(());
         }
-        for (time, id) in new {
-            self.ids.remove(time, id);
+        lock(&self.around.seen).take_back();
+        Err(Stopped)
+    }
+
+    /// A page could not be fetched.
+    async fn failed(&mut self, turn: Turn, error: FetchError) -> Result<(), Stopped> {
+        let now = self.around.clock.now();
+        match error.problem {
+            Problem::Refused if self.schedule.refused(turn) => {
+                tracing::debug!(group = &*self.polling.source.name, "newest-first reads are refused: {}", error.said);
+                return Ok(());
+            }
+            Problem::BadToken if self.schedule.bad_token(turn, now) => return Ok(()),
+            Problem::NotFound if self.polling.found => {
+                self.tell(Delivery::Gone(self.polling.id)).await?;
+                return Err(Stopped);
+            }
+            Problem::Throttled => self.around.quota.throttled(),
+            _ => {}
         }
-        Err(Ended::Stopped)
+        let before = self.trouble.filter(|(problem, _)| *problem == error.problem).map_or(0, |(_, n)| n);
+        let failures = before + 1;
+        self.trouble = Some((error.problem, failures));
+        if error.problem == Problem::Throttled {
+            // The budget has slowed down everybody who shares it: no need to wait besides.
+            if failures < THROTTLED_MAX {
+                return Ok(());
+            }
+        } else {
+            self.schedule.failed(now.plus(back_off(failures)));
+        }
+        if failures == 1 || (error.problem == Problem::Throttled && failures == THROTTLED_MAX) {
+            let source = &self.polling.source;
+            let region = source.region.as_deref().unwrap_or("?");
+            tracing::warn!("log group {} in {region} cannot be read: {error}", source.name);
+        }
+        self.tell(Delivery::Blind { source: self.polling.id, problem: error.problem, said: error.said }).await
+    }
+
+    async fn tell(&self, delivery: Delivery) -> Result<(), Stopped> {
+        self.around.out.send(delivery).await.map_err(|_| Stopped)
+    }
+
+    fn recovered(&mut self) {
+        if let Some((problem, failures)) = self.trouble.take()
+            && (problem != Problem::Throttled || failures >= THROTTLED_MAX)
+        {
+            tracing::info!("log group {} is read again after {failures} failed requests", self.polling.source.name);
+        }
+    }
+
+    /// Forgets what no read asks for any more, and keeps within the room there is for ids.
+    fn tidy(&mut self, now: Timestamp) {
+        if now.since(self.tidied) < TIDY_EVERY && self.tidied <= now {
+            return;
+        }
+        self.tidied = now;
+        let mut seen = lock(&self.around.seen);
+        let before = seen.ring().len();
+        seen.forget_before(self.schedule.horizon(now), now);
+        self.around.room.changed(before, seen.ring().len());
     }
 
     /// Says what could not be read or remembered, once for each reason.
@@ -208,29 +367,31 @@ impl<F: Fetch> Poll<F> {
         for (reason, example) in self.reader.news() {
             tracing::warn!("log group {group} has lines that cannot be read ({reason}), such as: {example}");
         }
-        if self.ids.forgotten > 0 && !self.crowded {
+        if self.around.room.fit(&self.around.seen) && !self.crowded {
             self.crowded = true;
             tracing::warn!(
                 "log group {group} brings more events than max_ids = {} can tell apart: events that come late are not \
-                 counted; raise poll.max_ids or shorten the window",
-                self.polling.max_ids
+                 counted; raise poll.max_ids",
+                self.around.room.max()
             );
         }
     }
 
-    async fn failed(&self, error: &FetchError, before: Option<Problem>) {
-        if before != Some(error.problem) {
-            let source = &self.polling.source;
-            let region = source.region.as_deref().unwrap_or("?");
-            tracing::warn!("log group {} in {region} cannot be read: {error}", source.name);
-        }
-        // If nobody listens any more, the next read finds that out as well.
-        let _ = self.out.send(Delivery::Blind(self.polling.id)).await;
-    }
-
-    fn recovered(&self, trouble: Option<(Problem, u32)>) {
-        if let Some((_, failures)) = trouble {
-            tracing::info!("log group {} is read again after {failures} failed reads", self.polling.source.name);
+    /// What is worth knowing at the end.
+    fn last_words(&self) {
+        let seen = lock(&self.around.seen);
+        self.around.room.leave(seen.ring().len());
+        let late = |q| self.lateness.quantile(q).map_or_else(|| "-".to_owned(), human);
+        tracing::debug!(
+            group = &*self.polling.source.name,
+            "{} events; half of them came within {}, 99 % within {}",
+            seen.events(),
+            late(0.5),
+            late(0.99)
+        );
+        if !self.reader.unread().is_empty() {
+            let unread: Vec<_> = self.reader.unread().iter().map(|(reason, n)| format!("{n} {reason}")).collect();
+            tracing::info!(group = &*self.polling.source.name, "lines that could not be read: {}", unread.join(", "));
         }
     }
 }

@@ -11,6 +11,8 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::model::event::EventId;
 pub use crate::model::problem::Problem;
+use super::groups::List;
+use super::schedule::Ask;
 use crate::model::time::Timestamp;
 
 /// What to ask for.
@@ -18,10 +20,8 @@ use crate::model::time::Timestamp;
 pub struct PageRequest {
     /// Log group name or ARN.
     pub group: Arc<str>,
-    /// Events stamped at or after this.
-    pub from: Timestamp,
-    /// Where the page begins.
-    pub token: Option<String>,
+    /// Which part.
+    pub ask: Ask,
 }
 
 /// An event as it was fetched.
@@ -46,8 +46,9 @@ impl RawEvent {
         Self::identify(Some(&self.event_id), &self.stream, self.time, self.ingested, &self.text)
     }
 
-    /// The id of an event by the service's `eventId`, or where there is none (some emulators) by its content. Two
-    /// events equal in all of stream, stamp and text then count as one.
+    /// The id of an event by the service's `eventId`, or where there is none (some emulators) by its content. Events
+    /// equal in all of stream, stamp, time of ingestion and text are then told apart by how many came before in the
+    /// same read: see [`RawEvent::nth`].
     #[must_use]
     pub fn identify(
         event_id: Option<&str>,
@@ -64,6 +65,12 @@ impl RawEvent {
             }
         }
     }
+
+    /// The id of the `n`th (from 0) of several events that cannot be told apart otherwise.
+    #[must_use]
+    pub fn nth(id: EventId, n: u32) -> EventId {
+        if n == 0 { id } else { EventId(xxh3_128(&[id.0.to_le_bytes(), u128::from(n).to_le_bytes()].concat())) }
+    }
 }
 
 /// A page.
@@ -73,6 +80,8 @@ pub struct Page {
     pub events: Vec<RawEvent>,
     /// Where the next page begins; `None` after the last.
     pub next: Option<String>,
+    /// When the service answered, by its own clock, to the second.
+    pub answered: Option<Timestamp>,
 }
 
 /// A page that could not be fetched.
@@ -94,8 +103,18 @@ impl std::error::Error for FetchError {}
 
 /// Fetches pages.
 pub trait Fetch {
-    /// Fetches one page.
+    /// Fetches one page, by one request: the budget counts each.
     fn page(&self, request: &PageRequest) -> impl Future<Output = Result<Page, FetchError>> + Send;
+}
+
+/// Reaches the log groups of an account and Region.
+pub trait Connect {
+    /// What fetches pages and lists groups.
+    type Logs: Fetch + List + Clone + Send + Sync + 'static;
+
+    /// Those of a Region, read as whoever runs this or in a role. Never fails: what is wrong with the credentials shows
+    /// when they are used.
+    fn logs(&mut self, region: &str, role_arn: Option<&str>) -> impl Future<Output = Self::Logs> + Send;
 }
 
 #[cfg(test)]

@@ -1,110 +1,173 @@
 //! The ids of events that were taken in, by event time.
 //!
-//! Buckets of one minute are forgotten whole once no read can reach them any more. Rule: bounded; when there are more
-//! ids than allowed the oldest bucket goes first, and from then on everything that old counts as seen: missing a late
-//! event is better than counting early ones again with every read.
+//! A bucket for each minute of event time; whole buckets are forgotten once no read can reach them any more. Within its
+//! minute an id is eight bytes: the millisecond, and 48 bits of the hash. Two events collide only if they bear the
+//! same millisecond *and* agree in 48 bits: with a hundred events in a millisecond that is one in 3 000 000 000 000.
+//! Rule: bounded by whoever owns it; when buckets have to go early the oldest goes first, and from then on everything
+//! that old counts as seen: missing a late event is better than counting early ones again with every read.
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::event::EventId;
-use crate::model::time::Timestamp;
+use crate::model::time::{Timestamp, millis};
 
 const BUCKET: Duration = Duration::from_mins(1);
+/// New ids of a bucket that are kept in a hash table before they are sorted in.
+const FRESH_MIN: usize = 1024;
 
-/// Ids are hashes already: their low half serves as it is.
+/// Keys are hashes in their low part: folding the high part in spreads them well enough.
 #[derive(Clone, Copy, Debug, Default)]
-struct Low(u64);
+struct Fold(u64);
 
-impl Hasher for Low {
+impl Hasher for Fold {
     fn finish(&self) -> u64 {
         self.0
     }
 
     fn write(&mut self, _: &[u8]) {
-        unreachable!("EventId hashes one u128");
+        unreachable!("a key hashes one u64");
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the low half is what is wanted")]
-    fn write_u128(&mut self, id: u128) {
-        self.0 = id as u64;
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key.rotate_left(16) ^ key;
     }
 }
 
-type Bucket = HashSet<EventId, BuildHasherDefault<Low>>;
+/// An id as it stands in its bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Place {
+    /// The minute of event time.
+    pub minute: i64,
+    /// Millisecond within the minute and 48 bits of the hash.
+    pub key: u64,
+}
+
+impl Place {
+    /// Where the event stands.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "48 of the 128 bits are what is wanted")]
+    pub fn of(time: Timestamp, id: EventId) -> Self {
+        let offset = time.as_millis().rem_euclid(millis(BUCKET)).cast_unsigned();
+        Self { minute: time.slot(BUCKET), key: offset << 48 | (id.0 >> 80) as u64 }
+    }
+}
+
+/// Ids of one minute: most of them sorted, at eight bytes each, and the newest in a table.
+#[derive(Debug, Default)]
+struct Bucket {
+    sorted: Vec<u64>,
+    fresh: HashSet<u64, BuildHasherDefault<Fold>>,
+}
+
+impl Bucket {
+    fn contains(&self, key: u64) -> bool {
+        self.fresh.contains(&key) || self.sorted.binary_search(&key).is_ok()
+    }
+
+    fn insert(&mut self, key: u64) -> bool {
+        if self.sorted.binary_search(&key).is_ok() || !self.fresh.insert(key) {
+            return false;
+        }
+        // Growing by a quarter each time, an id is moved a handful of times at most.
+        if self.fresh.len() >= FRESH_MIN.max(self.sorted.len() / 4) {
+            self.settle();
+        }
+        true
+    }
+
+    fn remove(&mut self, key: u64) -> bool {
+        if self.fresh.remove(&key) {
+            return true;
+        }
+        let found = self.sorted.binary_search(&key);
+        if let Ok(at) = found {
+            self.sorted.remove(at);
+        }
+        found.is_ok()
+    }
+
+    fn settle(&mut self) {
+        if self.fresh.is_empty() {
+            return;
+        }
+        let mut all = Vec::with_capacity(self.len());
+        all.append(&mut self.sorted);
+        all.extend(std::mem::take(&mut self.fresh));
+        // Nearly sorted: events come by time.
+        all.sort_unstable();
+        self.sorted = all;
+    }
+
+    fn len(&self) -> usize {
+        self.sorted.len() + self.fresh.len()
+    }
+}
 
 /// Ids that were seen.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct IdRing {
     buckets: BTreeMap<i64, Bucket>,
     len: usize,
-    max: usize,
     /// Buckets before this one were dropped for lack of room.
-    floor: i64,
-    /// Ids dropped because there were more than `max`, while a read could still reach them.
+    floor: Option<i64>,
+    /// Ids dropped for lack of room, while a read could still reach them.
     pub forgotten: u64,
 }
 
 impl IdRing {
-    /// Remembers at most `max` ids, at about 32 bytes each.
-    #[must_use]
-    pub fn new(max: usize) -> Self {
-        Self { buckets: BTreeMap::new(), len: 0, max, floor: i64::MIN, forgotten: 0 }
-    }
-
     /// Whether the event was taken in before.
     #[must_use]
     pub fn contains(&self, time: Timestamp, id: EventId) -> bool {
-        let slot = time.slot(BUCKET);
-        slot < self.floor || self.buckets.get(&slot).is_some_and(|b| b.contains(&id))
+        let Place { minute, key } = Place::of(time, id);
+        self.is_below(minute) || self.buckets.get(&minute).is_some_and(|b| b.contains(key))
     }
 
     /// Notes that the event was taken in. False if it was before.
     pub fn insert(&mut self, time: Timestamp, id: EventId) -> bool {
-        let slot = time.slot(BUCKET);
-        if slot < self.floor {
+        self.put(Place::of(time, id))
+    }
+
+    /// Notes an id by its place. False if it was noted before.
+    pub fn put(&mut self, Place { minute, key }: Place) -> bool {
+        if self.is_below(minute) {
             return false;
         }
-        let bucket = match self.buckets.get_mut(&slot) {
-            Some(bucket) => bucket,
-            None => self.bucket(slot),
-        };
-        let new = bucket.insert(id);
-        if new {
-            self.len += 1;
-            if self.len > self.max
-                && let Some((dropped, bucket)) = self.buckets.pop_first()
-            {
-                self.floor = dropped + 1;
-                self.len -= bucket.len();
-                self.forgotten += bucket.len() as u64;
-            }
-        }
+        let new = self.buckets.entry(minute).or_default().insert(key);
+        self.len += usize::from(new);
         new
     }
 
-    /// A new bucket. It will hold about as many as the one before, and growing it step by step costs as much as filling
-    /// it; room that is never used stays below that which is.
-    fn bucket(&mut self, slot: i64) -> &mut Bucket {
-        let before = slot.checked_sub(1).and_then(|before| self.buckets.get(&before)).map_or(0, HashSet::len);
-        self.buckets
-            .entry(slot)
-            .or_insert_with(|| Bucket::with_capacity_and_hasher(before, BuildHasherDefault::default()))
-    }
-
     /// Takes an id back: its fact was not taken in after all.
-    pub fn remove(&mut self, time: Timestamp, id: EventId) {
-        if self.buckets.get_mut(&time.slot(BUCKET)).is_some_and(|b| b.remove(&id)) {
+    pub fn remove(&mut self, Place { minute, key }: Place) {
+        if let Some(bucket) = self.buckets.get_mut(&minute)
+            && bucket.remove(key)
+        {
             self.len -= 1;
         }
     }
 
-    /// Forgets events stamped before `horizon`, which no read reaches any more.
-    pub fn forget_before(&mut self, horizon: Timestamp) {
+    /// Forgets events stamped before `horizon`, which no read reaches any more, and packs the others.
+    pub fn forget_before(&mut self, horizon: Timestamp, now: Timestamp) {
         let kept = self.buckets.split_off(&horizon.slot(BUCKET));
         let gone = std::mem::replace(&mut self.buckets, kept);
-        self.len -= gone.values().map(HashSet::len).sum::<usize>();
+        self.len -= gone.values().map(Bucket::len).sum::<usize>();
+        // What is being read most goes on growing; a table for what is older would be room for nothing.
+        for (_, bucket) in self.buckets.range_mut(..now.slot(BUCKET).saturating_sub(1)) {
+            bucket.settle();
+        }
+    }
+
+    /// Drops the oldest bucket because there is no room. Returns how many ids went.
+    pub fn drop_oldest(&mut self) -> usize {
+        let Some((minute, bucket)) = self.buckets.pop_first() else { return 0 };
+        self.floor = Some(minute + 1);
+        self.len -= bucket.len();
+        self.forgotten += bucket.len() as u64;
+        bucket.len()
     }
 
     /// How many ids are remembered.
@@ -118,6 +181,10 @@ impl IdRing {
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
+
+    fn is_below(&self, minute: i64) -> bool {
+        self.floor.is_some_and(|floor| minute < floor)
+    }
 }
 
 #[cfg(test)]
@@ -128,36 +195,61 @@ mod tests {
         Timestamp::from_millis(minute * 60_000)
     }
 
+    /// An id whose hash is well spread, as real ones are.
+    fn id(n: u64) -> EventId {
+        EventId(xxhash_rust::xxh3::xxh3_128(&n.to_le_bytes()))
+    }
+
     #[test]
     fn an_id_is_new_once() {
-        let mut ring = IdRing::new(10);
-        assert!(!ring.contains(at(1), EventId(7)));
-        assert!(ring.insert(at(1), EventId(7)));
-        assert!(!ring.insert(at(1), EventId(7)));
-        assert!(ring.contains(at(1), EventId(7)));
-        ring.remove(at(1), EventId(7));
-        assert!(!ring.contains(at(1), EventId(7)) && ring.is_empty());
+        let mut ring = IdRing::default();
+        assert!(!ring.contains(at(1), id(7)));
+        assert!(ring.insert(at(1), id(7)));
+        assert!(!ring.insert(at(1), id(7)));
+        assert!(ring.insert(Timestamp::from_millis(60_001), id(7)), "another millisecond is another event");
+        assert!(ring.contains(at(1), id(7)));
+        ring.remove(Place::of(at(1), id(7)));
+        assert!(!ring.contains(at(1), id(7)) && ring.len() == 1);
+    }
+
+    #[test]
+    fn many_in_one_minute_are_all_told_apart_and_packed() {
+        let mut ring = IdRing::default();
+        let time = |n: u64| Timestamp::from_millis(i64::try_from(n * 7919 % 60_000).unwrap());
+        for n in 0..100_000 {
+            assert!(ring.insert(time(n), id(n)), "{n}");
+        }
+        assert_eq!(ring.len(), 100_000);
+        ring.forget_before(at(0), at(10));
+        assert!(ring.buckets[&0].fresh.is_empty());
+        assert!((0..100_000).all(|n| !ring.insert(time(n), id(n))));
+        for n in 0..100_000 {
+            ring.remove(Place::of(time(n), id(n)));
+        }
+        assert!(ring.is_empty());
     }
 
     #[test]
     fn a_future_stamp_stays_until_its_time_has_passed() {
-        let mut ring = IdRing::new(10);
-        ring.insert(at(120), EventId(1));
-        ring.insert(at(1), EventId(2));
-        ring.forget_before(at(60));
-        assert!(ring.contains(at(120), EventId(1)));
+        let mut ring = IdRing::default();
+        ring.insert(at(120), id(1));
+        ring.insert(at(1), id(2));
+        ring.forget_before(at(60), at(61));
+        assert!(ring.contains(at(120), id(1)));
         assert_eq!(ring.len(), 1);
     }
 
     #[test]
-    fn it_is_bounded_and_says_what_it_lost() {
-        let mut ring = IdRing::new(100);
-        for (i, id) in (0_i64..1000).zip(0_u128..) {
-            ring.insert(at(i / 10), EventId(id));
+    fn what_went_for_lack_of_room_is_not_new_again() {
+        let mut ring = IdRing::default();
+        for (minute, n) in (0_i64..100).zip(0_u64..) {
+            ring.insert(at(minute), id(n));
         }
-        assert!(ring.len() <= 100);
-        assert_eq!(ring.len() as u64 + ring.forgotten, 1000);
-        assert!(ring.contains(at(99), EventId(999)));
-        assert!(!ring.insert(at(5), EventId(50)), "what was dropped is not new again");
+        while ring.len() > 10 {
+            ring.drop_oldest();
+        }
+        assert_eq!((ring.len(), ring.forgotten), (10, 90));
+        assert!(ring.contains(at(99), id(99)));
+        assert!(!ring.insert(at(5), id(5)) && !ring.insert(at(5), id(1_000)));
     }
 }

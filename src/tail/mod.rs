@@ -7,7 +7,13 @@
 //! ([`ids`]). Fetching a page is a trait ([`fetch`]). Rule: the id of an event whose fact was not
 //! taken in does not stay seen.
 
+pub mod budget;
 pub mod fetch;
+pub mod groups;
 pub mod ids;
+pub mod lateness;
+pub mod pace;
+pub mod quota;
 pub mod schedule;
+pub mod seen;
 pub mod slice;

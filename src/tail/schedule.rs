@@ -1,117 +1,573 @@
-//! When to read, and how far back.
+//! What to read next, and how far back: the reads of one source.
 //!
-//! Two tiers: *hot* reads are shallow and frequent, so that news comes in seconds; *warm* reads reach back over the
-//! whole window, for what came late. A deeper read serves the shallower tier as well. Rule: a read begins at the wall
-//! clock minus the tier's depth, never at an event's stamp, and has no end, so that stamps in the future are seen.
+//! Up to three reads are under way at a time, one of each depth, page by page: the newest seconds never wait for a long
+//! read to end. A read is anchored to the wall clock and reaches back by its tier's depth ([`Pace`]); no event's stamp
+//! moves anything. After a gap (no network, no credentials, a machine asleep, a daemon stopped) what was missed is
+//! caught up in parts beside the hot reads, and the next cold read begins where the one before it made its promise end.
+//! Not the waiting, the fetching or the ids. Rule: every event that becomes visible within the cold depth less its
+//! interval after its stamp is asked for by a read after that, gap or not.
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use super::budget::Tier;
+use super::pace::Pace;
+use super::slice::{Next, Slice};
 use crate::model::time::Timestamp;
 
-/// Depth and pace of the reads of one source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
-    /// Between hot reads.
-    pub hot_every: Duration,
-    /// How far back a hot read reaches.
-    pub hot_depth: Duration,
-    /// Between warm reads.
-    pub warm_every: Duration,
-    /// How far back a warm read reaches.
-    pub warm_depth: Duration,
-}
+/// A part of a catch-up, at first; it grows while its parts are small.
+const PART: Duration = Duration::from_mins(5);
+/// A part takes this many pages at least, or the next is twice as long, and at most, or it is half as long.
+const PART_PAGES: (u32, u32) = (5, 50);
+/// A hot read that got no page for so long starts anew, because it is no longer about now; a warm one after this.
+const STALE: (Duration, Duration) = (Duration::from_mins(1), Duration::from_mins(5));
+/// The least that a hot read must cover, whatever the volume, besides two intervals.
+const OVERLAP_MIN: Duration = Duration::from_secs(10);
 
-impl Pace {
-    /// Hot reads every `interval`, reaching back 30 s plus `lag`: how long after its stamp an event can be written in
-    /// the regular course of things (an access line is stamped with the start of its request). Warm reads every
-    /// minute over `window` and a minute.
-    #[must_use]
-    pub fn new(interval: Duration, lag: Duration, window: Duration) -> Self {
-        let hot_depth = Duration::from_secs(30) + lag + interval * 2;
-        Self {
-            hot_every: interval,
-            hot_depth,
-            warm_every: Duration::from_mins(1).max(interval),
-            warm_depth: (window + Duration::from_mins(1)).max(hot_depth),
-        }
-    }
-}
-
-/// A read to be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Read {
+/// A page to be fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
     /// Stamp from which on events are asked for.
     pub from: Timestamp,
-    /// It serves the warm tier too.
-    pub warm: bool,
+    /// Stamp up to which, inclusive; open where `None`, so that stamps in the future are seen.
+    pub to: Option<Timestamp>,
+    /// Where the page begins.
+    pub token: Option<String>,
+    /// Newest events first.
+    pub newest_first: bool,
+}
+
+/// What to do now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Fetch a page of this read, once the budget allows.
+    Fetch(Turn),
+    /// Nothing until then.
+    Wait(Timestamp),
+}
+
+/// Whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// How urgent it is.
+    pub tier: Tier,
+    /// By when it should be made.
+    pub deadline: Timestamp,
+    depth: Depth,
+}
+
+/// How a page looked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Stamps of its first and last event.
+    pub ends: Option<(Timestamp, Timestamp)>,
+    /// Events on it that had not been seen before.
+    pub fresh: usize,
+}
+
+/// What follows from a page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct After {
+    /// The source is read up to date as of this time.
+    pub sealed: Option<Timestamp>,
+    /// What was missed has been read.
+    pub caught_up: Option<CaughtUp>,
+    /// The service keeps repeating its token: the read has failed.
+    pub stuck: bool,
+}
+
+/// A catch-up that is complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CaughtUp {
+    /// What lies before this was missed and is not read: it is more than is caught up.
+    pub unread_before: Option<Timestamp>,
+}
+
+/// Reading stood still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// From then.
+    pub from: Timestamp,
+    /// Until now.
+    pub to: Timestamp,
+}
+
+/// How far a source is read: what a restart goes on from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// Nothing before this is ever read.
+    pub origin: Timestamp,
+    /// When the last hot read that was finished began.
+    pub live: Timestamp,
+    /// Where the next deep read must begin.
+    pub owed: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Depth {
+    Hot,
+    Warm,
+    Deep,
+}
+
+/// A read under way.
+#[derive(Clone, Debug)]
+struct Walk {
+    tier: Tier,
+    slice: Slice,
+    to: Option<Timestamp>,
+    /// What the current part of a longer read is bounded by: the whole ends here, and the part is this long.
+    parts: Option<(Timestamp, Duration)>,
+    began: Timestamp,
+    /// When it got its last page.
+    touched: Timestamp,
+    pages: u32,
+    fresh: usize,
+    newest_first: bool,
+    /// It stands in for the shallower reads that were due with it, if it fits on one page.
+    serves: Serves,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Serves {
+    hot: bool,
+    warm: bool,
 }
 
 /// The schedule of one source.
 #[derive(Clone, Debug)]
 pub struct Schedule {
     pace: Pace,
-    /// Nothing before this is read: what the statistics begin with.
     origin: Timestamp,
+    interval: Duration,
     next_hot: Timestamp,
     next_warm: Timestamp,
+    next_deep: Timestamp,
+    hot: Option<Walk>,
+    warm: Option<Walk>,
+    deep: Option<Walk>,
+    /// Nothing is asked for before this, after a failure.
+    retry: Timestamp,
+    /// When the last finished hot read began.
+    live: Option<Timestamp>,
+    owed: Timestamp,
+    /// A warm read must end before the rules' windows are whole again.
+    needs_warm: bool,
+    /// The catch-up must, too: the windows reach further back than a warm read.
+    needs_deep: bool,
+    unread_before: Option<Timestamp>,
+    newest_first: bool,
+    /// How far back a hot read reaches that cannot begin with the newest.
+    depth: Duration,
+    /// How late all but one in a hundred events come, where known.
+    late: Duration,
+    /// The last reads fitted on one page each.
+    roomy: bool,
     /// The latest time that was shown.
     latest: Timestamp,
 }
 
 impl Schedule {
-    /// Begins with a read of everything since `origin`.
+    /// Begins with a read of everything since `origin`, before which nothing is ever read.
     #[must_use]
     pub const fn new(pace: Pace, origin: Timestamp) -> Self {
-        Self { pace, origin, next_hot: Timestamp::MIN, next_warm: Timestamp::MIN, latest: Timestamp::MIN }
+        Self {
+            pace,
+            origin,
+            interval: pace.interval.start,
+            next_hot: Timestamp::MIN,
+            next_warm: Timestamp::MAX,
+            next_deep: Timestamp::MIN,
+            hot: None,
+            warm: None,
+            deep: None,
+            retry: Timestamp::MIN,
+            live: None,
+            owed: origin,
+            needs_warm: true,
+            needs_deep: false,
+            unread_before: None,
+            newest_first: true,
+            depth: pace.hot_depth,
+            late: pace.hot_depth,
+            roomy: true,
+            latest: Timestamp::MIN,
+        }
     }
 
-    /// The read that is due, if one is.
-    pub fn due(&mut self, now: Timestamp) -> Option<Read> {
-        let first = self.next_warm == Timestamp::MIN;
+    /// Goes on from where another left off.
+    #[must_use]
+    pub fn resume(pace: Pace, position: Position) -> Self {
+        let mut schedule = Self::new(pace, position.origin);
+        schedule.live = Some(position.live);
+        schedule.owed = position.owed;
+        schedule.next_warm = Timestamp::MIN;
+        schedule.next_deep = position.owed.plus(pace.cold_depth);
+        schedule
+    }
+
+    /// What to do now.
+    pub fn next(&mut self, now: Timestamp) -> Step {
+        self.notice_time(now);
+        if now < self.retry {
+            return Step::Wait(self.retry);
+        }
+        let turns = [
+            self.turn(Depth::Hot, self.hot.as_ref(), self.next_hot),
+            self.turn(Depth::Warm, self.warm.as_ref(), self.next_warm),
+            self.turn(Depth::Deep, self.deep.as_ref(), self.next_deep),
+        ];
+        let ready = turns.iter().flatten().filter(|(due, _)| *due <= now).map(|(_, turn)| *turn);
+        match ready.min_by_key(|turn| turn.deadline) {
+            Some(turn) => Step::Fetch(turn),
+            None => Step::Wait(turns.iter().flatten().map(|(due, _)| *due).min().unwrap_or(now)),
+        }
+    }
+
+    /// When a read that is not under way becomes due after `now`: whoever waits for a turn must look again then.
+    #[must_use]
+    pub fn due_after(&self, now: Timestamp) -> Timestamp {
+        let idle = [
+            self.turn(Depth::Hot, self.hot.as_ref(), self.next_hot),
+            self.turn(Depth::Warm, self.warm.as_ref(), self.next_warm),
+            self.turn(Depth::Deep, self.deep.as_ref(), self.next_deep),
+        ];
+        idle.iter().flatten().map(|(due, _)| *due).filter(|due| *due > now).min().unwrap_or(Timestamp::MAX)
+    }
+
+    /// The page to fetch now that it is this read's turn; and the gap, if one is found now.
+    pub fn fetch(&mut self, turn: Turn, now: Timestamp) -> (Ask, Option<Gap>) {
+        let mut gap = None;
+        let stale = |walk: &Option<Walk>, after| {
+            walk.as_ref().is_none_or(|w| w.pages == 0 || now.since(w.touched) > after)
+        };
+        match turn.depth {
+            Depth::Hot if stale(&self.hot, STALE.0) => {
+                gap = self.find_gap(now);
+                self.begin_hot(now);
+            }
+            Depth::Warm if stale(&self.warm, STALE.1) => {
+                let serves = Serves::default();
+                self.warm = Some(self.walk(Tier::Warm, now.minus(self.pace.warm_depth), Some(now), serves, now));
+            }
+            // It may wait long for its turn; until it has a page it can begin later as well.
+            Depth::Deep if self.deep.as_ref().is_none_or(|w| w.pages == 0 && w.tier != Tier::CatchUp) => {
+                self.begin_deep(Serves::default(), now);
+            }
+            Depth::Hot | Depth::Warm | Depth::Deep => {}
+        }
+        let walk = self.current(turn.depth).expect("it was begun above");
+        let ask = Ask {
+            from: walk.slice.from,
+            to: walk.to,
+            token: walk.slice.token.clone(),
+            newest_first: walk.newest_first,
+        };
+        (ask, gap)
+    }
+
+    /// A page of this read came.
+    pub fn page(&mut self, turn: Turn, next: Option<String>, look: Look, now: Timestamp) -> After {
+        let essential = self.essential();
+        let Some(walk) = self.current(turn.depth) else { return After::default() };
+        walk.pages += 1;
+        walk.touched = now;
+        walk.fresh += look.fresh;
+        let more = next.as_deref().is_some_and(|t| !t.is_empty());
+        let mut enough = false;
+        let mut ascends = false;
+        if let Some((first, last)) = look.ends.filter(|_| walk.newest_first && more) {
+            // Where the newest come first, what was asked for is there as soon as the page reaches back far enough.
+            enough = first > last && last <= walk.began.minus(essential);
+            ascends = first < last;
+        }
+        let next = if enough { Next::Done } else { walk.slice.page(next, now) };
+        if ascends {
+            // The wish was ignored, as emulators do: this read goes on to its end, the next ones ask for less.
+            walk.newest_first = false;
+            self.newest_first = false;
+        }
+        match next {
+            Next::Done => self.part_done(turn.depth, now),
+            Next::Stuck => {
+                self.drop_walk(turn.depth);
+                After { stuck: true, ..After::default() }
+            }
+            Next::More => {
+                let lost = self.current(turn.depth).map(|walk| std::mem::take(&mut walk.serves)).unwrap_or_default();
+                self.roomy &= !(lost.hot || lost.warm);
+                if lost.hot {
+                    self.next_hot = now;
+                }
+                if lost.warm {
+                    self.next_warm = now;
+                }
+                After::default()
+            }
+        }
+    }
+
+    /// The service refused the token of this read. True if it starts anew, false if it has failed.
+    pub fn bad_token(&mut self, turn: Turn, now: Timestamp) -> bool {
+        let Some(walk) = self.current(turn.depth) else { return true };
+        let again = walk.slice.restart(now) != Next::Stuck;
+        if !again {
+            self.drop_walk(turn.depth);
+        }
+        again
+    }
+
+    /// The service refused the request itself. True if the next one is asked for in another way.
+    pub fn refused(&mut self, turn: Turn) -> bool {
+        let asked = self.current(turn.depth).is_some_and(|walk| walk.newest_first);
+        if asked {
+            self.newest_first = false;
+            self.drop_walk(turn.depth);
+        }
+        asked
+    }
+
+    /// A page could not be fetched: the next try is at `retry`. Reads under way keep their place.
+    pub fn failed(&mut self, retry: Timestamp) {
+        self.retry = retry;
+    }
+
+    /// All but one in a hundred events come no later than this.
+    pub fn set_lateness(&mut self, late: Duration) {
+        self.late = late;
+    }
+
+    /// How far the source is read; `None` before it was read once.
+    #[must_use]
+    pub fn position(&self) -> Option<Position> {
+        Some(Position { origin: self.origin, live: self.live?, owed: self.owed })
+    }
+
+    /// Stamps before this are not asked for any more.
+    #[must_use]
+    pub fn horizon(&self, now: Timestamp) -> Timestamp {
+        let deepest = now.minus(self.pace.cold_depth).min(self.owed);
+        let walks = [&self.hot, &self.warm, &self.deep];
+        walks.into_iter().flatten().map(|w| w.slice.from).fold(deepest, Timestamp::min).max(self.origin)
+    }
+
+    /// It reads what was missed.
+    #[must_use]
+    pub fn is_catching_up(&self) -> bool {
+        self.missing_from().is_some()
+    }
+
+    /// When a read of this depth is due, and its turn.
+    fn turn(&self, depth: Depth, walk: Option<&Walk>, next: Timestamp) -> Option<(Timestamp, Turn)> {
+        if let Some(walk) = walk {
+            let tier = if walk.serves.hot { Tier::Hot } else { walk.tier };
+            return Some((walk.touched, Turn { tier, deadline: walk.touched.plus(tier.slack()), depth }));
+        }
+        let walks = [&self.warm, &self.deep];
+        let mut serving = walks.into_iter().flatten().map(|w| w.serves);
+        let tier = match depth {
+            // The first read is a deep one, and all others wait for it.
+            Depth::Hot | Depth::Warm if self.live.is_none() => return None,
+            Depth::Deep if self.live.is_none() => Tier::Hot,
+            Depth::Hot if serving.any(|s| s.hot) => return None,
+            Depth::Warm if serving.any(|s| s.warm) => return None,
+            Depth::Hot => Tier::Hot,
+            Depth::Warm => Tier::Warm,
+            Depth::Deep => Tier::Cold,
+        };
+        Some((next, Turn { tier, deadline: next.plus(tier.slack()), depth }))
+    }
+
+    fn current(&mut self, depth: Depth) -> Option<&mut Walk> {
+        // A hot read may be stood in for by a deeper one.
+        match depth {
+            Depth::Hot if self.hot.is_none() => {
+                [&mut self.warm, &mut self.deep].into_iter().flatten().find(|w| w.serves.hot)
+            }
+            Depth::Hot => self.hot.as_mut(),
+            Depth::Warm => self.warm.as_mut(),
+            Depth::Deep => self.deep.as_mut(),
+        }
+    }
+
+    fn drop_walk(&mut self, depth: Depth) {
+        match depth {
+            Depth::Hot if self.hot.is_none() => {
+                for walk in [&mut self.warm, &mut self.deep] {
+                    if walk.as_ref().is_some_and(|w| w.serves.hot) {
+                        *walk = None;
+                    }
+                }
+            }
+            Depth::Hot => self.hot = None,
+            Depth::Warm => self.warm = None,
+            Depth::Deep => self.deep = None,
+        }
+    }
+
+    fn walk(&self, tier: Tier, from: Timestamp, to: Option<Timestamp>, serves: Serves, now: Timestamp) -> Walk {
+        Walk {
+            tier,
+            slice: Slice::new(from.max(self.origin), now),
+            to,
+            parts: None,
+            began: now,
+            touched: now,
+            pages: 0,
+            fresh: 0,
+            newest_first: false,
+            serves,
+        }
+    }
+
+    /// The hot read, or a deeper one in its place that is due as well and fits on a page.
+    fn begin_hot(&mut self, now: Timestamp) {
+        self.hot = None;
+        let soon = now.plus(self.interval / 2);
+        if self.roomy && self.deep.is_none() && self.warm.is_none() && self.next_deep <= soon {
+            self.begin_deep(Serves { hot: true, warm: true }, now);
+        } else if self.roomy && self.warm.is_none() && self.next_warm <= soon {
+            let serves = Serves { hot: true, warm: false };
+            self.warm = Some(self.walk(Tier::Warm, now.minus(self.pace.warm_depth), None, serves, now));
+        } else {
+            let depth = if self.newest_first { self.pace.hot_depth } else { self.depth };
+            let mut walk = self.walk(Tier::Hot, now.minus(depth), None, Serves::default(), now);
+            walk.newest_first = self.newest_first;
+            self.hot = Some(walk);
+        }
+    }
+
+    /// The first read of all, or one that is due in the regular course of things.
+    fn begin_deep(&mut self, serves: Serves, now: Timestamp) {
+        let first = self.live.is_none();
+        let from = if first { self.origin } else { self.owed.min(now.minus(self.pace.cold_depth)) };
+        let to = if first || serves.hot { None } else { Some(now) };
+        let tier = if first { Tier::Hot } else { Tier::Cold };
+        self.deep = Some(self.walk(tier, from, to, serves, now));
+    }
+
+    /// A hot read begins: if the last one is too long ago, what lies between must be caught up.
+    fn find_gap(&mut self, now: Timestamp) -> Option<Gap> {
+        let live = self.live?;
+        let silent = now.since(live);
+        if silent <= self.pace.hot_depth.max(self.interval * 2) {
+            return None;
+        }
+        // What was begun before the gap says nothing about it.
+        (self.warm, self.next_warm, self.needs_warm) = (None, now, true);
+        if silent <= self.pace.bridged() {
+            return None;
+        }
+        self.needs_deep = self.pace.window > self.pace.warm_depth;
+        // One that is under way has not got as far as this one begins, or it would be done.
+        let missed = self.missing_from().unwrap_or(live).minus(self.pace.hot_depth);
+        let from = missed.max(now.minus(self.pace.max_catchup)).max(self.origin);
+        self.unread_before = (missed < from && self.origin < from).then_some(from);
+        let mut walk = self.walk(Tier::CatchUp, from, Some(from.plus(PART).min(now)), Serves::default(), now);
+        walk.parts = Some((now, PART));
+        self.deep = Some(walk);
+        Some(Gap { from: live, to: now })
+    }
+
+    /// Where a catch-up under way stands.
+    fn missing_from(&self) -> Option<Timestamp> {
+        self.deep.as_ref().filter(|walk| walk.tier == Tier::CatchUp).map(|walk| walk.slice.from)
+    }
+
+    /// A read, or a part of it, is complete.
+    fn part_done(&mut self, depth: Depth, now: Timestamp) -> After {
+        if depth == Depth::Deep
+            && let Some(walk) = &mut self.deep
+            && let Some((end, part)) = walk.parts
+            && let Some(to) = walk.to.filter(|to| *to < end)
+        {
+            let part = match walk.pages {
+                pages if pages < PART_PAGES.0 => part * 2,
+                pages if pages > PART_PAGES.1 => (part / 2).max(PART / 5),
+                _ => part,
+            };
+            walk.slice = Slice::new(to, now);
+            walk.to = Some(to.plus(part).min(end));
+            walk.parts = Some((end, part));
+            walk.pages = 0;
+            return After::default();
+        }
+        let walk = match depth {
+            Depth::Hot if self.hot.is_none() => {
+                let deep = self.deep.as_ref().is_some_and(|w| w.serves.hot);
+                return self.part_done(if deep { Depth::Deep } else { Depth::Warm }, now);
+            }
+            Depth::Hot => self.hot.take(),
+            Depth::Warm => self.warm.take(),
+            Depth::Deep => self.deep.take(),
+        };
+        walk.map(|walk| self.walk_done(depth, &walk, now)).unwrap_or_default()
+    }
+
+    fn walk_done(&mut self, depth: Depth, walk: &Walk, now: Timestamp) -> After {
+        let mut after = After::default();
+        let first = self.live.is_none();
+        let hot = depth == Depth::Hot || walk.serves.hot || first;
+        let warm = depth == Depth::Warm || walk.serves.warm || first;
+        if walk.tier == Tier::CatchUp {
+            after.caught_up = Some(CaughtUp { unread_before: self.unread_before.take() });
+            self.needs_deep = false;
+            // What came late before the gap is owed still.
+            self.next_deep = now;
+        } else if depth == Depth::Deep {
+            self.owed = walk.began.plus(self.pace.cold_every).minus(self.pace.cold_depth);
+            self.next_deep = walk.began.plus(self.pace.cold_every);
+        }
+        if warm {
+            self.next_warm = walk.began.plus(self.pace.warm_every);
+            self.needs_warm = false;
+            self.roomy = walk.pages <= 1;
+        }
+        if hot {
+            self.live = Some(walk.began);
+            self.interval = self.pace.interval.after(self.interval, walk.fresh > 0);
+            self.next_hot = walk.began.plus(self.interval);
+            if depth == Depth::Hot {
+                self.fit(walk);
+            }
+        }
+        after.sealed = self.live.filter(|_| !self.needs_warm && !self.needs_deep);
+        after
+    }
+
+    /// A hot read that cannot begin with the newest events should fit on one page.
+    fn fit(&mut self, walk: &Walk) {
+        if self.newest_first {
+            return;
+        }
+        let full = self.pace.hot_depth;
+        self.depth = match walk.pages {
+            0 | 1 => (self.depth + self.depth / 16).min(full),
+            pages => (self.depth / pages * 9 / 10).max(self.essential()).min(full),
+        };
+    }
+
+    /// What a hot read must cover at least.
+    fn essential(&self) -> Duration {
+        (self.late + self.interval * 2).max(OVERLAP_MIN + self.interval).min(self.pace.hot_depth)
+    }
+
+    fn notice_time(&mut self, now: Timestamp) {
         if now < self.latest {
             // The clock was set back: what was planned by it may lie hours ahead.
-            self.next_hot = now;
-            if !first {
-                self.next_warm = now;
+            (self.next_hot, self.retry) = (now, Timestamp::MIN);
+            if self.live.is_some() {
+                self.live = self.live.map(|live| live.min(now));
+                self.next_warm = self.next_warm.min(now);
+                self.next_deep = self.next_deep.min(now.plus(self.pace.cold_every));
+                self.owed = self.owed.min(now.minus(self.pace.cold_depth));
+            }
+            for walk in [&mut self.hot, &mut self.warm, &mut self.deep].into_iter().flatten() {
+                walk.touched = walk.touched.min(now);
             }
         }
         self.latest = now;
-        if first {
-            return (now >= self.next_hot).then_some(Read { from: self.origin, warm: true });
-        }
-        if now >= self.next_warm {
-            return Some(Read { from: self.origin.max(now.minus(self.pace.warm_depth)), warm: true });
-        }
-        (now >= self.next_hot).then(|| Read { from: self.origin.max(now.minus(self.pace.hot_depth)), warm: false })
-    }
-
-    /// A read was finished that began at `began`.
-    pub fn done(&mut self, read: Read, began: Timestamp) {
-        self.next_hot = began.plus(self.pace.hot_every);
-        if read.warm {
-            self.next_warm = began.plus(self.pace.warm_every);
-        }
-    }
-
-    /// A read failed: the next one is tried at `retry`.
-    pub fn failed(&mut self, retry: Timestamp) {
-        self.next_hot = retry;
-        if self.next_warm != Timestamp::MIN {
-            // A gap has opened: the next read reaches back over the whole window.
-            self.next_warm = retry;
-        }
-    }
-
-    /// When the next read is due.
-    #[must_use]
-    pub fn next(&self) -> Timestamp {
-        if self.next_warm == Timestamp::MIN { self.next_hot } else { self.next_hot.min(self.next_warm) }
-    }
-
-    /// Stamps before this are not asked for any more by any read from `now` on.
-    #[must_use]
-    pub fn horizon(&self, now: Timestamp) -> Timestamp {
-        self.origin.max(now.minus(self.pace.warm_depth))
     }
 }
 
@@ -122,70 +578,4 @@ pub fn back_off(failures: u32) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(s: i64) -> Timestamp {
-        Timestamp::from_millis(s * 1000)
-    }
-
-    fn pace() -> Pace {
-        Pace::new(Duration::from_secs(5), Duration::from_secs(29), Duration::from_mins(5))
-    }
-
-    #[test]
-    fn the_first_read_fills_the_window_and_then_hot_and_warm_take_turns() {
-        let mut s = Schedule::new(pace(), at(700));
-        let first = s.due(at(1000)).unwrap();
-        assert_eq!(first, Read { from: at(700), warm: true });
-        s.done(first, at(1000));
-        assert_eq!(s.due(at(1004)), None);
-        let hot = s.due(at(1005)).unwrap();
-        assert_eq!(hot, Read { from: at(1005 - 69), warm: false });
-        s.done(hot, at(1005));
-        assert_eq!(s.next(), at(1010));
-        let warm = s.due(at(1061)).unwrap();
-        assert_eq!(warm, Read { from: at(1061 - 360), warm: true });
-        s.done(warm, at(1061));
-        assert_eq!(s.next(), at(1066));
-    }
-
-    #[test]
-    fn nothing_before_the_origin_is_ever_read() {
-        let mut s = Schedule::new(pace(), at(990));
-        let first = s.due(at(1000)).unwrap();
-        s.done(first, at(1000));
-        assert_eq!(s.due(at(1005)).unwrap().from, at(990));
-        assert_eq!(s.horizon(at(1005)), at(990));
-    }
-
-    #[test]
-    fn after_a_failure_the_next_read_reaches_over_the_gap() {
-        let mut s = Schedule::new(pace(), at(0));
-        let first = s.due(at(1000)).unwrap();
-        s.done(first, at(1000));
-        s.failed(at(1012));
-        assert_eq!(s.due(at(1011)), None);
-        assert!(s.due(at(1012)).unwrap().warm);
-        let mut s = Schedule::new(pace(), at(700));
-        s.failed(at(1010));
-        assert_eq!(s.due(at(1009)), None, "it waits before the first read as well");
-        assert_eq!(s.due(at(1010)).unwrap().from, at(700), "the first read is still owed");
-    }
-
-    #[test]
-    fn a_clock_that_is_set_back_does_not_stop_the_reading() {
-        let mut s = Schedule::new(pace(), at(0));
-        let first = s.due(at(10_000)).unwrap();
-        s.done(first, at(10_000));
-        assert_eq!(s.due(at(10_001)), None);
-        assert_eq!(s.due(at(5_000)), Some(Read { from: at(5_000 - 360), warm: true }));
-    }
-
-    #[test]
-    fn waiting_grows_and_is_bounded() {
-        let waits: Vec<_> = (1..8).map(|n| back_off(n).as_secs()).collect();
-        assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30]);
-        assert_eq!(back_off(u32::MAX).as_secs(), 30);
-    }
-}
+mod tests;
