@@ -121,6 +121,23 @@ pub struct Watched {
     pub like: inventory::Source,
 }
 
+impl Watched {
+    /// Whether a source is one of its log groups.
+    #[must_use]
+    pub fn fits(&self, source: &inventory::Source) -> bool {
+        let like = inventory::Source { name: Arc::clone(&source.name), ..self.like.clone() };
+        self.pattern.matches(inventory::name_of_group(&source.name)) && like.is(source)
+    }
+
+    /// Sources that it found before are its own again.
+    pub fn take_in(&self, inventory: &mut Inventory) {
+        let fitting: Vec<_> = inventory.sources.iter().filter(|source| self.fits(source)).cloned().collect();
+        for source in fitting {
+            inventory.add_source_of(self.api, source);
+        }
+    }
+}
+
 /// One API.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ApiConfig {
@@ -231,17 +248,23 @@ impl Config {
     /// The APIs and log groups, numbered. `region` is the one for APIs that name none.
     #[must_use]
     pub fn inventory(&self, region: &str) -> Inventory {
-        let mut inventory = Inventory::default();
-        for (config, id) in self.apis.iter().zip(0_u16..) {
-            inventory.apis.push(Api {
+        self.add_to(Inventory::default(), region)
+    }
+
+    /// Adds the APIs and log groups to those that are known from before: what is known keeps its number.
+    #[must_use]
+    pub fn add_to(&self, mut inventory: Inventory, region: &str) -> Inventory {
+        for config in &self.apis {
+            let api = Api {
                 name: config.name.as_str().into(),
                 kind: config.kind,
                 integration_timeout: config.integration_timeout,
                 functions: config.functions.clone(),
-            });
+            };
+            let id = inventory.add_api(api);
             for (name, kind) in config.groups() {
                 if Pattern::of(name).is_none() {
-                    inventory.add_source_of(ApiId(id), self.source(config, name, kind(ApiId(id)), region));
+                    inventory.add_source_of(id, self.source(config, name, kind(id), region));
                 }
             }
         }
@@ -250,13 +273,14 @@ impl Config {
 
     /// The patterns of log groups, which have to be looked up. `region` is the one for APIs that name none.
     #[must_use]
-    pub fn patterns(&self, region: &str) -> Vec<Watched> {
+    pub fn patterns(&self, inventory: &Inventory, region: &str) -> Vec<Watched> {
         let mut patterns = Vec::new();
-        for (config, id) in self.apis.iter().zip((0_u16..).map(ApiId)) {
+        for config in &self.apis {
+            let Some(api) = inventory.find_api(&config.name) else { continue };
             let found = config.groups().into_iter().filter_map(|(name, kind)| Some((Pattern::of(name)?, name, kind)));
             patterns.extend(found.map(|(pattern, name, kind)| {
-                let like = self.source(config, name, kind(id), region);
-                Watched { api: id, pattern, like }
+                let like = self.source(config, name, kind(api), region);
+                Watched { api, pattern, like }
             }));
         }
         patterns
@@ -269,22 +293,12 @@ impl Config {
         inventory::Source { role, ..inventory::Source::group(name, Some(own.into()), kind) }
     }
 
-    /// The access-log format of a source, where it is an access log and its format is known.
+    /// The access-log format of a source of this API, where it is an access log and its format is known.
     #[must_use]
-    pub fn format(&self, kind: SourceKind) -> Option<Template> {
+    pub fn format(&self, api: &str, kind: SourceKind) -> Option<Template> {
         match kind {
-            SourceKind::Access(api) => self.apis[api.index()].access_log_format.clone(),
+            SourceKind::Access(_) => self.apis.iter().find(|a| a.name == api)?.access_log_format.clone(),
             SourceKind::Lambda | SourceKind::Execution(_) => None,
-        }
-    }
-
-    /// The longest time after its stamp that an event is written in the regular course of things: an access line is
-    /// stamped with the start of its request and written at its end.
-    #[must_use]
-    pub fn regular_lag(&self, source: &inventory::Source) -> Duration {
-        match source.kind {
-            SourceKind::Access(api) | SourceKind::Execution(api) => self.apis[api.index()].integration_timeout,
-            SourceKind::Lambda => Duration::ZERO,
         }
     }
 

@@ -1,7 +1,8 @@
 //! Live reading: a task for each source, one owner of the engine, and a stop that loses nothing.
 //!
-//! What the daemon and `--follow` share. Rule: a full channel slows the reading down and drops nothing; a task that
-//! panics ends the run with an error, because a daemon whose poller died silently is the worst outcome.
+//! What the daemon and `--follow` share. Rule: a full channel slows the reading down and drops nothing; what is counted
+//! and which events count as seen change together, here, so that they can be saved as one; a task that panics ends the
+//! run with an error, because a daemon whose poller died silently is the worst outcome.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,21 +10,21 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio_stream::wrappers::ReceiverStream;
-use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 
+use super::keep::{Keep, Restored};
+use super::lookout::Found;
 use super::pipeline::{Pipeline, Said};
-use super::poll::{Delivery, Polling, poll};
-use crate::aws::clients::Clients;
-use crate::aws::fetch::LogsFetch;
+use super::poll::Delivery;
+use super::sources::{Reading, Sources};
 use crate::config::Config;
 use crate::engine;
-use crate::model::inventory::{Inventory, SourceId, SourceKind};
+use crate::model::inventory::SourceId;
 use crate::model::summary::Summary;
 use crate::model::time::Timestamp;
+use crate::notify::message::Message;
 use crate::ops::clock::Clock;
-use crate::tail::schedule::Pace;
+use crate::tail::fetch::Connect;
 
 /// Batches between the sources and the engine. One per source is under way at a time, so this is enough for each to
 /// hand on without waiting for the others.
@@ -36,108 +37,233 @@ const COMPLAIN_EVERY: Duration = Duration::from_mins(1);
 pub struct Live {
     /// The configuration.
     pub config: Config,
-    /// The inventory made from it.
-    pub inventory: Arc<Inventory>,
+    /// Region of what names none itself.
+    pub region: String,
     /// The clock.
     pub clock: Clock,
     /// How far back the first read reaches.
     pub history: Duration,
     /// Whether every request is handed out.
     pub requests: bool,
+    /// The state, where one is kept.
+    pub keep: Option<(Keep, Restored)>,
     /// Ends it.
     pub stop: CancellationToken,
 }
 
+/// Who hears what is said.
+pub trait Ear {
+    /// Something is said.
+    fn hear(&mut self, said: Said);
+
+    /// What was decided after the state was saved that is now gone on from, in order.
+    fn decided_after(&self, _number: u64) -> Vec<Arc<Message>> {
+        Vec::new()
+    }
+
+    /// The number of the last message that was heard, where they are numbered.
+    fn last(&self) -> u64 {
+        0
+    }
+
+    /// A state was saved that knows all messages up to this number.
+    fn saved(&mut self, _number: u64) {}
+}
+
+impl<F: FnMut(Said)> Ear for F {
+    fn hear(&mut self, said: Said) {
+        self(said);
+    }
+}
+
+/// What there is while it runs.
+struct Run<'a, E> {
+    pipeline: Pipeline,
+    keep: Option<Keep>,
+    clock: Clock,
+    ear: &'a mut E,
+    /// What was left out, as it was last said.
+    said_dropped: (Timestamp, engine::Dropped),
+}
+
 impl Live {
-    /// Watches until `stop`; `hear` gets what is said. Returns the figures of the last window.
+    /// Watches until `stop`; `ear` gets what is said. Returns the figures of the last window.
     ///
     /// # Errors
     /// When a task failed. What AWS answers is never an error here: it is said, and tried again.
-    pub async fn watch(self, clients: &mut Clients, hear: impl FnMut(Said)) -> Result<Summary> {
-        let mut tasks = JoinSet::new();
-        let (out, deliveries) = mpsc::channel(CHANNEL);
-        let origin = self.clock.now().minus(self.history);
-        for (source, id) in self.inventory.sources.iter().zip(0_u16..) {
-            let region = source.region.as_deref().context("every source has a Region")?;
-            let lag = self.config.regular_lag(source);
-            let polling = Polling {
-                id: SourceId(id),
-                source: source.clone(),
-                pace: Pace::new(self.config.interval, lag, self.config.longest_window()),
-                origin,
-                max_ids: self.config.max_ids,
-                format: self.config.format(source.kind),
-                // A request that the execution log has counted is told by its ID.
-                requests: self.requests
-                    || matches!(source.kind, SourceKind::Access(api) if self.inventory.has_execution(api)),
-            };
-            let fetch = LogsFetch::new(clients.logs(region));
-            tasks.spawn(poll(fetch, polling, self.clock.clone(), out.clone(), self.stop.clone()));
+    pub async fn watch<C: Connect + Send>(self, connect: &mut C, ear: &mut impl Ear) -> Result<Summary> {
+        let Self { config, region, clock, history, requests, keep, stop } = self;
+        let (keep, restored) = keep.unzip();
+        let restored = restored.unwrap_or_default();
+        let mut inventory = config.add_to(restored.inventory.clone(), &region);
+        let patterns = config.patterns(&inventory, &region);
+        for watched in &patterns {
+            watched.take_in(&mut inventory);
         }
-        drop(out);
+        let inventory = Arc::new(inventory);
         let settings = engine::Settings {
-            rules: self.config.rules.clone(),
-            window: self.config.window,
-            max_endpoints: self.config.max_endpoints,
-            max_invocations: self.config.max_invocations,
-            requests: self.requests,
-            ..engine::Settings::new(Arc::clone(&self.inventory))
+            rules: config.rules.clone(),
+            source_blind: config.source_blind,
+            blind_after: config.blind_after(),
+            window: config.window,
+            max_endpoints: config.max_endpoints,
+            max_invocations: config.max_invocations,
+            requests,
+            ..engine::Settings::new(Arc::clone(&inventory))
         };
-        let pipeline = Pipeline::new(settings, self.config.notify);
-        drive(pipeline, ReceiverStream::new(deliveries), &self.clock, &mut tasks, &self.stop, hear).await
+        let (pipeline, keep) = pipeline(settings, &config, &restored, keep, &*ear);
+        let (out, deliveries) = mpsc::channel(CHANNEL);
+        let (tell, found) = mpsc::channel(CHANNEL);
+        let reading = Reading { requests, history, keep: keep.is_some(), clock: clock.clone(), stop: stop.clone() };
+        let mut sources = Sources::new(&config, inventory, reading, out, tell);
+        sources.begin(restored, patterns, connect).await?;
+        let run = Run { pipeline, keep, clock, ear, said_dropped: (Timestamp::MIN, engine::Dropped::default()) };
+        run.drive(deliveries, found, sources, connect, &stop).await
     }
 }
 
-/// Feeds the pipeline until the stream ends, which it does when all sources have stopped.
-async fn drive(
-    mut pipeline: Pipeline,
-    mut deliveries: impl Stream<Item = Delivery> + Unpin,
-    clock: &Clock,
-    tasks: &mut JoinSet<()>,
-    stop: &CancellationToken,
-    mut hear: impl FnMut(Said),
-) -> Result<Summary> {
-    let mut said_dropped = (Timestamp::MIN, engine::Dropped::default());
-    loop {
-        let deadline = pipeline.next_deadline();
-        tokio::select! {
-            delivery = deliveries.next() => match delivery {
-                Some(Delivery::Facts { batch, taken }) => {
-                    pipeline.batch(batch, clock.now()).into_iter().for_each(&mut hear);
-                    // The source may have been stopped meanwhile; then its ids are of no more use.
-                    let _ = taken.send(());
-                    complain(&mut said_dropped, pipeline.engine().dropped(), clock.now());
+/// The pipeline as it was saved, or a new one where that is of no use.
+fn pipeline(
+    settings: engine::Settings,
+    config: &Config,
+    restored: &Restored,
+    mut keep: Option<Keep>,
+    ear: &impl Ear,
+) -> (Pipeline, Option<Keep>) {
+    let mut known = None;
+    if let Some(saved) = &restored.pipeline {
+        match Pipeline::restore(settings.clone(), config.notify, saved) {
+            Ok(pipeline) => known = Some(pipeline),
+            Err(why) => keep = keep.and_then(|keep| keep.set_aside(&why)),
+        }
+    }
+    let inventory = Arc::clone(&settings.inventory);
+    let mut pipeline = known.unwrap_or_else(|| Pipeline::new(settings, config.notify));
+    for (source, number) in inventory.sources.iter().zip(0_u16..) {
+        if source.apis.is_empty() {
+            // No API names it any more.
+            pipeline.retire(SourceId(number));
+        }
+    }
+    for message in ear.decided_after(restored.decided) {
+        pipeline.adopt(&message);
+    }
+    (pipeline, keep)
+}
+
+impl<E: Ear> Run<'_, E> {
+    /// Feeds the pipeline until all sources have stopped.
+    async fn drive<C: Connect>(
+        mut self,
+        mut deliveries: mpsc::Receiver<Delivery>,
+        mut found: mpsc::Receiver<Found>,
+        mut sources: Sources<'_>,
+        connect: &mut C,
+        stop: &CancellationToken,
+    ) -> Result<Summary> {
+        let clock = self.clock.clone();
+        // From here on a log that is never read is waited for.
+        self.tick();
+        loop {
+            let deadline = self.pipeline.next_deadline();
+            let save_at = self.keep.as_ref().and_then(Keep::next);
+            tokio::select! {
+                delivery = deliveries.recv() => match delivery {
+                    Some(delivery) => self.take(delivery, &mut sources),
+                    None => break,
+                },
+                Some(change) = found.recv(), if !stop.is_cancelled() => {
+                    if sources.change(change, connect).await? {
+                        self.pipeline.extend(sources.inventory());
+                    }
                 }
-                Some(Delivery::Blind(source)) => pipeline.blind(source),
-                None => break,
-            },
-            () = clock.sleep_until(deadline.unwrap_or(Timestamp::MIN)), if deadline.is_some() => {
-                pipeline.tick(clock.now()).into_iter().for_each(&mut hear);
+                () = clock.sleep_until(deadline.unwrap_or(Timestamp::MIN)), if deadline.is_some() => self.tick(),
+                () = clock.sleep_until(save_at.unwrap_or(Timestamp::MIN)), if save_at.is_some() => self.save(&sources),
+                saved = written(&mut self.keep) => self.ear.saved(saved),
+                Some(ended) = sources.tasks.join_next() => {
+                    if let Err(panic) = ended {
+                        stop.cancel();
+                        return Err(panic).context("a reading task failed");
+                    }
+                }
             }
-            Some(ended) = tasks.join_next() => {
-                if let Err(panic) = ended {
-                    stop.cancel();
-                    return Err(panic).context("a reading task failed");
+            sources.close_when(stop);
+        }
+        while let Some(ended) = sources.tasks.join_next().await {
+            ended.context("a reading task failed")?;
+        }
+        // Saved before the cases are closed: whoever goes on from here still waits for them.
+        if let Some(keep) = self.keep.take() {
+            let last = self.ear.last();
+            if let Some(saved) = keep.finish(&self.pipeline, &sources, last, clock.now()).await {
+                self.ear.saved(saved);
+            }
+        }
+        for said in self.pipeline.close() {
+            self.ear.hear(said);
+        }
+        self.complain(true);
+        match self.pipeline.engine().future_requests() {
+            0 => {}
+            n => tracing::info!("{n} requests were stamped in the future and counted when they came"),
+        }
+        Ok(self.pipeline.engine().snapshot(clock.now()))
+    }
+
+    /// What a source hands on.
+    fn take(&mut self, delivery: Delivery, sources: &mut Sources<'_>) {
+        let now = self.clock.now();
+        match delivery {
+            Delivery::Facts { batch, position, taken } => {
+                let source = batch.source;
+                let said = self.pipeline.batch(batch, now);
+                sources.commit(source, position);
+                for said in said {
+                    self.ear.hear(said);
                 }
+                // The source may have been stopped meanwhile; then its ids are of no more use.
+                let _ = taken.send(());
+                self.complain(false);
+            }
+            Delivery::Blind { source, problem, said } => self.pipeline.blind(source, problem, &said, now),
+            Delivery::Absent { source, from, to, problem } => {
+                self.pipeline.absence(source, from, to, problem, now);
+            }
+            Delivery::CaughtUp { source, unread_before } => self.pipeline.caught_up(source, unread_before, now),
+            Delivery::Gone(source) => {
+                sources.gone(source);
+                self.pipeline.retire(source);
             }
         }
     }
-    while let Some(ended) = tasks.join_next().await {
-        ended.context("a reading task failed")?;
+
+    fn tick(&mut self) {
+        for said in self.pipeline.tick(self.clock.now()) {
+            self.ear.hear(said);
+        }
     }
-    pipeline.close().into_iter().for_each(&mut hear);
-    complain(&mut (Timestamp::MIN, said_dropped.1), pipeline.engine().dropped(), clock.now());
-    match pipeline.engine().future_requests() {
-        0 => {}
-        n => tracing::info!("{n} requests were stamped in the future and counted when they came"),
+
+    /// One consistent cut, between two batches.
+    fn save(&mut self, sources: &Sources<'_>) {
+        if let Some(keep) = &mut self.keep {
+            keep.begin(&self.pipeline, sources, self.ear.last(), self.clock.now());
+        }
     }
-    Ok(pipeline.engine().snapshot(clock.now()))
+
+    /// Says what was left out, at most once a minute while it grows.
+    fn complain(&mut self, at_last: bool) {
+        let (dropped, now) = (self.pipeline.engine().dropped(), self.clock.now());
+        if dropped != self.said_dropped.1 && (at_last || now.since(self.said_dropped.0) >= COMPLAIN_EVERY) {
+            self.said_dropped = (now, dropped);
+            tracing::warn!("left out or cut so far: {dropped}");
+        }
+    }
 }
 
-/// Says what was left out, at most once a minute while it grows.
-fn complain(said: &mut (Timestamp, engine::Dropped), dropped: engine::Dropped, now: Timestamp) {
-    if dropped != said.1 && now.since(said.0) >= COMPLAIN_EVERY {
-        *said = (now, dropped);
-        tracing::warn!("left out or cut so far: {dropped}");
+/// Waits until a state is saved; for ever where none is being written.
+async fn written(keep: &mut Option<Keep>) -> u64 {
+    match keep {
+        Some(keep) => keep.written().await,
+        None => std::future::pending().await,
     }
 }

@@ -47,6 +47,12 @@ pub struct Place {
 }
 
 impl Place {
+    /// The minute that events of this time stand in.
+    #[must_use]
+    pub fn minute_of(time: Timestamp) -> i64 {
+        time.slot(BUCKET)
+    }
+
     /// Where the event stands.
     #[must_use]
     #[expect(clippy::cast_possible_truncation, reason = "48 of the 128 bits are what is wanted")]

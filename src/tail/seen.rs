@@ -23,6 +23,8 @@ pub struct Seen {
     unsaved: Option<Vec<Place>>,
     position: Option<Position>,
     events: u64,
+    /// No read asks for what lies before.
+    horizon: Option<Timestamp>,
 }
 
 /// A source's part of a snapshot: what stands in no segment.
@@ -89,7 +91,15 @@ impl Seen {
     /// Forgets what no read asks for any more.
     pub fn forget_before(&mut self, horizon: Timestamp, now: Timestamp) {
         // A minute of grace: the clock may be set back.
-        self.ring.forget_before(horizon.minus(Duration::from_mins(1)), now);
+        let horizon = horizon.minus(Duration::from_mins(1));
+        self.ring.forget_before(horizon, now);
+        self.horizon = Some(horizon);
+    }
+
+    /// No read asks for what lies before; the earliest time of all until that is known.
+    #[must_use]
+    pub fn horizon(&self) -> Timestamp {
+        self.horizon.unwrap_or(Timestamp::MIN)
     }
 
     /// The ids, to look at.
@@ -131,7 +141,7 @@ impl Seen {
     /// segment would have to be kept for hours on its account.
     pub fn segment(&mut self, now: Timestamp) -> Vec<Place> {
         let Some(unsaved) = &mut self.unsaved else { return Vec::new() };
-        let limit = Place::of(now.plus(Duration::from_mins(1)), EventId(0)).minute;
+        let limit = Place::minute_of(now.plus(Duration::from_mins(1)));
         let (past, future) = std::mem::take(unsaved).into_iter().partition(|place| place.minute <= limit);
         *unsaved = future;
         past

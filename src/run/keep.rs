@@ -1,0 +1,316 @@
+//! Keeping the state: what is saved, when, and how it comes back.
+//!
+//! A snapshot holds engine, plan, positions and the ids of the last seconds; ids that are older stand in segments that
+//! are written once. It is cut between two batches and written by a thread of its own. Not the files: that is `state`.
+//! Rule: a state that cannot be written is said once and tried again; it never stops the watching.
+
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
+
+use super::pipeline::{Pipeline, Saved};
+use super::room::lock;
+use super::sources::Sources;
+use crate::model::inventory::{Api, Inventory, Source};
+use crate::model::time::{Timestamp, human};
+use crate::state::set_aside::Reason;
+use crate::state::store::{Loaded, SegmentName, StateError, Store};
+use crate::tail::ids::Place;
+use crate::tail::seen::{self, Seen};
+
+/// Version of what is saved here; engine and plan have their own.
+pub const VERSION: u32 = 1;
+/// Between two snapshots, at least.
+const EVERY: Duration = Duration::from_secs(5);
+/// A snapshot takes at most this part of the time.
+const SHARE: u32 = 20;
+/// So many ids are put into a segment.
+const SEGMENT_MIN: usize = 32_768;
+
+/// What a snapshot holds.
+#[derive(Debug, Serialize, Deserialize)]
+struct Content {
+    written: Timestamp,
+    /// Names, by number.
+    apis: Vec<String>,
+    /// By number.
+    sources: Vec<Source>,
+    /// By number.
+    seen: Vec<seen::Saved>,
+    /// Of each segment the latest minute of event time.
+    segments: Vec<i64>,
+    engine: Vec<u8>,
+    plan: Vec<u8>,
+    /// The last message that the plan knows of.
+    decided: u64,
+}
+
+/// Ids of a segment: by number of the source.
+type SegmentIds = Vec<(u16, Vec<Place>)>;
+
+/// What was saved, to go on from.
+#[derive(Debug, Default)]
+pub struct Restored {
+    /// When; `None` where nothing was.
+    pub written: Option<Timestamp>,
+    /// APIs (their names only) and sources, by number. No API names a source yet.
+    pub inventory: Inventory,
+    /// By number of the source.
+    pub seen: Vec<Seen>,
+    /// Engine and plan.
+    pub pipeline: Option<Saved>,
+    /// The last message that the plan knows of.
+    pub decided: u64,
+}
+
+/// Ids that stand in no segment file yet.
+#[derive(Debug)]
+struct Unwritten {
+    bytes: Vec<u8>,
+    latest: i64,
+}
+
+/// The state as it is kept.
+#[derive(Debug)]
+pub struct Keep {
+    /// `None` while it is being written.
+    store: Option<Store>,
+    segments: Vec<(SegmentName, i64)>,
+    unwritten: Vec<Unwritten>,
+    writing: Option<JoinHandle<Written>>,
+    next: Timestamp,
+    /// Saving failed the last time.
+    failing: bool,
+    /// How long the last one took, cut and all.
+    took: Duration,
+}
+
+/// A snapshot that was written, or could not be.
+#[derive(Debug)]
+struct Written {
+    store: Store,
+    segments: Vec<(SegmentName, i64)>,
+    unwritten: Vec<Unwritten>,
+    outcome: std::io::Result<()>,
+    decided: u64,
+    took: Duration,
+}
+
+impl Keep {
+    /// What was saved in an open store, and the means to go on saving.
+    ///
+    /// # Errors
+    /// When what is of no use cannot be set aside.
+    pub fn load(mut store: Store) -> Result<(Self, Restored), StateError> {
+        let mut segments = Vec::new();
+        let restored = match store.load()? {
+            Loaded::Nothing => Restored::default(),
+            Loaded::SetAside(set_aside) => {
+                tracing::warn!("{set_aside}; starting without it");
+                Restored::default()
+            }
+            Loaded::Snapshot { bytes, segments: files } => match restore(&bytes, &files) {
+                Ok((restored, latest)) => {
+                    segments = files.iter().map(|(name, _)| *name).zip(latest).collect();
+                    restored
+                }
+                Err(why) => {
+                    let set_aside = store.set_aside(Reason::Unusable(why))?;
+                    tracing::warn!("{set_aside}; starting without it");
+                    Restored::default()
+                }
+            },
+        };
+        let keep = Self {
+            store: Some(store),
+            segments,
+            unwritten: Vec::new(),
+            writing: None,
+            next: Timestamp::MIN,
+            failing: false,
+            took: Duration::ZERO,
+        };
+        Ok((keep, restored))
+    }
+
+    /// The engine could not use what was saved.
+    #[must_use]
+    pub fn set_aside(mut self, why: &dyn std::error::Error) -> Option<Self> {
+        let set_aside = self.store.as_mut()?.set_aside(Reason::Unusable(why.to_string()));
+        self.segments.clear();
+        match set_aside {
+            Ok(set_aside) => tracing::warn!("{set_aside}; starting without it"),
+            Err(error) => {
+                tracing::error!("{error}; going on without keeping the state");
+                return None;
+            }
+        }
+        Some(self)
+    }
+
+    /// When the next snapshot is due; `None` while one is being written.
+    #[must_use]
+    pub fn next(&self) -> Option<Timestamp> {
+        self.store.as_ref().map(|_| self.next)
+    }
+
+    /// Cuts a snapshot and begins to write it.
+    pub fn begin(&mut self, pipeline: &Pipeline, sources: &Sources<'_>, decided: u64, now: Timestamp) {
+        let Some(store) = self.store.take() else { return };
+        let job = self.cut(store, pipeline, sources, decided, now);
+        self.next = now.plus(EVERY.max(self.took * SHARE));
+        self.writing = Some(tokio::task::spawn_blocking(job));
+    }
+
+    /// Waits until the snapshot that is being written is; for ever if none is. Returns the last message that it knows.
+    pub async fn written(&mut self) -> u64 {
+        loop {
+            let Some(writing) = &mut self.writing else { return std::future::pending().await };
+            let written = writing.await;
+            self.writing = None;
+            if let Some(decided) = written.ok().and_then(|written| self.settle(written)) {
+                return decided;
+            }
+        }
+    }
+
+    /// The last snapshot. Returns the last message that it knows.
+    pub async fn finish(
+        mut self,
+        pipeline: &Pipeline,
+        sources: &Sources<'_>,
+        decided: u64,
+        now: Timestamp,
+    ) -> Option<u64> {
+        if let Some(writing) = self.writing.take() {
+            self.settle(writing.await.ok()?);
+        }
+        let store = self.store.take()?;
+        let job = self.cut(store, pipeline, sources, decided, now);
+        self.settle(tokio::task::spawn_blocking(job).await.ok()?)
+    }
+
+    /// One consistent cut, and what writes it.
+    fn cut(
+        &mut self,
+        mut store: Store,
+        pipeline: &Pipeline,
+        sources: &Sources<'_>,
+        decided: u64,
+        now: Timestamp,
+    ) -> impl FnOnce() -> Written + Send + 'static {
+        let began = Instant::now();
+        self.segment(sources, now);
+        let mut segments = std::mem::take(&mut self.segments);
+        let mut unwritten = std::mem::take(&mut self.unwritten);
+        let Saved { engine, plan } = pipeline.save();
+        let latest = segments.iter().map(|(_, latest)| *latest).chain(unwritten.iter().map(|u| u.latest));
+        let inventory = sources.inventory();
+        let content = Content {
+            written: now,
+            apis: inventory.apis.iter().map(|api| api.name.to_string()).collect(),
+            sources: inventory.sources.clone(),
+            seen: sources.seen().map(|(seen, _)| lock(seen).save()).collect(),
+            segments: latest.collect(),
+            engine,
+            plan,
+            decided,
+        };
+        move || {
+            let mut outcome = Ok(());
+            while let Some(first) = unwritten.first() {
+                match store.write_segment(&first.bytes) {
+                    Ok(name) => segments.push((name, unwritten.remove(0).latest)),
+                    Err(error) => {
+                        outcome = Err(error);
+                        break;
+                    }
+                }
+            }
+            let names: Vec<SegmentName> = segments.iter().map(|(name, _)| *name).collect();
+            let outcome = outcome.and_then(|()| store.save(&bytes(&content), &names));
+            Written { store, segments, unwritten, outcome, decided, took: began.elapsed() }
+        }
+    }
+
+    /// Moves ids into a new segment where there are enough of them, and drops segments that no read needs any more.
+    fn segment(&mut self, sources: &Sources<'_>, now: Timestamp) {
+        let horizon = sources.seen().filter(|(_, polled)| *polled).map(|(seen, _)| lock(seen).horizon()).min();
+        if let Some(horizon) = horizon {
+            let minute = Place::minute_of(horizon);
+            self.segments.retain(|(_, latest)| *latest >= minute);
+        }
+        let unsaved: usize = sources.seen().map(|(seen, _)| lock(seen).unsaved()).sum();
+        if unsaved < SEGMENT_MIN {
+            return;
+        }
+        let ids = sources.seen().zip(0_u16..).map(|((seen, _), number)| (number, lock(seen).segment(now)));
+        let ids: SegmentIds = ids.filter(|(_, ids)| !ids.is_empty()).collect();
+        if let Some(latest) = ids.iter().flat_map(|(_, ids)| ids).map(|place| place.minute).max() {
+            self.unwritten.push(Unwritten { bytes: bytes(&ids), latest });
+        }
+    }
+
+    fn settle(&mut self, written: Written) -> Option<u64> {
+        let folder = written.store.folder().display().to_string();
+        (self.store, self.segments, self.unwritten) = (Some(written.store), written.segments, written.unwritten);
+        self.took = written.took;
+        match written.outcome {
+            Ok(()) => {
+                if std::mem::take(&mut self.failing) {
+                    tracing::info!("the state is saved in {folder} again");
+                }
+                Some(written.decided)
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.failing, true) {
+                    tracing::error!(
+                        "the state cannot be saved in {folder}: {error}; watching goes on, and it is tried again"
+                    );
+                }
+                None
+            }
+        }
+    }
+}
+
+impl Restored {
+    /// The sentence that says at the start what was found.
+    #[must_use]
+    pub fn summary(&self, now: Timestamp) -> Option<String> {
+        let ago = now.since(self.written?);
+        let events: u64 = self.seen.iter().map(Seen::events).sum();
+        Some(format!("going on from the state of {} ago: {events} events counted so far", human(ago)))
+    }
+}
+
+fn bytes<T: Serialize>(value: &T) -> Vec<u8> {
+    postcard::to_stdvec(value).expect("plain values can be written")
+}
+
+/// What a snapshot holds, and the latest minute of each of its segments.
+fn restore(content: &[u8], files: &[(SegmentName, Vec<u8>)]) -> Result<(Restored, Vec<i64>), String> {
+    let unreadable = |what: &str| move |error: postcard::Error| format!("{what} cannot be read: {error}");
+    let content: Content = postcard::from_bytes(content).map_err(unreadable("its content"))?;
+    let mut seen: Vec<Seen> = content.seen.into_iter().map(Seen::restore).collect();
+    if seen.len() != content.sources.len() || files.len() != content.segments.len() {
+        return Err("its parts do not fit together".to_owned());
+    }
+    for (_, file) in files {
+        let ids: SegmentIds = postcard::from_bytes(file).map_err(unreadable("a segment"))?;
+        for (number, ids) in ids {
+            let seen = seen.get_mut(usize::from(number)).ok_or("a segment is of a source that it does not have")?;
+            seen.add(&ids);
+        }
+    }
+    let nobody = |source: Source| Source { apis: Vec::new(), ..source };
+    let inventory = Inventory {
+        apis: content.apis.iter().map(|name| Api::plain(name)).collect(),
+        sources: content.sources.into_iter().map(nobody).collect(),
+    };
+    let pipeline = Some(Saved { engine: content.engine, plan: content.plan });
+    let restored =
+        Restored { written: Some(content.written), inventory, seen, pipeline, decided: content.decided };
+    Ok((restored, content.segments))
+}

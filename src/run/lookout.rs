@@ -1,0 +1,110 @@
+//! The task of one pattern: looks again and again which log groups it names.
+//!
+//! The shell around `tail::groups`. Rule: a listing that failed changes nothing and is said once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::quota::Quota;
+use crate::config::Watched;
+use crate::model::time::Timestamp;
+use crate::ops::clock::Clock;
+use crate::tail::budget::Tier;
+use crate::tail::fetch::{FetchError, Problem};
+use crate::tail::groups::{Change, Known, List, Listed};
+
+/// Between two listings.
+const EVERY: Duration = Duration::from_mins(2);
+/// After one that failed.
+const RETRY: Duration = Duration::from_secs(30);
+
+/// A pattern's log groups have changed.
+#[derive(Debug)]
+pub struct Found {
+    /// The pattern.
+    pub watched: Arc<Watched>,
+    /// What is new.
+    pub change: Change,
+}
+
+/// Looks until `stop`.
+pub async fn look_out<L: List>(
+    logs: L,
+    watched: Watched,
+    quota: Quota,
+    clock: Clock,
+    tell: mpsc::Sender<Found>,
+    stop: CancellationToken,
+) {
+    let watched = Arc::new(watched);
+    let mut known = Known::default();
+    let mut trouble: Option<Problem> = None;
+    let mut empty = false;
+    loop {
+        let listed = tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            listed = list(&logs, &watched, &quota, &clock) => listed,
+        };
+        let next = match listed {
+            Ok(groups) => {
+                trouble = None;
+                let none = groups.is_empty();
+                if none && !empty {
+                    tracing::warn!("no log group fits {}; it is looked for every {} s", watched.pattern, EVERY.as_secs());
+                }
+                empty = none;
+                for change in known.update(groups) {
+                    if tell.send(Found { watched: Arc::clone(&watched), change }).await.is_err() {
+                        return;
+                    }
+                }
+                clock.now().plus(EVERY)
+            }
+            Err(error) => {
+                if trouble.replace(error.problem) != Some(error.problem) {
+                    let advice = match error.problem {
+                        Problem::Denied => "allow logs:DescribeLogGroups",
+                        other => other.advice(),
+                    };
+                    tracing::warn!("log groups that fit {} cannot be listed: {} ({advice})", watched.pattern, error.said);
+                }
+                clock.now().plus(RETRY)
+            }
+        };
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            () = clock.sleep_until(next) => {}
+        }
+    }
+}
+
+/// The complete listing.
+async fn list<L: List>(
+    logs: &L,
+    watched: &Watched,
+    quota: &Quota,
+    clock: &Clock,
+) -> Result<Vec<Listed>, FetchError> {
+    let mut groups = Vec::new();
+    let mut token = None;
+    loop {
+        let due: Timestamp = clock.now();
+        quota.turn(due.plus(Tier::Discovery.slack())).await;
+        let listing = logs.list(&watched.pattern, token.clone()).await;
+        let listing = listing.inspect_err(|error| {
+            if error.problem == Problem::Throttled {
+                quota.throttled();
+            }
+        })?;
+        groups.extend(listing.groups);
+        match listing.next.filter(|next| !next.is_empty() && Some(next) != token.as_ref()) {
+            Some(next) => token = Some(next),
+            None => return Ok(groups),
+        }
+    }
+}

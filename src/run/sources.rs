@@ -1,0 +1,276 @@
+//! The sources that are read: one task each, a budget for each account and Region, and what they have seen.
+//!
+//! Not what is read of them. Rule: a log group is read by one task at a time, whoever named it; a number is never given
+//! to another group.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::keep::Restored;
+use super::lookout::{Found, look_out};
+use super::poll::{Around, Delivery, Polling, poll};
+use super::quota::Quota;
+use super::room::{Room, Shared, lock};
+use crate::config::{Config, Watched};
+use crate::model::inventory::{Inventory, Source, SourceId, SourceKind};
+use crate::ops::clock::Clock;
+use crate::tail::fetch::Connect;
+use crate::tail::groups::Change;
+use crate::tail::pace::Pace;
+use crate::tail::quota::{Cadence, DESCRIBE_LOG_GROUPS, filter_log_events};
+use crate::tail::schedule::Position;
+use crate::tail::seen::Seen;
+
+/// Whose quota it is: Region and role.
+type Account = (Arc<str>, Option<Arc<str>>);
+
+/// How sources are read.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// Every request is handed out.
+    pub requests: bool,
+    /// How far back the first read of a source reaches.
+    pub history: Duration,
+    /// What was seen is asked for, to be saved.
+    pub keep: bool,
+    /// The clock.
+    pub clock: Clock,
+    /// Ends all tasks.
+    pub stop: CancellationToken,
+}
+
+/// All of them.
+#[derive(Debug)]
+pub struct Sources<'a> {
+    config: &'a Config,
+    reading: Reading,
+    inventory: Arc<Inventory>,
+    /// By number.
+    seen: Vec<Shared>,
+    /// By number: it is read at the moment.
+    polled: Vec<bool>,
+    room: Arc<Room>,
+    quotas: BTreeMap<Account, Quota>,
+    listings: BTreeMap<Account, Quota>,
+    /// The cadence that was said last, by account.
+    said: BTreeMap<Account, Cadence>,
+    out: Option<mpsc::Sender<Delivery>>,
+    tell: Option<mpsc::Sender<Found>>,
+    /// The tasks.
+    pub tasks: JoinSet<()>,
+}
+
+impl<'a> Sources<'a> {
+    /// Nothing is read yet. Deliveries go to `out`, what patterns find to `tell`.
+    #[must_use]
+    pub fn new(
+        config: &'a Config,
+        inventory: Arc<Inventory>,
+        reading: Reading,
+        out: mpsc::Sender<Delivery>,
+        tell: mpsc::Sender<Found>,
+    ) -> Self {
+        Self {
+            config,
+            reading,
+            inventory,
+            seen: Vec::new(),
+            polled: Vec::new(),
+            room: Arc::new(Room::new(config.poll.max_ids)),
+            quotas: BTreeMap::new(),
+            listings: BTreeMap::new(),
+            said: BTreeMap::new(),
+            out: Some(out),
+            tell: Some(tell),
+            tasks: JoinSet::new(),
+        }
+    }
+
+    /// Begins to read all sources that an API names, and to look out for what its patterns fit.
+    ///
+    /// # Errors
+    /// When a source has no Region.
+    pub async fn begin<C: Connect>(
+        &mut self,
+        restored: Restored,
+        patterns: Vec<Watched>,
+        connect: &mut C,
+    ) -> Result<()> {
+        let mut saved = restored.seen.into_iter();
+        for (source, number) in Arc::clone(&self.inventory).sources.iter().zip(0_u16..) {
+            let seen = match saved.next() {
+                Some(seen) if !source.apis.is_empty() => seen,
+                _ => Seen::new(self.reading.keep),
+            };
+            self.seen.push(Shared::new(seen.into()));
+            self.polled.push(false);
+            if !source.apis.is_empty() {
+                let found = patterns.iter().any(|watched| watched.fits(source));
+                self.read(SourceId(number), found, connect).await?;
+            }
+        }
+        self.say_cadence();
+        for watched in patterns {
+            let account = account(&watched.like).context("every pattern has a Region")?;
+            let logs = connect.logs(&account.0, account.1.as_deref()).await;
+            let (share, clock) = (self.config.poll.quota_share, &self.reading.clock);
+            let listing = || Quota::start(DESCRIBE_LOG_GROUPS * share, clock.clone());
+            let quota = self.listings.entry(account).or_insert_with(listing).clone();
+            if let Some(tell) = &self.tell {
+                let stop = self.reading.stop.clone();
+                self.tasks.spawn(look_out(logs, watched, quota, self.reading.clock.clone(), tell.clone(), stop));
+            }
+        }
+        // The tasks have theirs.
+        self.tell = None;
+        Ok(())
+    }
+
+    /// What a pattern names has changed. True if there is a source that was not there before.
+    ///
+    /// # Errors
+    /// When the source has no Region.
+    pub async fn change<C: Connect>(&mut self, found: Found, connect: &mut C) -> Result<bool> {
+        let Found { watched, change } = found;
+        let name = match change {
+            Change::Appeared(name) => name,
+            Change::Recreated(name) => {
+                tracing::info!("log group {name} was deleted and made again");
+                name
+            }
+            Change::Gone(name) => {
+                // Its own task finds that out, and ends.
+                tracing::info!("log group {name}, which fitted {}, is gone", watched.pattern);
+                return Ok(false);
+            }
+            Change::Unreadable(name) => {
+                tracing::warn!(
+                    "log group {name} fits {} but is not of the Standard class, which FilterLogEvents needs and which \
+                     is fixed when a log group is made: let the function log to a new group",
+                    watched.pattern
+                );
+                return Ok(false);
+            }
+        };
+        let mut inventory = Inventory::clone(&self.inventory);
+        let before = inventory.sources.len();
+        let source = Source { role: watched.like.role.clone(), ..Source::group(&name, watched.like.region.clone(), watched.like.kind) };
+        let id = inventory.add_source_of(watched.api, source);
+        let new = inventory.sources.len() > before;
+        self.inventory = Arc::new(inventory);
+        if new {
+            self.seen.push(Shared::new(Seen::new(self.reading.keep).into()));
+            self.polled.push(false);
+        }
+        if !self.polled[id.index()] {
+            tracing::info!("log group {name} fits {} and is read from now on", watched.pattern);
+            self.read(id, true, connect).await?;
+            self.say_cadence();
+        }
+        Ok(new)
+    }
+
+    /// What is watched.
+    #[must_use]
+    pub const fn inventory(&self) -> &Arc<Inventory> {
+        &self.inventory
+    }
+
+    /// What each source has seen, and whether it is read at the moment; by number.
+    pub fn seen(&self) -> impl Iterator<Item = (&Shared, bool)> {
+        self.seen.iter().zip(self.polled.iter().copied())
+    }
+
+    /// The facts of the batch under way are counted.
+    pub fn commit(&self, source: SourceId, position: Option<Position>) {
+        lock(&self.seen[source.index()]).commit(position);
+    }
+
+    /// A source's task has ended, because its log group is gone.
+    pub fn gone(&mut self, source: SourceId) {
+        self.polled[source.index()] = false;
+        tracing::info!("log group {} is gone and no longer read", self.inventory.source(source).name);
+    }
+
+    /// After a stop nobody new will deliver anything.
+    pub fn close_when(&mut self, stop: &CancellationToken) {
+        if stop.is_cancelled() {
+            self.out = None;
+        }
+    }
+
+    async fn read<C: Connect>(&mut self, id: SourceId, found: bool, connect: &mut C) -> Result<()> {
+        let Some(out) = self.out.clone() else { return Ok(()) };
+        let source = self.inventory.source(id).clone();
+        let account = account(&source).with_context(|| format!("log group {} has no Region", source.name))?;
+        let logs = connect.logs(&account.0, account.1.as_deref()).await;
+        let (rate, clock) = (self.rate(&account), self.reading.clock.clone());
+        let quota = self.quotas.entry(account).or_insert_with(|| Quota::start(rate, clock.clone())).clone();
+        let api = self.inventory.api_of(source.kind);
+        let polling = Polling {
+            id,
+            pace: self.pace(&source),
+            origin: clock.now().minus(self.reading.history),
+            format: api.and_then(|api| self.config.format(&api.name, source.kind)),
+            // A request that the execution log has counted is told by its ID.
+            requests: self.reading.requests
+                || matches!(source.kind, SourceKind::Access(api) if self.inventory.has_execution(api)),
+            found,
+            source,
+        };
+        let seen = Arc::clone(&self.seen[id.index()]);
+        let around =
+            Around { clock, quota, seen, room: Arc::clone(&self.room), out, stop: self.reading.stop.clone() };
+        self.polled[id.index()] = true;
+        self.tasks.spawn(poll(logs, polling, around));
+        Ok(())
+    }
+
+    fn pace(&self, source: &Source) -> Pace {
+        let lag = self.inventory.api_of(source.kind).map_or(Duration::ZERO, |api| api.integration_timeout);
+        Pace::new(self.config.poll.interval, lag, self.config.longest_window(), self.config.poll.max_catchup)
+    }
+
+    /// Requests a second that may be made in this account and Region.
+    fn rate(&self, account: &Account) -> f64 {
+        let quota = self.config.poll.quota.unwrap_or_else(|| filter_log_events(&account.0));
+        quota * self.config.poll.quota_share
+    }
+
+    /// Says which cadence can be reached, and warns where it is worse than was asked for; again when it changes.
+    fn say_cadence(&mut self) {
+        let mut accounts: BTreeMap<Account, Vec<&Source>> = BTreeMap::new();
+        for (source, _) in self.inventory.sources.iter().zip(&self.polled).filter(|(_, polled)| **polled) {
+            if let Some(account) = account(source) {
+                accounts.entry(account).or_default().push(source);
+            }
+        }
+        for (account, sources) in accounts {
+            let cadence = Cadence::of(sources.len(), self.rate(&account), &self.pace(sources[0]));
+            let known = self.said.insert(account.clone(), cadence);
+            if known == Some(cadence) {
+                continue;
+            }
+            let role = account.1.map(|role| format!(" as {role}")).unwrap_or_default();
+            if cadence.is_short() {
+                tracing::warn!(
+                    "{}{role}: {cadence}; raise poll.quota_share, or watch fewer log groups, or set a longer \
+                     poll.interval",
+                    account.0
+                );
+            } else if known.is_none() {
+                tracing::info!("{}{role}: {cadence}", account.0);
+            }
+        }
+    }
+}
+
+fn account(source: &Source) -> Option<Account> {
+    Some((Arc::clone(source.region.as_ref()?), source.role.clone()))
+}
