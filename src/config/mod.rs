@@ -195,7 +195,7 @@ impl Config {
             let region: Arc<str> = config.region.as_deref().unwrap_or(region).into();
             let mut add = |name: &str, kind| {
                 let region = Some(Arc::clone(&region));
-                inventory.add_source(crate::model::inventory::Source::group(name, region, kind));
+                inventory.add_source_of(ApiId(id), crate::model::inventory::Source::group(name, region, kind));
             };
             for group in &config.access_log_groups {
                 add(group, SourceKind::Access(ApiId(id)));

@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Number of an API: its place in [`Inventory::apis`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ApiId(pub u16);
 
 /// Number of a source: its place in [`Inventory::sources`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SourceId(pub u16);
 
 impl ApiId {
@@ -100,17 +102,24 @@ pub struct Source {
     pub kind: SourceKind,
     /// The Lambda function whose log it is, where that is known.
     pub function: Option<Arc<str>>,
+    /// The APIs that name it, in their order; more than one only where functions are shared.
+    pub apis: Vec<ApiId>,
 }
 
 impl Source {
     /// A log group that is read live.
     #[must_use]
     pub fn group(name: &str, region: Option<Arc<str>>, kind: SourceKind) -> Self {
-        let function = match kind {
-            SourceKind::Access(_) | SourceKind::Execution(_) => None,
-            SourceKind::Lambda => function_of_group(name).map(Arc::from),
+        let (function, apis) = match kind {
+            SourceKind::Access(api) | SourceKind::Execution(api) => (None, vec![api]),
+            SourceKind::Lambda => (function_of_group(name).map(Arc::from), Vec::new()),
         };
-        Self { name: name.into(), region, kind, function }
+        Self { name: name.into(), region, kind, function, apis }
+    }
+
+    /// Whether it is the same log group, read in the same way.
+    fn is(&self, other: &Self) -> bool {
+        (&self.name, &self.region, self.kind) == (&other.name, &other.region, other.kind)
     }
 }
 
@@ -133,11 +142,21 @@ pub struct Inventory {
 impl Inventory {
     /// Adds a source, or finds it where another API named it already.
     pub fn add_source(&mut self, source: Source) -> SourceId {
-        let at = self.sources.iter().position(|s| *s == source).unwrap_or_else(|| {
+        let at = self.sources.iter().position(|s| s.is(&source)).unwrap_or_else(|| {
             self.sources.push(source);
             self.sources.len() - 1
         });
         SourceId(u16::try_from(at).expect("configuration allows far fewer than 65,536 sources"))
+    }
+
+    /// Adds a source for an API that names it, or finds it where another API named it already.
+    pub fn add_source_of(&mut self, api: ApiId, source: Source) -> SourceId {
+        let id = self.add_source(source);
+        let apis = &mut self.sources[id.index()].apis;
+        if !apis.contains(&api) {
+            apis.push(api);
+        }
+        id
     }
 
     /// Whether an access log of this API is read.
@@ -195,5 +214,9 @@ mod tests {
         let a = inventory.add_source(lambda("/aws/lambda/x"));
         assert_eq!(inventory.add_source(lambda("/aws/lambda/x")), a);
         assert_ne!(inventory.add_source(lambda("/aws/lambda/y")), a);
+        for api in [ApiId(1), ApiId(0), ApiId(1)] {
+            assert_eq!(inventory.add_source_of(api, lambda("/aws/lambda/x")), a);
+        }
+        assert_eq!(inventory.source(a).apis, [ApiId(1), ApiId(0)]);
     }
 }
