@@ -292,7 +292,12 @@ impl Engine {
             self.future += 1;
             time = now;
         }
-        let recorded = self.endpoints[request.api.index()].record(&request, time);
+        let endpoints = &mut self.endpoints[request.api.index()];
+        let recorded = endpoints.record(&request, time);
+        if recorded.is_none() && absent.is_some() {
+            // Of what was missed one knows that it is late: the notice tells it.
+            endpoints.too_late -= 1;
+        }
         // Too late for the window is not too late to be shown and explained.
         let endpoint = recorded.unwrap_or_else(|| Arc::clone(&request.endpoint));
         if let Some(source) = absent {

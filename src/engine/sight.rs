@@ -203,7 +203,11 @@ impl Sight {
         };
         let (problem, said) = seen.trouble.clone().unwrap_or_else(silent);
         let loss = self.loss(source, inventory);
-        let rules = if loss == Loss::Causes { Vec::new() } else { settings.rules.iter().map(|r| Arc::clone(&r.name)).collect() };
+        let rules = if loss == Loss::Causes {
+            Vec::new()
+        } else {
+            settings.rules.iter().map(|r| Arc::clone(&r.name)).collect()
+        };
         let apis = match inventory.source(source).apis.as_slice() {
             [] => &[key.api],
             apis => apis,

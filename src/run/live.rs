@@ -77,6 +77,8 @@ impl Live {
         drop(out);
         let settings = engine::Settings {
             rules: self.config.rules.clone(),
+            source_blind: self.config.source_blind,
+            blind_after: self.config.blind_after(),
             window: self.config.window,
             max_endpoints: self.config.max_endpoints,
             max_invocations: self.config.max_invocations,
@@ -98,6 +100,8 @@ async fn drive(
     mut hear: impl FnMut(Said),
 ) -> Result<Summary> {
     let mut said_dropped = (Timestamp::MIN, engine::Dropped::default());
+    // From here on a log that is never read is waited for.
+    pipeline.tick(clock.now()).into_iter().for_each(&mut hear);
     loop {
         let deadline = pipeline.next_deadline();
         tokio::select! {
@@ -108,7 +112,13 @@ async fn drive(
                     let _ = taken.send(());
                     complain(&mut said_dropped, pipeline.engine().dropped(), clock.now());
                 }
-                Some(Delivery::Blind(source)) => pipeline.blind(source),
+                Some(Delivery::Blind { source, problem, said }) => pipeline.blind(source, problem, &said, clock.now()),
+                Some(Delivery::Absent { source, from, to, problem }) => {
+                    pipeline.absence(source, from, to, problem, clock.now());
+                }
+                Some(Delivery::CaughtUp { source, unread_before }) => {
+                    pipeline.caught_up(source, unread_before, clock.now());
+                }
                 None => break,
             },
             () = clock.sleep_until(deadline.unwrap_or(Timestamp::MIN)), if deadline.is_some() => {

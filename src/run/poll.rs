@@ -34,7 +34,34 @@ pub enum Delivery {
         taken: oneshot::Sender<()>,
     },
     /// The source cannot be read at the moment.
-    Blind(SourceId),
+    Blind {
+        /// Which one.
+        source: SourceId,
+        /// Why.
+        problem: Problem,
+        /// What the service or the connection said.
+        said: String,
+    },
+    /// Reading of the source stood still for events between `from` and `to`; catching up begins.
+    #[expect(dead_code, reason = "nothing catches up yet")]
+    Absent {
+        /// Which one.
+        source: SourceId,
+        /// Event time at which reading stopped.
+        from: Timestamp,
+        /// Event time from which on it is read live again.
+        to: Timestamp,
+        /// Why it stood still; `None` when no read had failed.
+        problem: Option<Problem>,
+    },
+    /// The source is caught up.
+    #[expect(dead_code, reason = "nothing catches up yet")]
+    CaughtUp {
+        /// Which one.
+        source: SourceId,
+        /// What lies before this was not read: it was more than the configured maximum.
+        unread_before: Option<Timestamp>,
+    },
 }
 
 /// Settings of one source's task.
@@ -191,7 +218,7 @@ impl<F: Fetch> Poll<F> {
             return Ok(());
         }
         let (taken, answer) = oneshot::channel();
-        let batch = Batch { source: self.polling.id, facts, sealed };
+        let batch = Batch { source: self.polling.id, facts, sealed, caught_up: false };
         let sent = self.out.send(Delivery::Facts { batch, taken }).await.is_ok();
         if sent && answer.await.is_ok() {
             return Ok(());
@@ -225,7 +252,8 @@ impl<F: Fetch> Poll<F> {
             tracing::warn!("log group {} in {region} cannot be read: {error}", source.name);
         }
         // If nobody listens any more, the next read finds that out as well.
-        let _ = self.out.send(Delivery::Blind(self.polling.id)).await;
+        let (source, problem, said) = (self.polling.id, error.problem, error.said.clone());
+        let _ = self.out.send(Delivery::Blind { source, problem, said }).await;
     }
 
     fn recovered(&self, trouble: Option<(Problem, u32)>) {
