@@ -32,6 +32,7 @@ use common::proc;
 use common::spread::spread;
 use gatewatch::aws::clients::Clients;
 use gatewatch::config::Config;
+use gatewatch::model::alert::Subject;
 use gatewatch::model::cause::{CauseKind, Certainty, Join};
 use gatewatch::model::time::Timestamp;
 use gatewatch::ops::clock::Clock;
@@ -260,8 +261,8 @@ async fn whole(clients: Clients) -> Result<()> {
     let mut explained = HashMap::new();
     let hear = |said: &Said| {
         match said {
-            Said::Message(message) if message.alert.key.endpoint.is_none() => {
-                counted = Some((message.alert.requests, message.alert.errors));
+            Said::Message(message) if message.alert().is_some_and(|m| m.alert.key.subject == Subject::Api) => {
+                counted = message.alert().map(|m| (m.alert.requests, m.alert.errors));
             }
             Said::Failure(failure) => {
                 let cause = &failure.explanation.cause;

@@ -120,10 +120,20 @@ enum FormatWord {
 
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum SeverityWord {
+pub(super) enum SeverityWord {
     Elevated,
     High,
     Critical,
+}
+
+impl SeverityWord {
+    pub(super) const fn severity(self) -> Severity {
+        match self {
+            Self::Elevated => Severity::Elevated,
+            Self::High => Severity::High,
+            Self::Critical => Severity::Critical,
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -142,6 +152,7 @@ impl File {
             Some(window) => check_window(source, window)?,
             None => defaults.window,
         };
+        let (rules, source_blind) = super::rules::rules(source, &self.rule, Rule::built_in(window))?;
         let config = Config {
             region: self.region.map(|r| filled(source, &r, "region")).transpose()?,
             window,
@@ -161,7 +172,8 @@ impl File {
                 )?,
             },
             apis: apis(source, &self.api)?,
-            rules: super::rules::rules(source, &self.rule, Rule::built_in(window))?,
+            rules,
+            source_blind,
             sinks: sinks(source, &self.sink, defaults.sinks)?,
         };
         let all: usize = config.apis.iter().map(|api| api.groups().len()).sum();
@@ -429,12 +441,7 @@ fn sink(source: &Source<'_>, table: &Spanned<SinkTable>) -> Result<SinkConfig, C
             SinkKind::Sns { topic_arn: arn.get_ref().clone(), region, format }
         }
     };
-    let min_severity = match sink.min_severity {
-        None | Some(SeverityWord::Elevated) => Severity::Elevated,
-        Some(SeverityWord::High) => Severity::High,
-        Some(SeverityWord::Critical) => Severity::Critical,
-    };
-    Ok(SinkConfig { kind, min_severity })
+    Ok(SinkConfig { kind, min_severity: sink.min_severity.map_or(Severity::Elevated, SeverityWord::severity) })
 }
 
 fn topic_region(arn: &str) -> Option<String> {

@@ -16,7 +16,7 @@ use std::time::Duration;
 pub use problem::ConfigError;
 
 use self::problem::Source;
-use crate::engine::rules::Rule;
+use crate::engine::rules::{Rule, SourceBlind};
 use crate::model::alert::Severity;
 use crate::model::inventory::{self, Api, ApiId, ApiKind, Inventory, SourceKind};
 use crate::model::time::human;
@@ -59,6 +59,8 @@ pub struct Config {
     pub apis: Vec<ApiConfig>,
     /// The rules that are on.
     pub rules: Vec<Rule>,
+    /// The rule about log groups that are not read, if it is on.
+    pub source_blind: Option<SourceBlind>,
     /// Where messages go.
     pub sinks: Vec<SinkConfig>,
 }
@@ -77,6 +79,7 @@ impl Default for Config {
             notify: plan::Settings::default(),
             apis: Vec::new(),
             rules: Rule::built_in(window),
+            source_blind: Some(SourceBlind::default()),
             sinks: vec![SinkConfig::default()],
         }
     }
@@ -221,6 +224,13 @@ impl Config {
         self.rules.iter().map(|r| r.window).fold(self.window, Duration::max)
     }
 
+    /// A log group that is not read up to within this of now is not read, although no read failed: two minutes, or four
+    /// reads where they are further apart.
+    #[must_use]
+    pub fn blind_after(&self) -> Duration {
+        Duration::from_mins(2).max(self.interval * 4)
+    }
+
     /// One API that no file names.
     #[must_use]
     pub fn ad_hoc(name: &str, access_log_groups: Vec<String>, lambda_log_groups: Vec<String>) -> Self {
@@ -305,7 +315,8 @@ impl Config {
     /// The line that says at start what was resolved.
     #[must_use]
     pub fn summary(&self) -> String {
-        let rules: Vec<_> = self.rules.iter().map(|r| &*r.name).collect();
+        let source_blind = self.source_blind.map(|_| SourceBlind::NAME);
+        let rules: Vec<_> = self.rules.iter().map(|r| &*r.name).chain(source_blind).collect();
         let sinks: Vec<_> = self.sinks.iter().map(|s| s.kind.name()).collect();
         let apis: Vec<_> = self.apis.iter().map(|a| a.name.as_str()).collect();
         format!(

@@ -64,6 +64,24 @@ fn a_minimal_file_is_enough() {
     assert_eq!(config.window, Duration::from_mins(5));
     assert_eq!(config.sinks, [SinkConfig::default()]);
     assert_eq!(config.rules.len(), 2);
+    assert_eq!(config.source_blind, Some(SourceBlind { hold: Duration::from_mins(2), severity: Severity::High }));
+}
+
+#[test]
+fn source_blind_has_three_keys() {
+    let rule = |keys: &str| parse(&format!("{API}[[rule]]\nname = \"source-blind\"\n{keys}\n")).unwrap();
+    let changed = rule("for = \"30s\"\nseverity = \"critical\"");
+    let want = SourceBlind { hold: Duration::from_secs(30), severity: Severity::Critical };
+    assert_eq!((changed.source_blind, changed.rules.len()), (Some(want), 2));
+    let off = rule("enabled = false");
+    assert_eq!((off.source_blind, off.rules.len()), (None, 2));
+    assert!(changed.summary().contains("source-blind") && !off.summary().contains("source-blind"));
+}
+
+#[test]
+fn a_log_group_is_waited_for_by_the_pace_of_its_reads() {
+    assert_eq!(parse(API).unwrap().blind_after(), Duration::from_mins(2));
+    assert_eq!(parse(&format!("{API}[poll]\ninterval = \"5m\"\n")).unwrap().blind_after(), Duration::from_mins(20));
 }
 
 #[test]
@@ -97,10 +115,29 @@ fn mistakes_name_file_line_key_value_and_what_is_right() {
             vec!["`/a`", "`shop` and `b`", "count twice"],
         ),
         (format!("{API}type = \"soap\"\n"), vec!["g.toml:4:", "type = \"soap\"", "`rest`"]),
-        (format!("{API}[[rule]]\nname = \"5xx\"\n"), vec!["g.toml:5:", "`5xx`", "endpoint-5xx, api-5xx"]),
+        (format!("{API}[[rule]]\nname = \"5xx\"\n"), vec!["g.toml:5:", "`5xx`", "endpoint-5xx, api-5xx, source-blind"]),
         (
             format!("{API}[[rule]]\nname = \"api-5xx\"\nseverity = {{ elevated = 0.5, high = 0.1, critical = 0.2 }}\n"),
             vec!["g.toml:6:", "0.5, 0.1, 0.2", "elevated <= high <= critical"],
+        ),
+        (
+            format!("{API}[[rule]]\nname = \"source-blind\"\nmin_errors = 3\n"),
+            vec!["g.toml:6:", "min_errors = 3", "`source-blind` has no min_errors", "enabled, for and severity"],
+        ),
+        (
+            format!(
+                "{API}[[rule]]\nname = \"source-blind\"\nseverity = {{ elevated = 0.1, high = 0.2, critical = 0.3 }}\n"
+            ),
+            vec!["g.toml:6:", "`source-blind` has no rungs", "\"high\""],
+        ),
+        (format!("{API}[[rule]]\nname = \"source-blind\"\nseverity = \"loud\"\n"), vec!["g.toml:6:", "loud", "`high`"]),
+        (
+            format!("{API}[[rule]]\nname = \"api-5xx\"\nseverity = \"high\"\n"),
+            vec!["g.toml:6:", "`api-5xx` has a severity for each rung", "elevated = 0.01"],
+        ),
+        (
+            format!("{API}[[rule]]\nname = \"api-5xx\"\nseverity = {{ low = 0.1 }}\n"),
+            vec!["g.toml:6:", "`low`", "`elevated`"],
         ),
         (format!("{API}[[sink]]\nkind = \"pager\"\n"), vec!["g.toml:5:", "kind = \"pager\"", "`stdout`", "`sns`"]),
         (format!("{API}[[sink]]\nkind = \"sns\"\n"), vec!["g.toml:4:", "needs topic_arn"]),

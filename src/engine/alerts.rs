@@ -10,7 +10,7 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::rules::{Finding, Look, Rule};
-use crate::model::alert::{AlertKey, Severity, State};
+use crate::model::alert::{AlertKey, Severity, State, Subject};
 use crate::model::time::Timestamp;
 
 /// Where one alert stands.
@@ -150,9 +150,17 @@ impl Instance {
 }
 
 /// Twelve hexadecimal digits that name an episode: the same after a restart and in a replay.
-fn episode(key: &AlertKey, since: Timestamp) -> Arc<str> {
-    let endpoint = key.endpoint.as_ref().map(ToString::to_string).unwrap_or_default();
-    let text = format!("{}\n{}\n{endpoint}\n{}", key.rule, key.api.0, since.as_millis());
+pub(super) fn episode(key: &AlertKey, since: Timestamp) -> Arc<str> {
+    let subject = match &key.subject {
+        Subject::Api => String::new(),
+        Subject::Endpoint(endpoint) => endpoint.to_string(),
+        Subject::Source(source) => source.to_string(),
+    };
+    named(&format!("{}\n{}\n{subject}\n{}", key.rule, key.api.0, since.as_millis()))
+}
+
+/// The name of an episode by what makes it one.
+pub(super) fn named(text: &str) -> Arc<str> {
     let hex = format!("{:016x}", xxh3_64(text.as_bytes()));
     hex[..12].into()
 }
@@ -172,7 +180,7 @@ mod tests {
     }
 
     fn key() -> AlertKey {
-        AlertKey { rule: "endpoint-5xx".into(), api: ApiId(0), endpoint: None }
+        AlertKey { rule: "endpoint-5xx".into(), api: ApiId(0), subject: Subject::Api }
     }
 
     /// One look per 10 s, each "errors of 100"; returns what stands after each.
@@ -182,7 +190,7 @@ mod tests {
             .iter()
             .zip(0_i64..)
             .map(|(errors, i)| {
-                let look = Look { requests: 1000, errors: *errors };
+                let look = Look { requests: 1000, errors: *errors, partial: false };
                 alerts.step(rule, &key(), look, Timestamp::from_millis(i * 10_000)).map(|s| (s.state, s.severity))
             })
             .collect()
@@ -230,7 +238,7 @@ mod tests {
         let rule = rule(0, 0);
         let mut names = Vec::new();
         for (errors, i) in [100, 0, 100].into_iter().zip(0_i64..) {
-            let look = Look { requests: 1000, errors };
+            let look = Look { requests: 1000, errors, partial: false };
             let standing = alerts.step(&rule, &key(), look, Timestamp::from_millis(i * 10_000)).expect("stands");
             names.push(standing.episode);
         }

@@ -3,8 +3,9 @@
 //! The contract: it reads no clock, waits for nothing, prints nothing and cannot fail. [`Engine::ingest`] and
 //! [`Engine::seal`] feed it, [`Engine::tick`] lets time pass, [`Engine::next_deadline`] says when it wants the next
 //! tick, [`Engine::drain`] hands out what it found. Event time decides windows and rules; `now` (arrival time) decides
-//! how long a failure waits for its Lambda lines. Rule: every table has a bound and a counter for "full".
+//! how long a failure waits for its Lambda lines, and when a log that is not read is an alert. Rule: every table has a bound and a counter for "full".
 
+mod absence;
 pub mod alerts;
 pub mod casework;
 pub mod correlate;
@@ -18,6 +19,7 @@ pub mod links;
 mod looks;
 pub mod rules;
 mod settings;
+mod sight;
 mod streams;
 pub mod tally;
 mod texts;
@@ -28,17 +30,21 @@ pub mod window;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::absence::Absences;
 use self::alerts::Alerts;
 use self::casework::Casework;
 use self::correlate::Reporting;
 use self::endpoints::Endpoints;
 pub use self::settings::Settings;
+use self::sight::{Reach, Seal, Sight, counted_by};
 use self::totals::Totals;
 use self::window::SLOT;
 use crate::model::alert::Alert;
 use crate::model::cause::Failure;
 use crate::model::event::Fact;
 use crate::model::inventory::{ApiId, SourceId, SourceKind};
+use crate::model::notice::Notice;
+use crate::model::problem::Problem;
 use crate::model::request::Request;
 use crate::model::summary::Summary;
 use crate::model::time::Timestamp;
@@ -56,8 +62,11 @@ pub enum Output {
     Request(Box<Request>),
     /// A failure is explained, or explained anew.
     Failure(Failure),
-    /// An alert fires (said at every step while it does) or has resolved (said once).
+    /// An alert fires (said at every step while it does; one about a log that is not read only once) or has resolved
+    /// (said once).
     Alert(Box<Alert>),
+    /// What was missed while reading stood still has been caught up.
+    Notice(Box<Notice>),
 }
 
 /// What was left out or cut, and how often.
@@ -71,17 +80,6 @@ pub struct Dropped {
     pub invocations: u64,
     /// Failures closed early because there were too many.
     pub cases: u64,
-}
-
-/// How far a source is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reach {
-    /// Not yet; its API waits for it.
-    Nowhere,
-    /// Up to this event time.
-    To(Timestamp),
-    /// It cannot be read; its API does not wait for it.
-    Blind,
 }
 
 impl std::fmt::Display for Dropped {
@@ -107,8 +105,8 @@ pub struct Engine {
     explains_itself: Vec<bool>,
     /// By API: the next step of its rules, once its sources are read.
     next_step: Vec<Option<Timestamp>>,
-    /// How far each source is read.
-    reach: Vec<Reach>,
+    sight: Sight,
+    absences: Absences,
     casework: Casework,
     alerts: Alerts,
     totals: Totals,
@@ -126,7 +124,8 @@ impl Engine {
             endpoints: (0..apis).map(|_| Endpoints::new(settings.max_endpoints, longest)).collect(),
             next_step: vec![None; apis],
             explains_itself: (0_u16..).map(ApiId).take(apis).map(|api| settings.inventory.has_execution(api)).collect(),
-            reach: vec![Reach::Nowhere; settings.inventory.sources.len()],
+            sight: Sight::new(&settings.inventory),
+            absences: Absences::default(),
             casework: Casework::new(&settings),
             alerts: Alerts::default(),
             totals: Totals::default(),
@@ -138,9 +137,19 @@ impl Engine {
 
     /// Takes one fact in.
     pub fn ingest(&mut self, source: SourceId, fact: Fact, now: Timestamp) {
+        self.take(source, fact, now, None);
+    }
+
+    /// Takes in one fact that was read by the catch-up after an absence: it counts as any other, and is told in the
+    /// notice about the absence of its source.
+    pub fn catch_up(&mut self, source: SourceId, fact: Fact, now: Timestamp) {
+        self.take(source, fact, now, Some(source));
+    }
+
+    fn take(&mut self, source: SourceId, fact: Fact, now: Timestamp, absent: Option<SourceId>) {
         match fact {
             // Most of what comes fails nowhere, and then there is nothing to report.
-            Fact::Request(request) => self.request(request, now),
+            Fact::Request(request) => self.request(request, now, absent),
             Fact::Lambda(line) => self.casework.lambda(source, line, now, &mut self.endpoints),
             Fact::Execution(line) => {
                 let SourceKind::Execution(api) = self.settings.inventory.source(source).kind else { return };
@@ -151,47 +160,81 @@ impl Engine {
 
     /// The source is read up to event time `at`: its API's rules may look at what lies before.
     pub fn seal(&mut self, source: SourceId, at: Timestamp) {
-        let before = std::mem::replace(&mut self.reach[source.index()], Reach::To(at));
-        let Some(api) = self.counted_by(source) else { return };
+        let seal = self.sight.seal(source, at, self.settings.blind_after);
+        let Some(api) = counted_by(&self.settings.inventory, source) else { return };
         let next_step = &mut self.next_step[api.index()];
-        match before {
-            Reach::To(before) if at.plus(SKEW_MAX) < before => {
-                // The clock was set back: what was planned by it may lie hours ahead.
-                *next_step = None;
-            }
-            Reach::To(before) => self.reach[source.index()] = Reach::To(before.max(at)),
+        match seal {
+            // What was planned by the clock as it stood may lie hours ahead.
+            Seal::SetBack => *next_step = None,
             // Nobody looked at the time in between, so nothing is said about it: windows that were not read look well.
-            Reach::Blind => *next_step = next_step.map(|step| step.max(at.floor(SLOT))),
-            Reach::Nowhere => {}
+            Seal::Gap => *next_step = next_step.map(|step| step.max(at.floor(SLOT))),
+            Seal::On => {}
         }
         self.step_to_watermark(api);
     }
 
-    /// The source cannot be read: the rules over its API stand still unless another access log of it is read.
-    pub fn blind(&mut self, source: SourceId) {
-        self.reach[source.index()] = Reach::Blind;
+    /// A read of the source failed. If it counts, the rules over its API stand still unless another log that counts is
+    /// read; then alerts may fire on what is seen, but none recovers. Without a word the same holds for a source that
+    /// is not read up to [`Settings::blind_after`] before now.
+    pub fn blind(&mut self, source: SourceId, problem: Problem, said: &str, now: Timestamp) {
+        self.sight.blind(source, problem, said, now);
     }
 
-    /// Lets arrival time pass: failures that have waited long enough are reported, old entries expire.
+    /// A source may be read this seldom, because many share one quota: it is not blind before twice that time.
+    pub fn expect_within(&mut self, cadence: Duration) {
+        self.settings.blind_after = self.settings.blind_after.max(cadence * 2);
+    }
+
+    /// The source is no longer read, and nobody waits for it: its log group was deleted, or nobody names it any more.
+    pub fn retire(&mut self, source: SourceId) {
+        self.sight.retire(source);
+    }
+
+    /// Reading of the source stood still for events between `from` and `to`, and catching up begins.
+    pub fn absence(
+        &mut self,
+        source: SourceId,
+        from: Timestamp,
+        to: Timestamp,
+        problem: Option<Problem>,
+        now: Timestamp,
+    ) {
+        let told = self.absences.open(source, (from, to), problem, &self.settings.inventory, now);
+        self.outputs.extend(told.map(|notice| Output::Notice(Box::new(notice))));
+    }
+
+    /// The source is caught up. What lies before `unread_before` was not read because it was too much.
+    pub fn caught_up(&mut self, source: SourceId, unread_before: Option<Timestamp>, now: Timestamp) {
+        self.absences.close(source, unread_before, now);
+    }
+
+    /// Lets arrival time pass: failures that have waited long enough are reported, old entries expire, logs that are
+    /// not read become alerts. The first tick is the start, from which a log that was never read is waited for.
     pub fn tick(&mut self, now: Timestamp) {
         for request in self.casework.uncounted(now) {
-            self.count(request, now);
+            let absent = self.absences.of_execution(request.api, request.time(), &self.settings.inventory);
+            self.count(request, now, absent);
         }
         self.casework.tick(now, &mut self.endpoints);
         self.report();
+        let alerts = self.sight.tick(&self.settings, now);
+        self.outputs.extend(alerts.into_iter().map(|a| Output::Alert(Box::new(a))));
+        let notice = self.absences.tick(&self.settings.inventory, now);
+        self.outputs.extend(notice.map(|n| Output::Notice(Box::new(n))));
     }
 
     /// When the engine wants the next tick.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.casework.next_deadline()
+        let of_logs = [self.sight.next_deadline(&self.settings), self.absences.next_deadline()];
+        self.casework.next_deadline().into_iter().chain(of_logs.into_iter().flatten()).min()
     }
 
     /// The end of the input: all that waits is reported as it stands.
     pub fn finish(&mut self) {
         for request in self.casework.uncounted(Timestamp::MAX) {
             let now = request.time();
-            self.count(request, now);
+            self.count(request, now, None);
         }
         self.casework.finish(&mut self.endpoints);
         self.report();
@@ -245,22 +288,31 @@ impl Engine {
         dropped
     }
 
-    fn request(&mut self, request: Request, now: Timestamp) {
+    fn request(&mut self, request: Request, now: Timestamp, absent: Option<SourceId>) {
         if self.explains_itself[request.api.index()] && self.casework.is_counted(&request, now) {
             return;
         }
-        self.count(request, now);
+        self.count(request, now, absent);
     }
 
-    fn count(&mut self, request: Request, now: Timestamp) {
+    /// Counts a request; `absent` is the source in whose absence it was missed.
+    fn count(&mut self, request: Request, now: Timestamp, absent: Option<SourceId>) {
         let mut time = request.time();
         if time > now.plus(SKEW_MAX) {
             self.future += 1;
             time = now;
         }
-        let recorded = self.endpoints[request.api.index()].record(&request, time);
+        let endpoints = &mut self.endpoints[request.api.index()];
+        let recorded = endpoints.record(&request, time);
+        if recorded.is_none() && absent.is_some() {
+            // Of what was missed one knows that it is late: the notice tells it.
+            endpoints.too_late -= 1;
+        }
         // Too late for the window is not too late to be shown and explained.
         let endpoint = recorded.unwrap_or_else(|| Arc::clone(&request.endpoint));
+        if let Some(source) = absent {
+            self.absences.request(source, &request, &endpoint, time);
+        }
         if self.settings.totals {
             self.totals.record(&request, &endpoint, time);
         }
@@ -279,31 +331,26 @@ impl Engine {
             if self.settings.totals && self.settings.reporting == Reporting::Final {
                 self.totals.explained(&failure);
             }
+            self.absences.explained(&failure);
             self.outputs.push(Output::Failure(failure));
         }
     }
 
-    /// The API whose requests are counted by this source: its access log, or its execution log where there is none.
-    fn counted_by(&self, source: SourceId) -> Option<ApiId> {
+    /// How far each of the logs is read by which an API's requests are counted.
+    fn reaches(&self, api: ApiId) -> impl Iterator<Item = Reach> {
         let inventory = &self.settings.inventory;
-        match inventory.source(source).kind {
-            SourceKind::Access(api) => Some(api),
-            SourceKind::Execution(api) => (!inventory.has_access(api)).then_some(api),
-            SourceKind::Lambda => None,
-        }
+        let sources = (0_u16..).map(SourceId).take(inventory.sources.len());
+        sources.filter(move |s| counted_by(inventory, *s) == Some(api)).map(|s| self.sight.reach(s))
     }
 
-    /// The least event time that the access logs of an API are read up to; `None` before all of them were read once.
+    /// The least event time that the logs that count are read up to; `None` before all of them were read once.
     fn watermark(&self, api: ApiId) -> Option<Timestamp> {
         let mut least = None;
-        for (source, reach) in (0_u16..).map(SourceId).zip(&self.reach) {
-            if self.counted_by(source) != Some(api) {
-                continue;
-            }
+        for reach in self.reaches(api) {
             match reach {
                 Reach::Nowhere => return None,
-                Reach::To(at) => least = Some(least.map_or(*at, |l: Timestamp| l.min(*at))),
-                Reach::Blind => {}
+                Reach::To(at) => least = Some(least.map_or(at, |l: Timestamp| l.min(at))),
+                Reach::Blind | Reach::Retired => {}
             }
         }
         least
@@ -329,9 +376,10 @@ impl Engine {
     }
 
     fn step(&mut self, api: ApiId, at: Timestamp) {
+        let partial = self.reaches(api).any(|reach| reach == Reach::Blind);
         let mut alerts = Vec::new();
         for rule in &self.settings.rules {
-            for (key, look) in looks::looks(&self.endpoints[api.index()], &self.alerts, rule, api, at) {
+            for (key, look) in looks::looks(&self.endpoints[api.index()], &self.alerts, rule, api, at, partial) {
                 if let Some(standing) = self.alerts.step(rule, &key, look, at) {
                     let causes = looks::causes(&self.endpoints[api.index()], &key, at, rule.window);
                     alerts.push(looks::alert(rule, key, look, standing, causes, at));

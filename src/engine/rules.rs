@@ -1,6 +1,6 @@
 //! Rules: which counts are looked at, and when they are too bad.
 //!
-//! Not what happens then (that is `alerts`) nor who is told (`notify/plan`). Rule: a look returns why it decided as
+//! Not what happens then (that is `alerts` and `sight`) nor who is told (`notify/plan`). Rule: a look returns why it decided as
 //! it did, and a ratio over too few requests or errors never decides anything.
 
 use std::sync::Arc;
@@ -69,6 +69,28 @@ pub struct Rule {
     pub clear_ratio: f64,
 }
 
+/// The built-in rule `source-blind`: a log group is not read. It has no window and no counts; it goes by arrival time,
+/// because a log that is not read has no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceBlind {
+    /// How long the log must not have been read before it fires.
+    pub hold: Duration,
+    /// How bad that is.
+    pub severity: Severity,
+}
+
+impl SourceBlind {
+    /// The rule's name.
+    pub const NAME: &'static str = "source-blind";
+}
+
+impl Default for SourceBlind {
+    /// High, after two minutes: a throttled or failing read is tried several times in that time.
+    fn default() -> Self {
+        Self { hold: Duration::from_mins(2), severity: Severity::High }
+    }
+}
+
 /// Counts that a rule looks at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Look {
@@ -76,6 +98,8 @@ pub struct Look {
     pub requests: u64,
     /// Failed requests in the window.
     pub errors: u64,
+    /// A log that counts is not read: there may be more than is seen.
+    pub partial: bool,
 }
 
 impl Look {
@@ -92,7 +116,8 @@ impl Look {
 pub enum Finding {
     /// Too bad, and how bad.
     Bad(Severity),
-    /// Above the point where it counts as over, but not bad enough to fire.
+    /// Above the point where it counts as over, but not bad enough to fire; or well as far as one sees, which is not
+    /// far enough to say that it is over.
     Near,
     /// The share is bad, but there are fewer requests than the rule asks for.
     TooFewRequests,
@@ -131,6 +156,7 @@ impl Rule {
             Some(_) if look.requests < self.min_requests => Finding::TooFewRequests,
             Some(severity) => Finding::Bad(severity),
             None if share >= self.ladder.elevated * self.clear_ratio && look.errors > 0 => Finding::Near,
+            None if look.partial => Finding::Near,
             None => Finding::Good,
         }
     }
@@ -141,7 +167,7 @@ mod tests {
     use super::*;
 
     fn judge(errors: u64, requests: u64) -> Finding {
-        Rule::built_in(Duration::from_mins(5))[0].judge(Look { requests, errors })
+        Rule::built_in(Duration::from_mins(5))[0].judge(Look { requests, errors, partial: false })
     }
 
     #[test]
@@ -163,5 +189,12 @@ mod tests {
         assert_eq!(judge(9, 9), Finding::TooFewRequests);
         assert_eq!(judge(3, 10), Finding::Bad(Severity::Critical));
         assert_eq!(judge(0, 0), Finding::Good);
+    }
+
+    #[test]
+    fn what_is_seen_in_part_can_be_bad_but_never_good() {
+        let judge =
+            |errors| Rule::built_in(Duration::from_mins(5))[0].judge(Look { requests: 100, errors, partial: true });
+        assert_eq!((judge(0), judge(16)), (Finding::Near, Finding::Bad(Severity::Critical)));
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::correlate::Reporting;
-use super::rules::Rule;
+use super::rules::{Rule, SourceBlind};
 use crate::model::inventory::Inventory;
 
 /// How the engine works.
@@ -14,6 +14,11 @@ pub struct Settings {
     pub inventory: Arc<Inventory>,
     /// The rules that are on.
     pub rules: Vec<Rule>,
+    /// The rule about logs that are not read, if it is on.
+    pub source_blind: Option<SourceBlind>,
+    /// A log group that is not read up to within this of now counts as not read, although no read failed.
+    /// [`Duration::MAX`] where there is no now, as with files.
+    pub blind_after: Duration,
     /// The window that snapshots show.
     pub window: Duration,
     /// Endpoints tracked per API.
@@ -42,6 +47,8 @@ impl Settings {
         Self {
             inventory,
             rules: Rule::built_in(window),
+            source_blind: Some(SourceBlind::default()),
+            blind_after: Duration::from_mins(2),
             window,
             max_endpoints: 1000,
             max_invocations: 20_000,

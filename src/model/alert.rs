@@ -1,4 +1,4 @@
-//! An alert as the engine sees it: one rule's threshold crossed for one endpoint or API.
+//! An alert as the engine sees it: one rule's threshold crossed for one endpoint or API, or a log that is not read.
 //!
 //! Not the message that people get: `notify/plan` decides whether and what is said. Rule: an alert carries everything
 //! a message needs, so that planning and rendering look nothing up.
@@ -6,9 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::cause::{CauseKind, Fix, words};
 use super::inventory::ApiId;
 use super::invocation::Site;
+use super::problem::Problem;
 use super::request::Endpoint;
 use super::time::Timestamp;
 
@@ -48,19 +51,79 @@ words! {
     }
 }
 
+/// Whom an alert is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Subject {
+    /// A whole API.
+    Api,
+    /// One endpoint of it.
+    Endpoint(Arc<Endpoint>),
+    /// A log group that is read for it, by its name.
+    Source(Arc<str>),
+}
+
 /// One threshold and whom it is about: what stays the same over an alert's life.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AlertKey {
     /// The rule's name.
     pub rule: Arc<str>,
-    /// The API.
+    /// The API; of a log group that several share, the first that names it.
     pub api: ApiId,
-    /// The endpoint; `None` for a whole API.
-    pub endpoint: Option<Arc<Endpoint>>,
+    /// Whom of this API.
+    pub subject: Subject,
+}
+
+impl AlertKey {
+    /// The endpoint, where it is about one.
+    #[must_use]
+    pub const fn endpoint(&self) -> Option<&Arc<Endpoint>> {
+        match &self.subject {
+            Subject::Endpoint(endpoint) => Some(endpoint),
+            Subject::Api | Subject::Source(_) => None,
+        }
+    }
+
+    /// The log group, where it is about one.
+    #[must_use]
+    pub const fn source(&self) -> Option<&Arc<str>> {
+        match &self.subject {
+            Subject::Source(source) => Some(source),
+            Subject::Api | Subject::Endpoint(_) => None,
+        }
+    }
+}
+
+words! {
+    /// What is lost while a log is not read.
+    Loss {
+        /// All that is counted of its API: the rules over it stand still.
+        Everything = "everything",
+        /// Part of what is counted of its API: alerts of it fire on what is seen, but none resolves.
+        Part = "part",
+        /// Causes that only this log names.
+        Causes = "causes",
+    }
+}
+
+/// Why and how far a log group is not read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blindness {
+    /// The kind of trouble.
+    pub problem: Problem,
+    /// The service's own words, or ours where it said nothing.
+    pub said: Arc<str>,
+    /// Event time up to which it was read; `None` if it never was.
+    pub read_to: Option<Timestamp>,
+    /// What is lost meanwhile.
+    pub loss: Loss,
+    /// Names of the rules that look at what is lost.
+    pub rules: Vec<Arc<str>>,
+    /// Names of the APIs that it is read for.
+    pub apis: Vec<Arc<str>>,
 }
 
 /// An alert at one moment.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
     /// Rule and subject.
     pub key: AlertKey,
@@ -76,9 +139,9 @@ pub struct Alert {
     pub requests: u64,
     /// Length of the window.
     pub window: Duration,
-    /// Event time of this look.
+    /// Event time of this look; of an alert about a log, arrival time.
     pub time: Timestamp,
-    /// Event time at which the condition began to hold.
+    /// When the condition began to hold, in the same time.
     pub since: Timestamp,
     /// Names this life of the alert, from firing to resolved.
     pub episode: Arc<str>,
@@ -86,6 +149,8 @@ pub struct Alert {
     pub holds: bool,
     /// Causes of the window's failures, most frequent first.
     pub causes: Vec<CauseCount>,
+    /// Of an alert about a log that is not read: why, and what that means. Its counts say nothing then.
+    pub blindness: Option<Blindness>,
 }
 
 impl Alert {
@@ -110,7 +175,7 @@ impl Alert {
 }
 
 /// How often a cause was seen.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CauseCount {
     /// Which cause.
     pub kind: CauseKind,
@@ -123,7 +188,7 @@ pub struct CauseCount {
 }
 
 /// One failure of a cause, for people to look at.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CauseSample {
     /// Error type.
     pub error_type: Option<Arc<str>>,

@@ -47,4 +47,6 @@ pub struct Batch {
     /// Event time below which this source is believed to have been read, once these facts are counted; `None` while
     /// a read is still under way.
     pub sealed: Option<Timestamp>,
+    /// It was read by the catch-up after an absence, beside live reading.
+    pub caught_up: bool,
 }

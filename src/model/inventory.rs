@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Number of an API: its place in [`Inventory::apis`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ApiId(pub u16);
 
 /// Number of a source: its place in [`Inventory::sources`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SourceId(pub u16);
 
 impl ApiId {
@@ -79,7 +81,7 @@ impl Api {
 }
 
 /// What is written in a log group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum SourceKind {
     /// Access log of one API.
     Access(ApiId),
@@ -90,7 +92,7 @@ pub enum SourceKind {
 }
 
 /// One log group, or in a replay one set of files.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// Log group name or ARN; in a replay the file's name.
     pub name: Arc<str>,
@@ -98,27 +100,42 @@ pub struct Source {
     pub region: Option<Arc<str>>,
     /// What is written there.
     pub kind: SourceKind,
+    /// The role that is taken on to read it; `None` reads it as whoever runs the program.
+    pub role: Option<Arc<str>>,
     /// The Lambda function whose log it is, where that is known.
     pub function: Option<Arc<str>>,
+    /// The APIs that name it, in their order; more than one only where functions are shared.
+    pub apis: Vec<ApiId>,
 }
 
 impl Source {
     /// A log group that is read live.
     #[must_use]
     pub fn group(name: &str, region: Option<Arc<str>>, kind: SourceKind) -> Self {
-        let function = match kind {
-            SourceKind::Access(_) | SourceKind::Execution(_) => None,
-            SourceKind::Lambda => function_of_group(name).map(Arc::from),
+        let (function, apis) = match kind {
+            SourceKind::Access(api) | SourceKind::Execution(api) => (None, vec![api]),
+            SourceKind::Lambda => (function_of_group(name).map(Arc::from), Vec::new()),
         };
-        Self { name: name.into(), region, kind, function }
+        Self { name: name.into(), region, kind, role: None, function, apis }
+    }
+
+    /// Whether it is the same log group, read in the same way.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        (&self.name, &self.region, &self.role, self.kind) == (&other.name, &other.region, &other.role, other.kind)
     }
 }
 
 /// The function that writes to a Lambda log group: the part after `/aws/lambda/`. Other groups may be shared by
 /// several functions and tell nothing.
 fn function_of_group(name: &str) -> Option<&str> {
-    let name = name.rsplit(":log-group:").next().unwrap_or(name).trim_end_matches(":*");
-    name.strip_prefix("/aws/lambda/").filter(|function| !function.is_empty())
+    name_of_group(name).strip_prefix("/aws/lambda/").filter(|function| !function.is_empty())
+}
+
+/// A log group's name, also where it is given by its ARN.
+#[must_use]
+pub fn name_of_group(group: &str) -> &str {
+    group.rsplit(":log-group:").next().unwrap_or(group).trim_end_matches(":*")
 }
 
 /// All that is watched.
@@ -131,13 +148,48 @@ pub struct Inventory {
 }
 
 impl Inventory {
+    /// Adds an API, or sets what is known of it where one of its name is there.
+    pub fn add_api(&mut self, api: Api) -> ApiId {
+        let at = self.apis.iter().position(|known| known.name == api.name).unwrap_or(self.apis.len());
+        match self.apis.get_mut(at) {
+            Some(known) => *known = api,
+            None => self.apis.push(api),
+        }
+        ApiId(u16::try_from(at).expect("configuration allows far fewer than 65,536 APIs"))
+    }
+
+    /// The API of this name.
+    #[must_use]
+    pub fn find_api(&self, name: &str) -> Option<ApiId> {
+        self.apis.iter().zip(0_u16..).find(|(api, _)| *api.name == *name).map(|(_, id)| ApiId(id))
+    }
+
+    /// The API whose requests a source of this kind tells.
+    #[must_use]
+    pub fn api_of(&self, kind: SourceKind) -> Option<&Api> {
+        match kind {
+            SourceKind::Access(api) | SourceKind::Execution(api) => Some(self.api(api)),
+            SourceKind::Lambda => None,
+        }
+    }
+
     /// Adds a source, or finds it where another API named it already.
     pub fn add_source(&mut self, source: Source) -> SourceId {
-        let at = self.sources.iter().position(|s| *s == source).unwrap_or_else(|| {
+        let at = self.sources.iter().position(|s| s.is(&source)).unwrap_or_else(|| {
             self.sources.push(source);
             self.sources.len() - 1
         });
         SourceId(u16::try_from(at).expect("configuration allows far fewer than 65,536 sources"))
+    }
+
+    /// Adds a source for an API that names it, or finds it where another API named it already.
+    pub fn add_source_of(&mut self, api: ApiId, source: Source) -> SourceId {
+        let id = self.add_source(source);
+        let apis = &mut self.sources[id.index()].apis;
+        if !apis.contains(&api) {
+            apis.push(api);
+        }
+        id
     }
 
     /// Whether an access log of this API is read.
@@ -195,5 +247,9 @@ mod tests {
         let a = inventory.add_source(lambda("/aws/lambda/x"));
         assert_eq!(inventory.add_source(lambda("/aws/lambda/x")), a);
         assert_ne!(inventory.add_source(lambda("/aws/lambda/y")), a);
+        for api in [ApiId(1), ApiId(0), ApiId(1)] {
+            assert_eq!(inventory.add_source_of(api, lambda("/aws/lambda/x")), a);
+        }
+        assert_eq!(inventory.source(a).apis, [ApiId(1), ApiId(0)]);
     }
 }

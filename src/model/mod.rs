@@ -12,6 +12,7 @@ pub mod id;
 pub mod inventory;
 pub mod invocation;
 pub mod json;
+pub mod notice;
 pub mod problem;
 pub mod request;
 pub mod secrets;

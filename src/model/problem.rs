@@ -26,6 +26,8 @@ words! {
         Unreachable = "unreachable",
         /// The service failed.
         Service = "service",
+        /// No read failed, but none was finished in time. Found by the engine, never by a read.
+        Late = "late",
     }
 }
 
@@ -47,6 +49,26 @@ impl Problem {
             Self::Credentials => "check the profile, role or environment that credentials come from",
             Self::Unreachable => "check the network, the Region and any AWS_ENDPOINT_URL",
             Self::Service => "it is tried again",
+            Self::Late => {
+                "reads take too long, or the request quota is too small for this many log groups: raise poll.interval or the \
+                 quota"
+            }
+        }
+    }
+
+    /// A few words for the first line of a message.
+    #[must_use]
+    pub const fn phrase(self) -> &'static str {
+        match self {
+            Self::Throttled => "throttled",
+            Self::NotFound => "no such log group",
+            Self::Denied => "access denied",
+            Self::Unsupported => "not possible in its log class",
+            Self::BadToken => "page token refused",
+            Self::Credentials => "no valid credentials",
+            Self::Unreachable => "unreachable",
+            Self::Service => "the service fails",
+            Self::Late => "not read up to date",
         }
     }
 }

@@ -1,15 +1,30 @@
-//! A message: one alert at one moment, as it is told to people.
+//! A message: one alert at one moment, or a notice, as it is told to people.
+//!
+//! Not the rendering: these are the words that all renderings share. Rule: whoever delivers a message knows it by its
+//! episode, number and severity, whatever it is about.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::alert::{Alert, CauseCount, Reason, State};
+use serde::{Deserialize, Serialize};
+
+use crate::model::alert::{Alert, Blindness, CauseCount, Reason, Severity, State, Subject};
 use crate::model::cause::CauseKind;
-use crate::model::time::human;
+use crate::model::notice::Notice;
+use crate::model::time::{Timestamp, human};
+
+/// What is said.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Message {
+    /// About an alert.
+    Alert(Box<AlertMessage>),
+    /// What people should know and no rule is about.
+    Notice(Box<Notice>),
+}
 
 /// What is said about an alert.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Message {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AlertMessage {
     /// The alert as it stands. Of a resolved one the causes are those that were said last.
     pub alert: Alert,
     /// The API's name.
@@ -21,33 +36,108 @@ pub struct Message {
 }
 
 impl Message {
-    /// Whom it is about: `POST /checkout`, or the API's name.
+    /// Names what it belongs to: the life of an alert, or a notice.
+    #[must_use]
+    pub const fn episode(&self) -> &Arc<str> {
+        match self {
+            Self::Alert(m) => &m.alert.episode,
+            Self::Notice(notice) => &notice.episode,
+        }
+    }
+
+    /// From 1 within its episode.
+    #[must_use]
+    pub const fn seq(&self) -> u32 {
+        match self {
+            Self::Alert(m) => m.seq,
+            Self::Notice(_) => 1,
+        }
+    }
+
+    /// How bad it is. A resolve counts by the worst severity of its episode, a notice is on the lowest rung.
+    #[must_use]
+    pub const fn severity(&self) -> Severity {
+        match self {
+            Self::Alert(m) => m.alert.severity,
+            Self::Notice(_) => Severity::Elevated,
+        }
+    }
+
+    /// What is said of an alert, if it is about one.
+    #[must_use]
+    pub const fn alert(&self) -> Option<&AlertMessage> {
+        match self {
+            Self::Alert(m) => Some(m),
+            Self::Notice(_) => None,
+        }
+    }
+}
+
+impl From<AlertMessage> for Message {
+    fn from(m: AlertMessage) -> Self {
+        Self::Alert(Box::new(m))
+    }
+}
+
+impl From<Notice> for Message {
+    fn from(notice: Notice) -> Self {
+        Self::Notice(Box::new(notice))
+    }
+}
+
+impl AlertMessage {
+    /// Whom it is about: `POST /checkout`, a log group, or the API's name.
     #[must_use]
     pub fn subject(&self) -> String {
-        self.alert.key.endpoint.as_ref().map_or_else(|| self.api.to_string(), ToString::to_string)
+        match &self.alert.key.subject {
+            Subject::Api => self.api.to_string(),
+            Subject::Endpoint(endpoint) => endpoint.to_string(),
+            Subject::Source(source) => source.to_string(),
+        }
     }
 
     /// The finding's name.
     #[must_use]
     pub fn title(&self) -> String {
-        match (&self.alert.key.endpoint, self.alert.state) {
-            (Some(endpoint), State::Firing) => format!("Degraded API Endpoint: {endpoint} ({})", self.api),
-            (None, State::Firing) => format!("High Server Error Rate (5xx): {}", self.api),
-            (Some(endpoint), State::Resolved) => format!("Resolved: {endpoint} ({})", self.api),
-            (None, State::Resolved) => format!("Resolved: {}", self.api),
+        let (subject, api) = (self.subject(), &self.api);
+        match (&self.alert.key.subject, self.alert.state) {
+            (Subject::Api, State::Firing) => format!("High Server Error Rate (5xx): {api}"),
+            (Subject::Api, State::Resolved) => format!("Resolved: {api}"),
+            (Subject::Endpoint(_), State::Firing) => format!("Degraded API Endpoint: {subject} ({api})"),
+            (Subject::Source(_), State::Firing) => format!("Log Group Not Read: {subject} ({api})"),
+            (Subject::Endpoint(_) | Subject::Source(_), State::Resolved) => format!("Resolved: {subject} ({api})"),
         }
     }
 
-    /// `CRITICAL POST /checkout 40.0% 5xx (12 of 30, 5m)`.
+    /// `CRITICAL POST /checkout 40.0% 5xx (12 of 30, 5m)`, or `HIGH /aws/lambda/pay not read for 2m: access denied (shop)`.
     #[must_use]
     pub fn headline(&self) -> String {
         let a = &self.alert;
-        let word = match a.state {
-            State::Firing => a.severity.word().to_ascii_uppercase(),
-            State::Resolved => "RESOLVED".to_owned(),
-        };
+        let (word, subject) = (self.word(), self.subject());
+        if let Some(blindness) = &a.blindness {
+            return format!("{word} {subject} {} ({})", self.not_read(blindness), self.api);
+        }
         let share = a.value * 100.0;
-        format!("{word} {} {share:.1}% 5xx ({} of {}, {})", self.subject(), a.errors, a.requests, short(a.window))
+        format!("{word} {subject} {share:.1}% 5xx ({} of {}, {})", a.errors, a.requests, short(a.window))
+    }
+
+    /// `CRITICAL`, or `RESOLVED`.
+    #[must_use]
+    pub fn word(&self) -> String {
+        match self.alert.state {
+            State::Firing => self.alert.severity.word().to_ascii_uppercase(),
+            State::Resolved => "RESOLVED".to_owned(),
+        }
+    }
+
+    /// `not read for 2m: access denied`, or that it is read again.
+    #[must_use]
+    pub fn not_read(&self, blindness: &Blindness) -> String {
+        let (lasted, why) = (rough(self.lasted()), blindness.problem.phrase());
+        match self.alert.state {
+            State::Firing => format!("not read for {lasted}: {why}"),
+            State::Resolved => format!("read again after {lasted}: {why}"),
+        }
     }
 
     /// `9x TypeError in checkout-fn index.js:12, 3x integration timeout`: the three most frequent.
@@ -69,6 +159,41 @@ impl Message {
     }
 }
 
+/// A notice's finding: `Reading Stood Still: 47m`.
+#[must_use]
+pub fn notice_title(n: &Notice) -> String {
+    format!("Reading Stood Still: {}", rough(n.lasted()))
+}
+
+/// `reading stood still for 47m (10:02 to 10:49 UTC, unreachable): 14402 requests caught up, 112 failed`.
+#[must_use]
+pub fn notice_headline(n: &Notice) -> String {
+    let why: Vec<_> = n.why.iter().map(|problem| format!(", {}", problem.phrase())).collect();
+    format!("reading stood still for {} ({}{}): {}", rough(n.lasted()), span(n.from, n.to), why.concat(), caught_up(n))
+}
+
+/// `14402 requests caught up, 112 failed`.
+#[must_use]
+pub fn caught_up(n: &Notice) -> String {
+    let noun = if n.requests == 1 { "request" } else { "requests" };
+    format!("{} {noun} caught up, {} failed", n.requests, n.failures)
+}
+
+/// Two times to the minute; with their dates, where these differ.
+fn span(from: Timestamp, to: Timestamp) -> String {
+    let (from, to) = (from.to_string(), to.to_string());
+    // An absurd time is not written as a date.
+    let parts = |t: &str| {
+        let (date, time) = t.split_once('T')?;
+        Some((date.to_owned(), time.get(..5)?.to_owned()))
+    };
+    match (parts(&from), parts(&to)) {
+        (Some((a, from)), Some((b, to))) if a == b => format!("{from} to {to} UTC"),
+        (Some((a, from)), Some((b, to))) => format!("{a} {from} to {b} {to} UTC"),
+        (_, _) => format!("{from} to {to}"),
+    }
+}
+
 /// A cause in a few words.
 #[must_use]
 pub fn cause(c: &CauseCount) -> String {
@@ -77,8 +202,7 @@ pub fn cause(c: &CauseCount) -> String {
         (Some(error_type), CauseKind::UnhandledException | CauseKind::InitFailure | CauseKind::ProcessExit) => {
             error_type.to_string()
         }
-        (_, CauseKind::Unknown) => "not explained".to_owned(),
-        (_, kind) => kind.word().replace('_', " "),
+        (_, kind) => kind_words(kind),
     };
     let function = s.function.as_ref().map(|f| format!(" in {f}")).unwrap_or_default();
     let site = s.site.as_ref().map(|p| format!(" {p}")).unwrap_or_default();
@@ -86,8 +210,44 @@ pub fn cause(c: &CauseCount) -> String {
     format!("{what}{function}{site}{sure}")
 }
 
+/// A kind of cause in words.
+#[must_use]
+pub fn kind_words(kind: CauseKind) -> String {
+    match kind {
+        CauseKind::Unknown => "not explained".to_owned(),
+        kind => kind.word().replace('_', " "),
+    }
+}
+
 /// A duration without blanks: `5m`, `1m30s`.
 #[must_use]
 pub fn short(d: Duration) -> String {
     human(d).replace(' ', "")
+}
+
+/// A duration as one tells it: to the second, from ten minutes on to the minute.
+#[must_use]
+pub fn rough(d: Duration) -> String {
+    let whole = if d < Duration::from_mins(10) { 1 } else { 60 };
+    short(Duration::from_secs(d.as_secs() / whole * whole))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_told_roughly() {
+        let told = |ms| rough(Duration::from_millis(ms));
+        assert_eq!([told(120_003), told(192_999), told(2_837_000), told(900)], ["2m", "3m12s", "47m", "0s"]);
+    }
+
+    #[test]
+    fn a_span_names_dates_where_they_differ() {
+        let at = |text| Timestamp::parse_rfc3339(text).unwrap();
+        let from = at("2026-11-22T10:02:31Z");
+        assert_eq!(span(from, at("2026-11-22T10:49:00Z")), "10:02 to 10:49 UTC");
+        assert_eq!(span(from, at("2026-11-23T00:01:00Z")), "2026-11-22 10:02 to 2026-11-23 00:01 UTC");
+        assert_eq!(span(from, Timestamp::MAX), format!("{from} to {}", Timestamp::MAX));
+    }
 }

@@ -1,4 +1,4 @@
-//! Alerts -> messages -> people.
+//! Alerts and notices -> messages -> people.
 //!
 //! [`plan`] decides what is said (pure, takes its time from the alerts), [`message`] is what is said, [`text`],
 //! [`json`] and [`sns`] render it, [`outbox`] delivers it. Not the alerts themselves: the engine hands out every alert
@@ -12,3 +12,6 @@ pub mod plan;
 pub mod sink;
 pub mod sns;
 pub mod text;
+
+#[cfg(test)]
+mod tests;

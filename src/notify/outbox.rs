@@ -88,7 +88,7 @@ async fn deliver_all<D: Deliver>(
 ) {
     let name = sink.name();
     while let Some(message) = waiting.recv().await {
-        if message.alert.severity >= sink.min_severity() {
+        if message.severity() >= sink.min_severity() {
             let outcome = tokio::select! {
                 biased;
                 outcome = deliver_one(&mut sink, &message) => outcome,
@@ -112,7 +112,7 @@ async fn deliver_one<D: Deliver>(sink: &mut D, message: &Message) -> Result<(), 
                 if tries == 0 {
                     tracing::warn!(sink = sink.name(), "message not delivered yet, trying again: {error}");
                 }
-                tokio::time::sleep(pause(tries, message.seq)).await;
+                tokio::time::sleep(pause(tries, message.seq())).await;
                 tries += 1;
             }
         }

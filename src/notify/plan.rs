@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::message::Message;
+use super::message::AlertMessage;
 use crate::model::alert::{Alert, AlertKey, CauseCount, Reason, Severity, State};
 use crate::model::cause::CauseKind;
 use crate::model::inventory::Inventory;
@@ -58,7 +58,7 @@ impl Plan {
     }
 
     /// An alert as it stands; returns the message that is due by it, if one is.
-    pub fn look(&mut self, alert: Alert) -> Option<Message> {
+    pub fn look(&mut self, alert: Alert) -> Option<AlertMessage> {
         if self.said.get(&alert.key).is_some_and(|s| s.episode != alert.episode) {
             self.said.remove(&alert.key);
         }
@@ -75,7 +75,7 @@ impl Plan {
         if alert.state == State::Resolved {
             let said = self.said.remove(&alert.key)?;
             let alert = Alert { causes: said.causes, ..alert };
-            return reason.map(|reason| Message {
+            return reason.map(|reason| AlertMessage {
                 api: name(&self.inventory, &alert),
                 reason,
                 seq: said.seq + 1,
@@ -88,20 +88,20 @@ impl Plan {
     }
 
     /// The end of the input: what still waits is said as it stands.
-    pub fn finish(&mut self) -> Vec<Message> {
+    pub fn finish(&mut self) -> Vec<AlertMessage> {
         let inventory = &self.inventory;
         self.said.values_mut().filter(|s| s.seq == 0).map(|s| s.say(Reason::New, inventory)).collect()
     }
 }
 
 impl Said {
-    fn say(&mut self, reason: Reason, inventory: &Inventory) -> Message {
+    fn say(&mut self, reason: Reason, inventory: &Inventory) -> AlertMessage {
         self.seq += 1;
         self.severity = self.latest.severity;
         self.causes.clone_from(&self.latest.causes);
         self.at = self.latest.time;
         let alert = self.latest.clone();
-        Message { api: name(inventory, &alert), reason, seq: self.seq, alert }
+        AlertMessage { api: name(inventory, &alert), reason, seq: self.seq, alert }
     }
 }
 
@@ -140,7 +140,7 @@ fn others(said: &[CauseCount], now: &[CauseCount]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::alert::CauseSample;
+    use crate::model::alert::{CauseSample, Subject};
     use crate::model::inventory::{Api, ApiId};
 
     fn plan() -> Plan {
@@ -150,7 +150,7 @@ mod tests {
 
     fn alert(seconds: i64, state: State, severity: Severity, causes: &[(CauseKind, u64)]) -> Alert {
         Alert {
-            key: AlertKey { rule: "api-5xx".into(), api: ApiId(0), endpoint: None },
+            key: AlertKey { rule: "api-5xx".into(), api: ApiId(0), subject: Subject::Api },
             state,
             severity,
             value: 0.4,
@@ -170,6 +170,7 @@ mod tests {
                     sample: CauseSample::default(),
                 })
                 .collect(),
+            blindness: None,
         }
     }
 

@@ -6,9 +6,8 @@
 
 use std::sync::Arc;
 
-use super::message::Message;
+use super::message::{Message, caught_up, rough};
 use super::{json, text};
-use crate::model::alert::State;
 use crate::model::text::cut;
 
 /// How the body is written.
@@ -45,40 +44,51 @@ pub struct SnsRequest {
 /// Builds the request.
 #[must_use]
 pub fn request(m: &Message, topic_arn: &Arc<str>, format: Format) -> SnsRequest {
-    let a = &m.alert;
     let body = match format {
         Format::Text => text::render(m),
         Format::Json => json::render(m),
     };
     let fifo = topic_arn.ends_with(".fifo");
-    let attributes = vec![
+    let (kind, of_alert) = match m {
+        Message::Alert(m) => {
+            let a = &m.alert;
+            let (state, rule) = (a.state.word().to_owned(), a.key.rule.to_string());
+            ("alert", vec![("state", state), ("rule", rule), ("api", m.api.to_string())])
+        }
+        // SNS refuses empty attributes, so what a notice does not have is not there.
+        Message::Notice(_) => ("notice", Vec::new()),
+    };
+    let mut attributes = vec![
         ("schema", "1".to_owned()),
-        ("kind", "alert".to_owned()),
-        ("state", a.state.word().to_owned()),
-        ("severity", a.severity.word().to_owned()),
-        ("rule", a.key.rule.to_string()),
-        ("api", m.api.to_string()),
-        ("episode", a.episode.to_string()),
+        ("kind", kind.to_owned()),
+        ("severity", m.severity().word().to_owned()),
+        ("episode", m.episode().to_string()),
     ];
+    attributes.extend(of_alert);
     SnsRequest {
         topic_arn: Arc::clone(topic_arn),
         subject: subject(m),
         message: fit(body, format),
         attributes,
-        group_id: fifo.then(|| a.episode.to_string()),
-        deduplication_id: fifo.then(|| format!("{}-{}", a.episode, m.seq)),
+        group_id: fifo.then(|| m.episode().to_string()),
+        deduplication_id: fifo.then(|| format!("{}-{}", m.episode(), m.seq())),
     }
 }
 
 /// `[CRITICAL] shop: POST /checkout 5xx 40.0% (12 of 30)`.
 fn subject(m: &Message) -> String {
-    let a = &m.alert;
-    let word = match a.state {
-        State::Firing => a.severity.word().to_ascii_uppercase(),
-        State::Resolved => "RESOLVED".to_owned(),
+    let text = match m {
+        Message::Alert(m) => {
+            let a = &m.alert;
+            let about = if m.subject() == *m.api { m.subject() } else { format!("{}: {}", m.api, m.subject()) };
+            let what = match &a.blindness {
+                Some(blindness) => m.not_read(blindness),
+                None => format!("5xx {:.1}% ({} of {})", a.value * 100.0, a.errors, a.requests),
+            };
+            format!("[{}] {about} {what}", m.word())
+        }
+        Message::Notice(n) => format!("[NOTICE] reading stood still for {}: {}", rough(n.lasted()), caught_up(n)),
     };
-    let about = a.key.endpoint.as_ref().map_or_else(|| m.api.to_string(), |e| format!("{}: {e}", m.api));
-    let text = format!("[{word}] {about} 5xx {:.1}% ({} of {})", a.value * 100.0, a.errors, a.requests);
     text.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' }).take(SUBJECT_MAX).collect()
 }
 

@@ -159,9 +159,10 @@ impl Show {
             }
             Said::Message(message) => {
                 self.told += 1;
-                match message.alert.state {
-                    State::Firing => self.open.insert(Arc::clone(&message.alert.episode)),
-                    State::Resolved => self.open.remove(&message.alert.episode),
+                match message.alert().map(|m| m.alert.state) {
+                    Some(State::Firing) => self.open.insert(Arc::clone(message.episode())),
+                    Some(State::Resolved) => self.open.remove(message.episode()),
+                    None => false,
                 };
                 if self.open.is_empty() {
                     self.stop.cancel();

@@ -111,12 +111,13 @@ impl Live {
             requests,
             ..engine::Settings::new(Arc::clone(&inventory))
         };
-        let (pipeline, keep) = pipeline(settings, &config, &restored, keep, &*ear);
+        let (mut pipeline, keep) = pipeline(settings, &config, &restored, keep, &*ear);
         let (out, deliveries) = mpsc::channel(CHANNEL);
         let (tell, found) = mpsc::channel(CHANNEL);
         let reading = Reading { requests, history, keep: keep.is_some(), clock: clock.clone(), stop: stop.clone() };
         let mut sources = Sources::new(&config, inventory, reading, out, tell);
         sources.begin(restored, patterns, connect).await?;
+        pipeline.expect_within(sources.slowest());
         let run = Run { pipeline, keep, clock, ear, said_dropped: (Timestamp::MIN, engine::Dropped::default()) };
         run.drive(deliveries, found, sources, connect, &stop).await
     }
@@ -176,6 +177,7 @@ impl<E: Ear> Run<'_, E> {
                     if sources.change(change, connect).await? {
                         self.pipeline.extend(sources.inventory());
                     }
+                    self.pipeline.expect_within(sources.slowest());
                 }
                 () = clock.sleep_until(deadline.unwrap_or(Timestamp::MIN)), if deadline.is_some() => self.tick(),
                 () = clock.sleep_until(save_at.unwrap_or(Timestamp::MIN)), if save_at.is_some() => self.save(&sources),

@@ -72,7 +72,7 @@ struct Feed {
 pub struct Merge {
     feeds: Vec<Feed>,
     /// Ids of events seen, by kind of log: exports that overlap hold the same event twice.
-    seen: [IdRing; 3],
+    seen: [Ids; 3],
     bytes: Arc<AtomicU64>,
 }
 
@@ -93,7 +93,7 @@ impl Merge {
             feeds.push(Feed::begin(file, max_ids, &bytes));
         }
         feeds.sort_by_key(|f| f.id);
-        Self { feeds, seen: [0; 3].map(|_| IdRing::new(max_ids)), bytes }
+        Self { feeds, seen: [0; 3].map(|_| Ids::new(max_ids)), bytes }
     }
 
     /// The earliest fact of all files.
@@ -134,7 +134,7 @@ impl Feed {
         let id = file.id;
         let mut reading = Reading {
             file,
-            seen: IdRing::new(max_ids),
+            seen: Ids::new(max_ids),
             events: Sorter::default(),
             out,
             found: Vec::new(),
@@ -172,7 +172,7 @@ struct Closed;
 struct Reading {
     file: File,
     /// Ids of events of this file: an event that it holds twice is read once.
-    seen: IdRing,
+    seen: Ids,
     /// Events of logs whose lines belong together are sorted before they are read.
     events: Sorter<Event>,
     out: SyncSender<Vec<Dated>>,

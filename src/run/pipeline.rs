@@ -1,11 +1,13 @@
 //! Facts in, what is said out: the engine and the plan behind one another, the same for live reading and for files.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::engine::{Engine, Output, Settings};
 use crate::model::cause::Failure;
 use crate::model::event::{Batch, Fact};
 use crate::model::inventory::SourceId;
+use crate::model::problem::Problem;
 use crate::model::request::Request;
 use crate::model::time::Timestamp;
 use crate::notify::message::Message;
@@ -18,7 +20,7 @@ pub enum Said {
     Request(Box<Request>),
     /// A failed request is explained.
     Failure(Failure),
-    /// A message about an alert is due.
+    /// A message is due.
     Message(Arc<Message>),
 }
 
@@ -40,7 +42,11 @@ impl Pipeline {
     /// Takes a batch in.
     pub fn batch(&mut self, batch: Batch, now: Timestamp) -> Vec<Said> {
         for fact in batch.facts {
-            self.engine.ingest(batch.source, fact, now);
+            if batch.caught_up {
+                self.engine.catch_up(batch.source, fact, now);
+            } else {
+                self.engine.ingest(batch.source, fact, now);
+            }
         }
         if let Some(at) = batch.sealed {
             self.engine.seal(batch.source, at);
@@ -66,8 +72,35 @@ impl Pipeline {
     }
 
     /// A source cannot be read.
-    pub fn blind(&mut self, source: SourceId) {
-        self.engine.blind(source);
+    pub fn blind(&mut self, source: SourceId, problem: Problem, said: &str, now: Timestamp) {
+        self.engine.blind(source, problem, said, now);
+    }
+
+    /// Sources may be read this seldom, because many share one quota.
+    pub fn expect_within(&mut self, cadence: Duration) {
+        self.engine.expect_within(cadence);
+    }
+
+    /// A source is no longer read, and nobody waits for it.
+    pub fn retire(&mut self, source: SourceId) {
+        self.engine.retire(source);
+    }
+
+    /// Reading of a source stood still for events between `from` and `to`; catching up begins.
+    pub fn absence(
+        &mut self,
+        source: SourceId,
+        from: Timestamp,
+        to: Timestamp,
+        problem: Option<Problem>,
+        now: Timestamp,
+    ) {
+        self.engine.absence(source, from, to, problem, now);
+    }
+
+    /// A source is caught up; what lies before `unread_before` was too much to read.
+    pub fn caught_up(&mut self, source: SourceId, unread_before: Option<Timestamp>, now: Timestamp) {
+        self.engine.caught_up(source, unread_before, now);
     }
 
     /// Time passes.
@@ -93,7 +126,7 @@ impl Pipeline {
     pub fn finish(&mut self) -> Vec<Said> {
         self.engine.finish();
         let mut said = self.drain();
-        said.extend(self.plan.finish().into_iter().map(|m| Said::Message(Arc::new(m))));
+        said.extend(self.plan.finish().into_iter().map(told));
         said
     }
 
@@ -108,8 +141,13 @@ impl Pipeline {
         let said = self.engine.drain().into_iter().filter_map(|output| match output {
             Output::Request(request) => Some(Said::Request(request)),
             Output::Failure(failure) => Some(Said::Failure(failure)),
-            Output::Alert(alert) => plan.look(*alert).map(|m| Said::Message(Arc::new(m))),
+            Output::Alert(alert) => plan.look(*alert).map(told),
+            Output::Notice(notice) => Some(told(*notice)),
         });
         said.collect()
     }
+}
+
+fn told(what: impl Into<Message>) -> Said {
+    Said::Message(Arc::new(what.into()))
 }

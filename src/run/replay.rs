@@ -72,6 +72,9 @@ impl Replay {
             reporting: Reporting::Final,
             // The whole input is there: an invocation may be asked for as long as the tables hold it.
             explain_hold: Duration::from_hours(24),
+            // What a file does not have is not there: there is no "up to now".
+            source_blind: None,
+            blind_after: Duration::MAX,
             requests: self.requests,
             totals: true,
             ..engine::Settings::new(Arc::clone(&inventory))
@@ -147,7 +150,7 @@ impl Replay {
             match File::open(path, id, kind, Reader::of(kind, self.config.format(kind), all_ids)) {
                 Ok(file) => {
                     let name = file.name.as_str().into();
-                    inventory.sources.push(Source { name, region: None, kind, function: None });
+                    inventory.sources.push(Source { name, region: None, kind, function: None, apis: vec![ApiId(0)] });
                     files.push(file);
                 }
                 Err(error) => tracing::error!("{error}"),

@@ -187,6 +187,12 @@ impl<'a> Sources<'a> {
         self.seen.iter().zip(self.polled.iter().copied())
     }
 
+    /// The longest time between two hot reads of any source.
+    #[must_use]
+    pub fn slowest(&self) -> Duration {
+        self.said.values().map(|cadence| cadence.reachable).max().unwrap_or_default()
+    }
+
     /// The facts of the batch under way are counted.
     pub fn commit(&self, source: SourceId, position: Option<Position>) {
         lock(&self.seen[source.index()]).commit(position);

@@ -36,9 +36,9 @@ const SLOT_MS: i64 = 10_000;
 const TYPE_ERROR: &str = "Cannot read properties of undefined (reading 'items')";
 
 /// What the design promises to be in every object of the type: always present, null when absent.
-const ALERT_KEYS: [&str; 20] = [
+const ALERT_KEYS: [&str; 23] = [
     "v", "type", "time", "kind", "state", "reason", "severity", "rule", "api", "endpoint", "value", "errors",
-    "requests", "window_s", "since", "episode", "seq", "causes", "fix", "title",
+    "requests", "window_s", "since", "episode", "seq", "causes", "fix", "title", "source", "problem", "notice",
 ];
 const REQUEST_KEYS: [&str; 10] = [
     "v",

@@ -10,14 +10,14 @@ use std::time::Duration;
 use gatewatch::engine::tally::{Label, merge};
 use gatewatch::engine::window::{SLOT, Window};
 use gatewatch::engine::{Engine, Output, Settings};
-use gatewatch::model::alert::{Alert, AlertKey, CauseCount, CauseSample, Reason, Severity, State};
+use gatewatch::model::alert::{Alert, AlertKey, CauseCount, CauseSample, Reason, Severity, State, Subject};
 use gatewatch::model::cause::{Cause, CauseKind, Certainty, Evidence, Explanation, Failure, Fix, Join};
 use gatewatch::model::event::{EventId, Fact, LogEvent};
 use gatewatch::model::inventory::{Api, ApiId, ApiKind, Inventory, Source, SourceId, SourceKind};
 use gatewatch::model::json;
 use gatewatch::model::request::{Endpoint, GatewayWords, Request};
 use gatewatch::model::time::Timestamp;
-use gatewatch::notify::message::Message;
+use gatewatch::notify::message::{AlertMessage, Message};
 use gatewatch::notify::{self, plan, sns};
 use gatewatch::read::Reader;
 use gatewatch::run::pipeline::{Pipeline, Said};
@@ -207,7 +207,7 @@ proptest! {
         requests.sort_by_key(|r| r.0);
         for alert in alerts_in_pieces(&requests, &[7]) {
             let end = alert.time.as_millis() - BASE;
-            let of_it = |how: u8| alert.key.endpoint.as_ref().is_none_or(|e| *e.route == *["/a", "/b"][usize::from(how % 2)]);
+            let of_it = |how: u8| alert.key.endpoint().is_none_or(|e| *e.route == *["/a", "/b"][usize::from(how % 2)]);
             let inside: Vec<_> = requests.iter().filter(|(t, how)| (end - 300_000..end).contains(t) && of_it(*how)).collect();
             let failed = inside.iter().filter(|(_, how)| *how >= 128).count() as u64;
             prop_assert_eq!((alert.requests, alert.errors), (inside.len() as u64, failed));
@@ -299,10 +299,10 @@ proptest! {
         }
         said.extend(pipeline.finish());
         let messages = said.into_iter().filter_map(|s| match s {
-            Said::Message(m) => Some(m),
+            Said::Message(m) => m.alert().cloned(),
             Said::Request(_) | Said::Failure(_) => None,
         });
-        let mut by_key: BTreeMap<AlertKey, Vec<Arc<Message>>> = BTreeMap::new();
+        let mut by_key: BTreeMap<AlertKey, Vec<AlertMessage>> = BTreeMap::new();
         for message in messages {
             by_key.entry(message.alert.key.clone()).or_default().push(message);
         }
@@ -338,7 +338,7 @@ fn message(text: &str, causes: Vec<CauseCount>, state: State, route: Option<&str
         key: AlertKey {
             rule: "endpoint-5xx".into(),
             api: ApiId(0),
-            endpoint: route.map(|r| Arc::new(Endpoint::new("GET", r))),
+            subject: route.map_or(Subject::Api, |r| Subject::Endpoint(Arc::new(Endpoint::new("GET", r)))),
         },
         state,
         severity: Severity::Critical,
@@ -351,8 +351,9 @@ fn message(text: &str, causes: Vec<CauseCount>, state: State, route: Option<&str
         holds: state == State::Firing,
         episode: "0123456789ab".into(),
         causes,
+        blindness: None,
     };
-    Message { alert, api: text.into(), reason: Reason::New, seq: 1 }
+    AlertMessage { alert, api: text.into(), reason: Reason::New, seq: 1 }.into()
 }
 
 fn cause_count(kind: CauseKind, error_type: &str, message: &str) -> CauseCount {

@@ -1,0 +1,269 @@
+//! Sight: how far each log group is read, and the alert `source-blind` about one that is not.
+//!
+//! By arrival time, because a log that is not read has no event time. A log is *blind* from the first read that failed
+//! until one succeeds, and also without a word once it is not read up to `blind_after` before now. Not the rules over
+//! what it counts; they ask here how far they may look. Rule: an alert fires once, and resolves exactly once when its
+//! log is read again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::SKEW_MAX;
+use super::alerts::episode;
+use super::rules::SourceBlind;
+use super::settings::Settings;
+use crate::model::alert::{Alert, AlertKey, Blindness, Loss, Severity, State, Subject};
+use crate::model::inventory::{ApiId, Inventory, Source, SourceId, SourceKind};
+use crate::model::problem::Problem;
+use crate::model::text::cut;
+use crate::model::time::Timestamp;
+
+/// Bytes of the service's words that are kept: its refusals name an identity and an ARN or two.
+const SAID_MAX: usize = 1000;
+/// A tick that comes this much later than it was wanted means that nobody was there to read: the machine slept. Logs
+/// then get the rule's time anew before it fires.
+const ASLEEP: Duration = Duration::from_secs(30);
+
+/// How far a source is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Not yet; its API waits for it.
+    Nowhere,
+    /// Up to this event time.
+    To(Timestamp),
+    /// It is not read; its API does not wait for it.
+    Blind,
+    /// It is no longer there to be read.
+    Retired,
+}
+
+/// What a seal says about the time before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seal {
+    /// It was read as well, or it is the first.
+    On,
+    /// Nobody read in between.
+    Gap,
+    /// It lies before the last seal: the clock was set back.
+    SetBack,
+}
+
+/// An alert that was handed out as firing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Firing {
+    since: Timestamp,
+    severity: Severity,
+    episode: Arc<str>,
+    blindness: Blindness,
+}
+
+/// What is known of one source; plain, so that it can be kept.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Seen {
+    /// It is read up to this event time.
+    sealed: Option<Timestamp>,
+    /// Arrival time since which it is blind.
+    since: Option<Timestamp>,
+    /// What the last read said, if it failed.
+    trouble: Option<(Problem, Arc<str>)>,
+    firing: Option<Firing>,
+    /// It is not to be read any more.
+    retired: bool,
+}
+
+/// What is known of all sources.
+#[derive(Debug)]
+pub(super) struct Sight {
+    /// By source: the alert about it. `None` where a source before it is the same log group, read for the same API in
+    /// another way: one alert about it is enough.
+    keys: Vec<Option<AlertKey>>,
+    /// By source.
+    seen: Vec<Seen>,
+    /// Arrival time of the first tick.
+    began: Option<Timestamp>,
+    /// Arrival time since which somebody has been there to read.
+    awake: Option<Timestamp>,
+}
+
+impl Sight {
+    /// Nothing is known of any source.
+    pub(super) fn new(inventory: &Inventory) -> Self {
+        let mut subjects = BTreeSet::new();
+        let key = |source: &Source| {
+            let api = source.apis.first().copied().unwrap_or(ApiId(0));
+            let subject = Subject::Source(Arc::clone(&source.name));
+            let first = subjects.insert((api, Arc::clone(&source.name)));
+            first.then(|| AlertKey { rule: SourceBlind::NAME.into(), api, subject })
+        };
+        let keys: Vec<_> = inventory.sources.iter().map(key).collect();
+        Self { seen: vec![Seen::default(); keys.len()], keys, began: None, awake: None }
+    }
+
+    /// How far a source is read.
+    pub(super) fn reach(&self, source: SourceId) -> Reach {
+        let seen = &self.seen[source.index()];
+        match (seen.since, seen.sealed) {
+            _ if seen.retired => Reach::Retired,
+            (Some(_), _) => Reach::Blind,
+            (None, Some(at)) => Reach::To(at),
+            (None, None) => Reach::Nowhere,
+        }
+    }
+
+    /// A source is read up to event time `at`.
+    pub(super) fn seal(&mut self, source: SourceId, at: Timestamp, blind_after: Duration) -> Seal {
+        let seen = &mut self.seen[source.index()];
+        let before = seen.sealed.unwrap_or(at);
+        seen.retired = false;
+        let was_blind = seen.since.take().is_some();
+        seen.trouble = None;
+        if at.plus(SKEW_MAX) < before {
+            seen.sealed = Some(at);
+            return Seal::SetBack;
+        }
+        seen.sealed = Some(before.max(at));
+        // After a sleep the first seal may come before any tick has found it late.
+        if was_blind || at.since(before) >= blind_after { Seal::Gap } else { Seal::On }
+    }
+
+    /// The source is no longer read and nobody waits for it: its log group is gone, or nobody names it any more. An alert
+    /// about it resolves.
+    pub(super) fn retire(&mut self, source: SourceId) {
+        let firing = self.seen[source.index()].firing.take();
+        self.seen[source.index()] = Seen { retired: true, firing, ..Seen::default() };
+    }
+
+    /// A read of the source failed.
+    pub(super) fn blind(&mut self, source: SourceId, problem: Problem, said: &str, now: Timestamp) {
+        self.began.get_or_insert(now);
+        let seen = &mut self.seen[source.index()];
+        seen.since.get_or_insert(now);
+        seen.trouble = Some((problem, cut(said, SAID_MAX).into()));
+    }
+
+    /// Lets arrival time pass. Returns the alerts that fire or resolve by it.
+    pub(super) fn tick(&mut self, settings: &Settings, now: Timestamp) -> Vec<Alert> {
+        if self.next_deadline(settings).is_some_and(|due| now.since(due) >= ASLEEP) {
+            self.awake = Some(now);
+        }
+        let began = *self.began.get_or_insert(now);
+        for seen in self.seen.iter_mut().filter(|seen| !seen.retired) {
+            let read_to = seen.sealed.unwrap_or(began);
+            if now.since(read_to) >= settings.blind_after {
+                seen.since.get_or_insert(read_to);
+            }
+            // The clock was set back: nothing has lasted since a time to come.
+            seen.since = seen.since.map(|since| since.min(now));
+        }
+        self.awake = self.awake.map(|awake| awake.min(now));
+        (0_u16..).map(SourceId).take(self.seen.len()).filter_map(|source| self.step(source, settings, now)).collect()
+    }
+
+    /// When the next tick is wanted: a source becomes late, or an alert is due.
+    pub(super) fn next_deadline(&self, settings: &Settings) -> Option<Timestamp> {
+        let began = self.began?;
+        let due = |(seen, key): (&Seen, &Option<AlertKey>)| match (seen.since, settings.source_blind) {
+            _ if seen.retired => None,
+            (None, _) => Some(seen.sealed.unwrap_or(began).plus(settings.blind_after)).filter(|t| *t < Timestamp::MAX),
+            (Some(since), Some(rule)) if seen.firing.is_none() && key.is_some() => {
+                Some(self.waits_since(since).plus(rule.hold))
+            }
+            (Some(_), _) => None,
+        };
+        self.seen.iter().zip(&self.keys).filter_map(due).min()
+    }
+
+    /// Since when the rule's time runs.
+    fn waits_since(&self, since: Timestamp) -> Timestamp {
+        self.awake.map_or(since, |awake| awake.max(since))
+    }
+
+    fn step(&mut self, source: SourceId, settings: &Settings, now: Timestamp) -> Option<Alert> {
+        let seen = &self.seen[source.index()];
+        if seen.since.is_some() == seen.firing.is_some() {
+            return None;
+        }
+        let key = self.keys[source.index()].clone()?;
+        match (&seen.firing, seen.since, settings.source_blind) {
+            (None, Some(since), Some(rule)) if now.since(self.waits_since(since)) >= rule.hold => {
+                let firing = self.fire(source, &key, settings, rule, since);
+                self.seen[source.index()].firing = Some(firing.clone());
+                Some(firing.alert(key, State::Firing, now))
+            }
+            (Some(_), None, _) => {
+                let firing = self.seen[source.index()].firing.take()?;
+                Some(firing.alert(key, State::Resolved, now))
+            }
+            (None | Some(_), _, _) => None,
+        }
+    }
+
+    fn fire(
+        &self,
+        source: SourceId,
+        key: &AlertKey,
+        settings: &Settings,
+        rule: SourceBlind,
+        since: Timestamp,
+    ) -> Firing {
+        let seen = &self.seen[source.index()];
+        let inventory = &settings.inventory;
+        let silent = || {
+            let said = if seen.sealed.is_some() { "no read was finished since" } else { "no read was finished yet" };
+            (Problem::Late, Arc::from(said))
+        };
+        let (problem, said) = seen.trouble.clone().unwrap_or_else(silent);
+        let loss = self.loss(source, inventory);
+        let rules = if loss == Loss::Causes {
+            Vec::new()
+        } else {
+            settings.rules.iter().map(|r| Arc::clone(&r.name)).collect()
+        };
+        let apis = match inventory.source(source).apis.as_slice() {
+            [] => &[key.api],
+            apis => apis,
+        };
+        let apis = apis.iter().map(|api| Arc::clone(&inventory.api(*api).name)).collect();
+        let blindness = Blindness { problem, said, read_to: seen.sealed, loss, rules, apis };
+        Firing { since, severity: rule.severity, episode: episode(key, since), blindness }
+    }
+
+    fn loss(&self, source: SourceId, inventory: &Inventory) -> Loss {
+        let Some(api) = counted_by(inventory, source) else { return Loss::Causes };
+        let mut all = (0_u16..).map(SourceId).take(self.seen.len());
+        let is_read = |other: SourceId| counted_by(inventory, other) == Some(api) && self.reach(other) != Reach::Blind;
+        if all.any(is_read) { Loss::Part } else { Loss::Everything }
+    }
+}
+
+impl Firing {
+    fn alert(self, key: AlertKey, state: State, now: Timestamp) -> Alert {
+        Alert {
+            key,
+            state,
+            severity: self.severity,
+            value: 0.0,
+            errors: 0,
+            requests: 0,
+            window: Duration::ZERO,
+            time: now,
+            since: self.since,
+            episode: self.episode,
+            holds: state == State::Firing,
+            causes: Vec::new(),
+            blindness: Some(self.blindness),
+        }
+    }
+}
+
+/// The API whose requests are counted by this source: its access log, or its execution log where there is none.
+pub(super) fn counted_by(inventory: &Inventory, source: SourceId) -> Option<ApiId> {
+    match inventory.source(source).kind {
+        SourceKind::Access(api) => Some(api),
+        SourceKind::Execution(api) => (!inventory.has_access(api)).then_some(api),
+        SourceKind::Lambda => None,
+    }
+}
