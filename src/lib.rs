@@ -31,6 +31,7 @@
 //! | [`notify`] | alerts -> messages -> people | model |
 //! | [`view`] | what is known -> lines for people; pure | model |
 //! | [`config`] | file -> validated settings | model, settings types of read, engine, tail, notify |
+//! | [`state`] | named blobs, segments and a journal on disk: atomic, versioned, checksummed | nothing |
 //! | [`aws`] | the AWS SDK | model, tail, notify, config |
 //! | [`ops`] | the clock, signals, logs about itself | model |
 //! | [`sim`] | simulated CloudWatch Logs and SNS, for demo, tests, benches | model |
@@ -63,5 +64,6 @@ pub mod ops;
 pub mod read;
 pub mod run;
 pub mod sim;
+pub mod state;
 pub mod tail;
 pub mod view;

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::id::Id;
 use super::time::Timestamp;
 
@@ -114,7 +116,7 @@ pub struct RuntimeError {
 }
 
 /// A place in the user's code.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Site {
     /// File, relative to the function's root (`/var/task/` is dropped).
     pub file: Box<str>,

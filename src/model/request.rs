@@ -6,11 +6,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::inventory::ApiId;
 use super::time::Timestamp;
 
 /// Method and route template; never a raw path, which would make statistics per customer.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Endpoint {
     /// HTTP method in capitals, or `-` where the format has none.
     pub method: Arc<str>,

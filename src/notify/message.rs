@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::alert::{Alert, CauseCount, Reason, State};
+use serde::{Deserialize, Serialize};
+
+use crate::model::alert::{Alert, CauseCount, Reason, Severity, State};
 use crate::model::cause::CauseKind;
 use crate::model::time::human;
 
 /// What is said about an alert.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Message {
     /// The alert as it stands. Of a resolved one the causes are those that were said last.
     pub alert: Alert,
@@ -21,6 +23,24 @@ pub struct Message {
 }
 
 impl Message {
+    /// Which life of an alert it is about; together with [`Message::seq`] it names the message, also over a restart.
+    #[must_use]
+    pub const fn episode(&self) -> &Arc<str> {
+        &self.alert.episode
+    }
+
+    /// From 1 within its episode.
+    #[must_use]
+    pub const fn seq(&self) -> u32 {
+        self.seq
+    }
+
+    /// What a sink's `min_severity` is held against.
+    #[must_use]
+    pub const fn severity(&self) -> Severity {
+        self.alert.severity
+    }
+
     /// Whom it is about: `POST /checkout`, or the API's name.
     #[must_use]
     pub fn subject(&self) -> String {
