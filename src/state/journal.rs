@@ -6,7 +6,7 @@
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::set_aside::{Reason, SetAside};
@@ -48,6 +48,12 @@ impl Journal {
         Ok((journal, recovered))
     }
 
+    /// The state folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.held.folder
+    }
+
     /// Length of the file, bytes.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a journal's file is never empty")]
@@ -75,9 +81,11 @@ impl Journal {
     /// Puts a journal of these records in the place of the old one, in one step.
     ///
     /// # Errors
-    /// When the disk is full or fails, or a record is longer than 16 MiB. The old journal then stands as it was.
+    /// When the disk is full or fails, or a record is longer than 16 MiB. The old journal then stands as it was, but is
+    /// not appended to any more: it may be the new one that has its name after the next crash.
     pub fn rewrite<'a>(&mut self, keep: impl IntoIterator<Item = &'a [u8]>) -> io::Result<()> {
         let bytes = framed(self.version, frames::head(self.version).to_vec(), keep)?;
+        self.file = None;
         self.file = Some(files::replace(&self.held.folder, JOURNAL, &[&bytes])?);
         self.len = bytes.len() as u64;
         Ok(())

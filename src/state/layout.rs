@@ -87,7 +87,7 @@ pub fn segment(name: SegmentName, file: &[u8]) -> Result<&[u8], String> {
 }
 
 /// What stands between magic and checksum, if both are right.
-fn whole<'a>(file: &'a [u8], magic: [u8; 8]) -> Result<&'a [u8], Reason> {
+fn whole(file: &[u8], magic: [u8; 8]) -> Result<&[u8], Reason> {
     if file.is_empty() {
         return Err(Reason::Damaged("it is empty".to_owned()));
     }

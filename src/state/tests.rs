@@ -24,6 +24,7 @@ fn segment(n: u64) -> String {
 }
 
 type Content = (Vec<u8>, Vec<Vec<u8>>);
+type Files = BTreeMap<String, Vec<u8>>;
 
 /// What is there, or the sentence about what is not.
 fn load(folder: &Path) -> Result<Option<Content>, String> {
@@ -39,12 +40,12 @@ fn load(folder: &Path) -> Result<Option<Content>, String> {
     }
 }
 
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+fn files(folder: &Path) -> Files {
     let entries = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_file());
     entries.map(|p| (p.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(&p).unwrap())).collect()
 }
 
-fn folder_of(files: &BTreeMap<String, Vec<u8>>) -> TempDir {
+fn folder_of(files: &Files) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, bytes) in files {
         fs::write(folder.path().join(name), bytes).unwrap();
@@ -53,7 +54,7 @@ fn folder_of(files: &BTreeMap<String, Vec<u8>>) -> TempDir {
 }
 
 /// A folder before and after a second snapshot, which shares one segment with the first.
-fn two_snapshots() -> (BTreeMap<String, Vec<u8>>, Content, BTreeMap<String, Vec<u8>>, Content) {
+fn two_snapshots() -> (Files, Content, Files, Content) {
     let folder = tempfile::tempdir().unwrap();
     let mut store = open(folder.path());
     let (a, b) = (store.write_segment(b"one").unwrap(), store.write_segment(b"").unwrap());
@@ -129,7 +130,7 @@ fn damage_is_never_taken_for_content() {
 #[test]
 fn what_cannot_be_used_says_why() {
     let (_, _, after, new) = two_snapshots();
-    let why = |files: &BTreeMap<String, Vec<u8>>, version| {
+    let why = |files: &Files, version| {
         let folder = folder_of(files);
         let mut store = Store::open(folder.path(), version).unwrap().0;
         let Loaded::SetAside(aside) = store.load().unwrap() else { panic!("it was used") };
