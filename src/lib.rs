@@ -45,7 +45,7 @@
 //! case is opened. A Lambda line goes to its invocation, a line of an execution log to its request;
 //! [`engine::casework`] brings case and invocation together, and [`engine::explain`] decides.
 //! Each 10 s of event time the rules look at the windows and the alert states step. [`notify::plan`] decides what is
-//! said, [`notify::outbox`] delivers it.
+//! said, [`run::post`] writes that down where there is a state folder, [`notify::outbox`] delivers it.
 //!
 //! # Where to change what
 //!

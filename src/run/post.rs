@@ -35,6 +35,7 @@ const GROUP_MAX: usize = 500;
 #[derive(Debug)]
 pub struct Opening {
     deadline: CancellationToken,
+    drain: Duration,
     sinks: Vec<Sink>,
     deliveries: Vec<Delivery>,
     kept: Option<Kept>,
@@ -62,6 +63,7 @@ struct Sink {
 #[derive(Debug)]
 pub struct Post {
     deadline: CancellationToken,
+    drain: Duration,
     deliveries: Vec<Delivery>,
     way: Way,
 }
@@ -116,7 +118,8 @@ impl Opening {
     /// A post without a memory.
     #[must_use]
     pub fn new() -> Self {
-        Self { deadline: CancellationToken::new(), sinks: Vec::new(), deliveries: Vec::new(), kept: None }
+        let deadline = CancellationToken::new();
+        Self { deadline, drain: DRAIN, sinks: Vec::new(), deliveries: Vec::new(), kept: None }
     }
 
     /// A post that keeps its decisions in the journal of a state folder. `known` is the number of the last decision
@@ -177,12 +180,12 @@ impl Opening {
     /// to stderr.
     #[must_use]
     pub fn start(self) -> Post {
-        let Self { deadline, sinks, deliveries, kept } = self;
+        let Self { deadline, drain, sinks, deliveries, kept } = self;
         let way = match kept {
             None => Way::Direct(sinks),
             Some(kept) => Way::Kept(Desk::open(kept, sinks)),
         };
-        Post { deadline, deliveries, way }
+        Post { deadline, drain, deliveries, way }
     }
 }
 
@@ -242,26 +245,26 @@ impl Post {
     /// Delivers for [`DRAIN`] at most, then gives up. What is not delivered stays in the journal, or goes to stderr
     /// where there is none. Waits a second more for what hangs, and as long for the journal.
     pub async fn stop(self) {
-        let Self { deadline, deliveries, way } = self;
+        let Self { deadline, drain, deliveries, way } = self;
         match way {
             Way::Direct(sinks) => {
                 drop(sinks);
-                drain(deliveries, &deadline).await;
+                finish(deliveries, drain, &deadline).await;
             }
             Way::Kept(desk) => {
                 desk.tell(Order::Close);
-                drain(deliveries, &deadline).await;
+                finish(deliveries, drain, &deadline).await;
                 desk.end().await;
             }
         }
     }
 }
 
-/// Waits for all sinks together, whose queues are closed: [`DRAIN`] for them to deliver, a moment more for them to say
-/// what they could not. What hangs even then, such as a write to a pipe that nobody reads, is left behind.
-async fn drain(mut deliveries: Vec<Delivery>, deadline: &CancellationToken) {
+/// Waits for all sinks together, whose queues are closed: the `drain` for them to deliver, a moment more for them to
+/// say what they could not. What hangs even then, such as a write to a pipe that nobody reads, is left behind.
+async fn finish(mut deliveries: Vec<Delivery>, drain: Duration, deadline: &CancellationToken) {
     let timer = async {
-        tokio::time::sleep(DRAIN).await;
+        tokio::time::sleep(drain).await;
         deadline.cancel();
         tokio::time::sleep(LAST_WORDS).await;
     };
@@ -279,7 +282,7 @@ async fn drain(mut deliveries: Vec<Delivery>, deadline: &CancellationToken) {
     }
     for delivery in &deliveries {
         if !delivery.task.is_finished() {
-            tracing::warn!("sink {} did not finish within {} s and is left behind", delivery.name, DRAIN.as_secs());
+            tracing::warn!("sink {} did not finish within {} s and is left behind", delivery.name, drain.as_secs());
         }
         delivery.abandon();
     }
@@ -509,3 +512,6 @@ impl Clerk {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
