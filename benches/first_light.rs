@@ -276,7 +276,8 @@ async fn whole(clients: Clients) -> Result<()> {
             stop.cancel();
         }
     };
-    let run = daemon::run(config, clients, Clock::wall(), false, stop.clone(), hear);
+    let options = daemon::Options { clock: Clock::wall(), requests: false, state_dir: None, stop: stop.clone() };
+    let run = daemon::run(config, clients, options, hear);
     let outcome = tokio::time::timeout(PASS_MAX, run).await;
     let mut kinds = BTreeMap::new();
     for kind in explained.into_values() {

@@ -31,6 +31,7 @@
 //! | [`notify`] | alerts -> messages -> people | model |
 //! | [`view`] | what is known -> lines for people; pure | model |
 //! | [`config`] | file -> validated settings | model, settings types of read, engine, tail, notify |
+//! | [`state`] | named blobs, segments and a journal on disk: atomic, versioned, checksummed | nothing |
 //! | [`aws`] | the AWS SDK | model, tail, notify, config |
 //! | [`ops`] | the clock, signals, logs about itself | model |
 //! | [`sim`] | simulated CloudWatch Logs and SNS, for demo, tests, benches | model |
@@ -44,7 +45,7 @@
 //! case is opened. A Lambda line goes to its invocation, a line of an execution log to its request;
 //! [`engine::casework`] brings case and invocation together, and [`engine::explain`] decides.
 //! Each 10 s of event time the rules look at the windows and the alert states step. [`notify::plan`] decides what is
-//! said, [`notify::outbox`] delivers it.
+//! said, [`run::post`] writes that down where there is a state folder, [`notify::outbox`] delivers it.
 //!
 //! # Where to change what
 //!
@@ -63,5 +64,6 @@ pub mod ops;
 pub mod read;
 pub mod run;
 pub mod sim;
+pub mod state;
 pub mod tail;
 pub mod view;

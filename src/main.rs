@@ -96,7 +96,8 @@ async fn run_live(cli: Cli) -> Result<(), Failure> {
     let Some(label) = &cli.follow else {
         let config = Config::load(cli.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG)))?;
         let clients = clients(&config).await?;
-        return Ok(daemon::run(config, clients, Clock::wall(), false, stop, |_| {}).await?);
+        let options = daemon::Options { clock: Clock::wall(), requests: false, state_dir: None, stop };
+        return Ok(daemon::run(config, clients, options, |_| {}).await?);
     };
     let config = followed(&cli, label)?;
     let clients = clients(&config).await?;

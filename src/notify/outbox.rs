@@ -1,7 +1,9 @@
 //! The outbox of one sink: messages wait here, are tried again, and are never lost silently.
 //!
-//! One task per sink, so that a sink that hangs holds up no other and never the engine. Rule: what cannot be
-//! delivered, because trying again cannot help, or the queue is full, or time is up, is printed to stderr in full.
+//! One task per sink, so that a sink that hangs holds up no other and never the engine. Not what is on disk: whoever
+//! keeps the messages there is told what became of each. Rule: what cannot be delivered, because trying again cannot
+//! help, or the queue is full, or time is up, is printed to stderr in full; only what is kept for the next start when
+//! time is up is not.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,13 +26,37 @@ const TRIES: u32 = 14;
 /// The sending end of a sink's outbox.
 #[derive(Debug)]
 pub struct Outbox {
-    queue: mpsc::Sender<Arc<Message>>,
+    queue: mpsc::Sender<Letter>,
     name: String,
     waiting: Waiting,
 }
 
+/// A message, and the number under which it is kept; 0 where nobody keeps it.
+type Letter = (u64, Arc<Message>);
+
 /// Messages that are neither delivered nor given up, oldest first.
 type Waiting = Arc<Mutex<VecDeque<Arc<Message>>>>;
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was delivered, or is not for this sink, or was given up and stands on stderr.
+    Settled,
+    /// There was no time left to deliver it.
+    Left,
+}
+
+/// Is told what became of each message, by its number. It must not wait.
+pub type Tell = Box<dyn Fn(u64, Outcome) + Send>;
+
+/// Why a message was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotTaken {
+    /// The queue is full: offer it again when another one is settled.
+    Full,
+    /// The sink has failed and takes no more.
+    Closed,
+}
 
 /// The task behind an outbox. It ends when the outbox is closed and the queue is empty, or at the deadline.
 #[derive(Debug)]
@@ -40,38 +66,58 @@ pub struct Delivery {
     /// The task.
     pub task: JoinHandle<()>,
     waiting: Waiting,
+    kept: bool,
 }
 
 impl Delivery {
-    /// The sink hangs and cannot even be cancelled: what waits for it goes to stderr.
+    /// The sink has failed, or hangs and cannot even be cancelled: what waits for it goes to stderr, unless it is kept.
     pub fn abandon(&self) {
-        for message in lock(&self.waiting).drain(..) {
-            dead_letter(&self.name, &message, "the sink hangs");
+        for message in lock(&self.waiting).drain(..).filter(|_| !self.kept) {
+            dead_letter(&self.name, &message, "the sink failed or hangs");
         }
     }
 }
 
 impl Outbox {
-    /// Starts delivering. `deadline` ends it even if messages wait: they are then printed to stderr.
-    pub fn start<D: Deliver + Send + 'static>(sink: D, deadline: CancellationToken) -> (Self, Delivery) {
+    /// Starts delivering. `deadline` ends it even if messages wait. With `tell` they are kept by whoever is told;
+    /// without, they are then printed to stderr.
+    pub fn start<D: Deliver + Send + 'static>(
+        sink: D,
+        deadline: CancellationToken,
+        tell: Option<Tell>,
+    ) -> (Self, Delivery) {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let name = sink.name();
         let unsettled = Waiting::default();
-        let task = tokio::spawn(deliver_all(sink, waiting, deadline, Arc::clone(&unsettled)));
+        let kept = tell.is_some();
+        let task = tokio::spawn(deliver_all(sink, waiting, deadline, Arc::clone(&unsettled), tell));
         let outbox = Self { queue, name: name.clone(), waiting: Arc::clone(&unsettled) };
-        (outbox, Delivery { name, task, waiting: unsettled })
+        (outbox, Delivery { name, task, waiting: unsettled, kept })
     }
 
     /// Queues a message; never waits.
     pub fn put(&self, message: &Arc<Message>) {
-        lock(&self.waiting).push_back(Arc::clone(message));
-        let why = match self.queue.try_send(Arc::clone(message)) {
+        let why = match self.offer(0, message) {
             Ok(()) => return,
-            Err(TrySendError::Full(_)) => "its queue is full",
-            Err(TrySendError::Closed(_)) => "the sink has failed",
+            Err(NotTaken::Full) => "its queue is full",
+            Err(NotTaken::Closed) => "the sink has failed",
+        };
+        dead_letter(&self.name, message, why);
+    }
+
+    /// Queues a message that is kept under a number; never waits.
+    ///
+    /// # Errors
+    /// When it is not taken: what becomes of it then is the caller's business.
+    pub fn offer(&self, number: u64, message: &Arc<Message>) -> Result<(), NotTaken> {
+        lock(&self.waiting).push_back(Arc::clone(message));
+        let why = match self.queue.try_send((number, Arc::clone(message))) {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Full(_)) => NotTaken::Full,
+            Err(TrySendError::Closed(_)) => NotTaken::Closed,
         };
         lock(&self.waiting).pop_back();
-        dead_letter(&self.name, message, why);
+        Err(why)
     }
 }
 
@@ -82,21 +128,33 @@ fn lock(waiting: &Waiting) -> MutexGuard<'_, VecDeque<Arc<Message>>> {
 
 async fn deliver_all<D: Deliver>(
     mut sink: D,
-    mut waiting: mpsc::Receiver<Arc<Message>>,
+    mut waiting: mpsc::Receiver<Letter>,
     deadline: CancellationToken,
     unsettled: Waiting,
+    tell: Option<Tell>,
 ) {
     let name = sink.name();
-    while let Some(message) = waiting.recv().await {
+    while let Some((number, message)) = waiting.recv().await {
+        let mut outcome = Outcome::Settled;
         if message.severity() >= sink.min_severity() {
-            let outcome = tokio::select! {
+            let delivered = tokio::select! {
                 biased;
-                outcome = deliver_one(&mut sink, &message) => outcome,
-                () = deadline.cancelled() => Err("there was no time left to deliver it".to_owned()),
+                delivered = deliver_one(&mut sink, &message) => delivered,
+                () = deadline.cancelled() => {
+                    outcome = Outcome::Left;
+                    Err("there was no time left to deliver it".to_owned())
+                }
             };
-            if let Err(why) = outcome {
+            let kept = outcome == Outcome::Left && tell.is_some();
+            if let Err(why) = delivered
+                && !kept
+            {
                 dead_letter(&name, &message, &why);
             }
+        }
+        // Before it stops waiting: a death between the two repeats the message, the other order could lose it.
+        if let Some(tell) = &tell {
+            tell(number, outcome);
         }
         lock(&unsettled).pop_front();
     }
@@ -125,6 +183,7 @@ fn pause(tries: u32, seed: u32) -> Duration {
     base + base / 64 * (seed.wrapping_mul(2_654_435_761).wrapping_add(tries) % 8)
 }
 
-fn dead_letter(sink: &str, message: &Message, why: &str) {
+/// Prints a message that a sink does not get to stderr, in full.
+pub fn dead_letter(sink: &str, message: &Message, why: &str) {
     tracing::error!(sink, "message not delivered: {why}; it was: {}", json::render(message));
 }

@@ -39,7 +39,7 @@ pub trait Deliver {
     /// Delivers once.
     fn deliver(&mut self, message: &Message) -> impl Future<Output = Result<(), SendError>> + Send;
 
-    /// Its name in logs.
+    /// Its name, in logs and beside the messages that are kept for it on disk: the same at each start.
     fn name(&self) -> String;
 
     /// Messages below this are not for it. A resolve counts by the worst severity of its episode.
@@ -112,7 +112,7 @@ impl<P: Publish + Send + Sync> Deliver for Sns<P> {
     }
 
     fn name(&self) -> String {
-        format!("sns {}", self.topic_arn)
+        self.topic_arn.to_string()
     }
 
     fn min_severity(&self) -> Severity {

@@ -1,38 +1,44 @@
 //! The daemon: watches the configured APIs and sends messages to the sinks until it is stopped.
 
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Result;
 use tokio_util::sync::CancellationToken;
 
 use super::live::Live;
 use super::pipeline::Said;
+use super::post::Opening;
 use crate::aws::clients::Clients;
 use crate::aws::publish::SnsPublish;
 use crate::config::{Config, SinkKind};
-use crate::notify::outbox::{Delivery, Outbox};
 use crate::notify::sink::{Sns, Stdout, StdoutFormat};
 use crate::ops::clock::Clock;
+use crate::state::store::{StateError, Store};
 
-/// How long sinks may go on delivering after the stop.
-const DRAIN: Duration = Duration::from_secs(7);
-/// What a sink has after that to give up in order.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Format of the snapshot's content.
+const SNAPSHOT: u32 = 1;
+
+/// How the daemon runs, besides what the configuration says.
+#[derive(Debug)]
+pub struct Options {
+    /// The clock.
+    pub clock: Clock,
+    /// Whether every request is handed out.
+    pub requests: bool,
+    /// Where state is kept; `None` keeps none.
+    pub state_dir: Option<PathBuf>,
+    /// Ends it.
+    pub stop: CancellationToken,
+}
 
 /// Runs until `stop`; `hear` gets what is said besides the sinks (the demo shows it).
 ///
 /// # Errors
-/// When a task failed.
-pub async fn run(
-    config: Config,
-    mut clients: Clients,
-    clock: Clock,
-    requests: bool,
-    stop: CancellationToken,
-    mut hear: impl FnMut(&Said),
-) -> Result<()> {
+/// When the state folder cannot be used, or a task failed.
+pub async fn run(config: Config, mut clients: Clients, options: Options, mut hear: impl FnMut(&Said)) -> Result<()> {
+    let Options { clock, requests, state_dir, stop } = options;
     let region = clients.region().unwrap_or("-").to_owned();
     let inventory = Arc::new(config.inventory(&region));
     tracing::info!(
@@ -42,68 +48,62 @@ pub async fn run(
         inventory.sources.len(),
         config.summary()
     );
-    let deadline = CancellationToken::new();
-    let sinks = start_sinks(&config, &mut clients, &deadline);
+    let store = open_state(state_dir.as_deref())?;
+    let mut opening = match &store {
+        Some(store) => Opening::kept(store, 0)?,
+        None => Opening::new(),
+    };
+    name_sinks(&mut opening, &config, &mut clients);
+    let mut post = opening.start();
     let history = config.longest_window();
     let live = Live { config, inventory, clock, history, requests, stop };
     let outcome = live
         .watch(&mut clients, |said| {
             hear(&said);
             if let Said::Message(message) = said {
-                for (outbox, _) in &sinks {
-                    outbox.put(&message);
-                }
+                post.put(&message);
             }
         })
         .await;
-    drain(sinks, &deadline).await;
+    post.stop().await;
     outcome.map(|_| ())?;
     tracing::info!("stopped");
     Ok(())
 }
 
-fn start_sinks(config: &Config, clients: &mut Clients, deadline: &CancellationToken) -> Vec<(Outbox, Delivery)> {
-    let sinks = config.sinks.iter().map(|sink| match &sink.kind {
-        SinkKind::Stdout(format) => {
-            let text = match format {
-                StdoutFormat::Auto => std::io::stdout().is_terminal(),
-                StdoutFormat::Text => true,
-                StdoutFormat::Json => false,
-            };
-            Outbox::start(Stdout::new(std::io::stdout(), text, sink.min_severity), deadline.clone())
+/// Opens the state folder, if there is to be one. A full disk is no reason not to watch; another process in the folder,
+/// or one that cannot be used, is a mistake that is said before anything starts.
+fn open_state(folder: Option<&Path>) -> Result<Option<Store>> {
+    let Some(folder) = folder else { return Ok(None) };
+    match Store::open(folder, SNAPSHOT) {
+        Ok((store, opened)) => {
+            let how = if opened.made { "made" } else { "opened" };
+            tracing::info!(leftovers = opened.leftovers, "state folder {} {how}", folder.display());
+            Ok(Some(store))
         }
-        SinkKind::Sns { topic_arn, region, format } => {
-            let publish = SnsPublish::new(clients.sns(region));
-            let sns = Sns::new(publish, topic_arn.as_str().into(), *format, sink.min_severity);
-            Outbox::start(sns, deadline.clone())
+        Err(StateError::Folder { error, .. }) if error.kind() == ErrorKind::StorageFull => {
+            tracing::error!("state folder {} is on a full disk: no state is kept", folder.display());
+            Ok(None)
         }
-    });
-    sinks.collect()
+        Err(e) => Err(e.into()),
+    }
 }
 
-/// Closes all queues, then waits for all of them together: [`DRAIN`] for them to deliver, a moment more for them to
-/// say what they could not. What hangs even then, such as a write to a pipe that nobody reads, is left behind.
-async fn drain(sinks: Vec<(Outbox, Delivery)>, deadline: &CancellationToken) {
-    let mut deliveries: Vec<Delivery> = sinks.into_iter().map(|(_, delivery)| delivery).collect();
-    let timer = async {
-        tokio::time::sleep(DRAIN).await;
-        deadline.cancel();
-        tokio::time::sleep(LAST_WORDS).await;
-    };
-    let all = async {
-        for delivery in &mut deliveries {
-            if let Err(panic) = (&mut delivery.task).await {
-                tracing::error!("sink {} failed: {panic}", delivery.name);
+fn name_sinks(opening: &mut Opening, config: &Config, clients: &mut Clients) {
+    for sink in &config.sinks {
+        match &sink.kind {
+            SinkKind::Stdout(format) => {
+                let text = match format {
+                    StdoutFormat::Auto => std::io::stdout().is_terminal(),
+                    StdoutFormat::Text => true,
+                    StdoutFormat::Json => false,
+                };
+                opening.sink(Stdout::new(std::io::stdout(), text, sink.min_severity));
+            }
+            SinkKind::Sns { topic_arn, region, format } => {
+                let publish = SnsPublish::new(clients.sns(region));
+                opening.sink(Sns::new(publish, topic_arn.as_str().into(), *format, sink.min_severity));
             }
         }
-    };
-    tokio::select! {
-        biased;
-        () = all => {}
-        () = timer => {}
-    }
-    for delivery in deliveries.iter().filter(|d| !d.task.is_finished()) {
-        tracing::warn!("sink {} did not finish within {} s and is left behind", delivery.name, DRAIN.as_secs());
-        delivery.abandon();
     }
 }

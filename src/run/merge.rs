@@ -72,7 +72,8 @@ struct Feed {
 pub struct Merge {
     feeds: Vec<Feed>,
     /// Ids of events seen, by kind of log: exports that overlap hold the same event twice.
-    seen: [Ids; 3],
+    seen: [IdRing; 3],
+    max_ids: usize,
     bytes: Arc<AtomicU64>,
 }
 
@@ -93,7 +94,7 @@ impl Merge {
             feeds.push(Feed::begin(file, max_ids, &bytes));
         }
         feeds.sort_by_key(|f| f.id);
-        Self { feeds, seen: [0; 3].map(|_| Ids::new(max_ids)), bytes }
+        Self { feeds, seen: [0; 3].map(|_| IdRing::default()), max_ids, bytes }
     }
 
     /// The earliest fact of all files.
@@ -103,7 +104,7 @@ impl Merge {
             let (_, at) = heads.min()?;
             let feed = &mut self.feeds[at];
             let (_, (time, id, fact)) = feed.next.take()?;
-            if id.is_none_or(|id| self.seen[feed.kind].insert(time, id)) {
+            if id.is_none_or(|id| self.seen[feed.kind].insert_within(self.max_ids, time, id)) {
                 return Some((time, feed.id, fact));
             }
         }
@@ -134,7 +135,8 @@ impl Feed {
         let id = file.id;
         let mut reading = Reading {
             file,
-            seen: Ids::new(max_ids),
+            seen: IdRing::default(),
+            max_ids,
             events: Sorter::default(),
             out,
             found: Vec::new(),
@@ -172,7 +174,8 @@ struct Closed;
 struct Reading {
     file: File,
     /// Ids of events of this file: an event that it holds twice is read once.
-    seen: Ids,
+    seen: IdRing,
+    max_ids: usize,
     /// Events of logs whose lines belong together are sorted before they are read.
     events: Sorter<Event>,
     out: SyncSender<Vec<Dated>>,
@@ -188,7 +191,7 @@ impl Reading {
         loop {
             match self.file.input.next() {
                 Ok(Some(event)) => {
-                    if event.0.is_some_and(|id| !self.seen.insert(event.1.time, id)) {
+                    if event.0.is_some_and(|id| !self.seen.insert_within(self.max_ids, event.1.time, id)) {
                         continue;
                     }
                     if is_access {

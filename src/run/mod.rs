@@ -8,9 +8,11 @@ pub mod demo;
 
 pub mod follow;
 mod input;
+mod ledger;
 mod live;
 mod merge;
 pub mod pipeline;
 mod poll;
+pub mod post;
 mod progress;
 pub mod replay;

@@ -84,7 +84,7 @@ impl Replay {
         let mut say = |said: Vec<Said>| -> io::Result<()> {
             said.iter().filter(|s| self.shows(s, &mut examples)).try_for_each(|s| print(out, s, &inventory, self.show))
         };
-        let mut merge = Merge::new(opened, self.config.max_ids);
+        let mut merge = Merge::new(opened, self.config.poll.max_ids);
         let all = self.access.iter().chain(&self.lambda).chain(&self.execution);
         let mut progress = Progress::new(all.map(PathBuf::as_path));
         let mut step = None;
@@ -147,7 +147,7 @@ impl Replay {
         let all_ids = self.requests || !self.execution.is_empty();
         for (path, kind) in access.chain(lambda).chain(execution) {
             let id = SourceId(u16::try_from(files.len()).unwrap_or(u16::MAX));
-            match File::open(path, id, kind, Reader::of(kind, self.config.format(kind), all_ids)) {
+            match File::open(path, id, kind, Reader::of(kind, self.config.format(&self.config.apis[0].name, kind), all_ids)) {
                 Ok(file) => {
                     let name = file.name.as_str().into();
                     inventory.sources.push(Source { name, region: None, kind, function: None, apis: vec![ApiId(0)] });

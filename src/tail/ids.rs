@@ -137,6 +137,15 @@ impl IdRing {
         self.put(Place::of(time, id))
     }
 
+    /// Notes that the event was taken in, in room for `max` ids. False if it was before.
+    pub fn insert_within(&mut self, max: usize, time: Timestamp, id: EventId) -> bool {
+        let new = self.insert(time, id);
+        while self.len > max {
+            self.drop_oldest();
+        }
+        new
+    }
+
     /// Notes an id by its place. False if it was noted before.
     pub fn put(&mut self, Place { minute, key }: Place) -> bool {
         if self.is_below(minute) {

@@ -1,0 +1,517 @@
+//! The post: every message to every sink, over restarts where there is a state folder.
+//!
+//! A decision is appended to the journal and synced, then offered to the outboxes of its sinks, then marked for each
+//! sink that has it. Not the delivering (that is `notify/outbox`) and not what is decided. Rule: a decision is delivered,
+//! or stands in the journal, or on stderr; it is repeated only if the process died before it was marked, and then as
+//! the same episode and seq. Without a state folder there are only the outboxes.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::ledger::{DECISIONS_MAX, FORMAT, Ledger};
+use crate::model::alert::Severity;
+use crate::notify::message::Message;
+use crate::notify::outbox::{Delivery, NotTaken, Outbox, Outcome, Tell, dead_letter};
+use crate::notify::sink::Deliver;
+use crate::state::journal::Journal;
+use crate::state::store::{StateError, Store};
+
+/// How long sinks may go on delivering after the stop.
+const DRAIN: Duration = Duration::from_secs(7);
+/// What a sink has after that to give up in order, and the journal to write what became of the last messages.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Decisions that may wait to be written. More come only if the disk hangs.
+const UNWRITTEN_MAX: usize = 1000;
+/// Orders that are written together, with one sync.
+const GROUP_MAX: usize = 500;
+
+/// A post whose sinks are being named.
+#[derive(Debug)]
+pub struct Opening {
+    deadline: CancellationToken,
+    drain: Duration,
+    sinks: Vec<Sink>,
+    deliveries: Vec<Delivery>,
+    kept: Option<Kept>,
+}
+
+/// What an opening has of the journal.
+#[derive(Debug)]
+struct Kept {
+    journal: Journal,
+    ledger: Ledger,
+    orders: mpsc::Sender<Order>,
+    inbox: mpsc::Receiver<Order>,
+}
+
+#[derive(Debug)]
+struct Sink {
+    name: Arc<str>,
+    min_severity: Severity,
+    outbox: Outbox,
+    /// Decisions up to this number were offered to it, or were not for it.
+    offered: u64,
+}
+
+/// Where messages are put.
+#[derive(Debug)]
+pub struct Post {
+    deadline: CancellationToken,
+    drain: Duration,
+    deliveries: Vec<Delivery>,
+    way: Way,
+}
+
+#[derive(Debug)]
+enum Way {
+    /// Straight to the outboxes.
+    Direct(Vec<Sink>),
+    /// Through the journal.
+    Kept(Desk),
+}
+
+/// The side of the journal that the daemon's loop sees: it never waits for the disk.
+#[derive(Debug)]
+struct Desk {
+    orders: mpsc::Sender<Order>,
+    last: u64,
+    /// Episode and seq of each decision that may come again, by number.
+    said: BTreeMap<u64, Key>,
+    numbers: BTreeMap<Key, u64>,
+    unwritten: Arc<AtomicUsize>,
+    folder: String,
+}
+
+type Key = (Arc<str>, u32);
+
+/// What the clerk is told.
+enum Order {
+    Put(u64, Arc<Message>),
+    Became {
+        sink: usize,
+        number: u64,
+        outcome: Outcome,
+    },
+    Forget(u64),
+    /// Answered when all before it is on disk, with whether it is.
+    Sync(oneshot::Sender<bool>),
+    /// Nothing more will be put.
+    Close,
+    /// Answered when the journal is closed.
+    End(oneshot::Sender<Rest>),
+}
+
+/// What is not settled at the end.
+struct Rest {
+    pending: Vec<(Arc<str>, Arc<Message>)>,
+    /// It stands in the journal.
+    written: bool,
+}
+
+impl Opening {
+    /// A post without a memory.
+    #[must_use]
+    pub fn new() -> Self {
+        let deadline = CancellationToken::new();
+        Self { deadline, drain: DRAIN, sinks: Vec::new(), deliveries: Vec::new(), kept: None }
+    }
+
+    /// A post that keeps its decisions in the journal of a state folder. `known` is the number of the last decision
+    /// that the loaded snapshot knows of, 0 without one.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn kept(store: &Store, known: u64) -> Result<Self, StateError> {
+        let (journal, recovered) = Journal::open(store, FORMAT)?;
+        if let Some(aside) = recovered.set_aside {
+            tracing::warn!("{aside}; {} of its records could be read", recovered.records.len());
+        }
+        if recovered.torn > 0 {
+            tracing::info!("the last write to the journal was not finished; its {} bytes are void", recovered.torn);
+        }
+        let (mut ledger, unread) = Ledger::read(&recovered.records);
+        for record in unread {
+            tracing::error!("a record of the journal cannot be read: {record}");
+        }
+        ledger.forget_through(known);
+        let (orders, inbox) = mpsc::channel();
+        Ok(Self { kept: Some(Kept { journal, ledger, orders, inbox }), ..Self::new() })
+    }
+
+    /// What was decided after this number, in order: a plan that was restored from a snapshot does not know yet that
+    /// it has said that.
+    #[must_use]
+    pub fn decisions_after(&self, number: u64) -> Vec<Arc<Message>> {
+        let ledger = self.kept.iter().map(|k| &k.ledger);
+        ledger.flat_map(|l| l.after(number)).map(|(_, message)| Arc::clone(message)).collect()
+    }
+
+    /// Adds a sink. Of two with the same name the second is `#2`.
+    pub fn sink<D: Deliver + Send + 'static>(&mut self, sink: D) {
+        let name = sink.name();
+        let same = |s: &&Sink| s.name.strip_prefix(&name).is_some_and(|rest| rest.is_empty() || rest.starts_with('#'));
+        let name: Arc<str> = match self.sinks.iter().filter(same).count() {
+            0 => name.into(),
+            n => format!("{name}#{}", n + 1).into(),
+        };
+        let number = self.sinks.len();
+        let tell = self.kept.as_ref().map(|kept| {
+            let orders = kept.orders.clone();
+            let tell: Tell = Box::new(move |message, outcome| {
+                // No queue of its own needs a bound: at most what an outbox holds is under way. Nobody listens only
+                // after the end.
+                let _ = orders.send(Order::Became { sink: number, number: message, outcome });
+            });
+            tell
+        });
+        let min_severity = sink.min_severity();
+        let (outbox, delivery) = Outbox::start(sink, self.deadline.clone(), tell);
+        self.sinks.push(Sink { name, min_severity, outbox, offered: 0 });
+        self.deliveries.push(delivery);
+    }
+
+    /// Starts: what stands in the journal unsettled is delivered first. What is for a sink that is no longer named goes
+    /// to stderr.
+    #[must_use]
+    pub fn start(self) -> Post {
+        let Self { deadline, drain, sinks, deliveries, kept } = self;
+        let way = match kept {
+            None => Way::Direct(sinks),
+            Some(kept) => Way::Kept(Desk::open(kept, sinks)),
+        };
+        Post { deadline, drain, deliveries, way }
+    }
+}
+
+impl Default for Opening {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Post {
+    /// Sends a message to all sinks that it is for; never waits. A message (its episode and seq) that was put before is
+    /// not sent again, as far as the journal reaches back.
+    pub fn put(&mut self, message: &Arc<Message>) {
+        match &mut self.way {
+            Way::Direct(sinks) => sinks.iter().for_each(|sink| sink.outbox.put(message)),
+            Way::Kept(desk) => desk.put(message),
+        }
+    }
+
+    /// The number of the last decision; 0 without a state folder. A snapshot stores it, and is saved when
+    /// [`Post::synced`] has said yes.
+    #[must_use]
+    pub const fn last(&self) -> u64 {
+        match &self.way {
+            Way::Direct(_) => 0,
+            Way::Kept(desk) => desk.last,
+        }
+    }
+
+    /// Waits until all that was put before this call stands in the journal. `false` if it could not be written: a
+    /// snapshot saved now would take for said what a crash may lose.
+    pub fn synced(&self) -> impl Future<Output = bool> + Send + use<> {
+        let answer = match &self.way {
+            Way::Direct(_) => None,
+            Way::Kept(desk) => {
+                let (reply, answer) = oneshot::channel();
+                // If the clerk is gone the answer says so.
+                let _ = desk.orders.send(Order::Sync(reply));
+                Some(answer)
+            }
+        };
+        async {
+            match answer {
+                None => true,
+                Some(answer) => answer.await.unwrap_or(false),
+            }
+        }
+    }
+
+    /// A snapshot that knows of the decisions up to this number was saved: they go once they are settled.
+    pub fn forget_through(&mut self, number: u64) {
+        if let Way::Kept(desk) = &mut self.way {
+            desk.forget_through(number);
+        }
+    }
+
+    /// Delivers for [`DRAIN`] at most, then gives up. What is not delivered stays in the journal, or goes to stderr
+    /// where there is none. Waits a second more for what hangs, and as long for the journal.
+    pub async fn stop(self) {
+        let Self { deadline, drain, deliveries, way } = self;
+        match way {
+            Way::Direct(sinks) => {
+                drop(sinks);
+                finish(deliveries, drain, &deadline).await;
+            }
+            Way::Kept(desk) => {
+                desk.tell(Order::Close);
+                finish(deliveries, drain, &deadline).await;
+                desk.end().await;
+            }
+        }
+    }
+}
+
+/// Waits for all sinks together, whose queues are closed: the `drain` for them to deliver, a moment more for them to
+/// say what they could not. What hangs even then, such as a write to a pipe that nobody reads, is left behind.
+async fn finish(mut deliveries: Vec<Delivery>, drain: Duration, deadline: &CancellationToken) {
+    let timer = async {
+        tokio::time::sleep(drain).await;
+        deadline.cancel();
+        tokio::time::sleep(LAST_WORDS).await;
+    };
+    let all = async {
+        for delivery in &mut deliveries {
+            if let Err(panic) = (&mut delivery.task).await {
+                tracing::error!("sink {} failed: {panic}", delivery.name);
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        () = all => {}
+        () = timer => {}
+    }
+    for delivery in &deliveries {
+        if !delivery.task.is_finished() {
+            tracing::warn!("sink {} did not finish within {} s and is left behind", delivery.name, drain.as_secs());
+        }
+        delivery.abandon();
+    }
+}
+
+impl Desk {
+    fn open(kept: Kept, sinks: Vec<Sink>) -> Self {
+        let Kept { journal, ledger, orders, inbox } = kept;
+        let unwritten = Arc::new(AtomicUsize::new(0));
+        let mut desk = Self {
+            orders,
+            last: ledger.last(),
+            said: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+            unwritten: Arc::clone(&unwritten),
+            folder: journal.folder().display().to_string(),
+        };
+        for (number, message) in ledger.after(0) {
+            desk.remember(number, message);
+        }
+        let clerk = Clerk { journal, ledger, sinks, unwritten, behind: false };
+        // A thread of its own: a sync takes milliseconds on a good disk and minutes on a bad one, which neither the
+        // engine nor the sinks should feel; and what comes meanwhile is then written with one sync.
+        thread::spawn(move || clerk.run(&inbox));
+        desk
+    }
+
+    fn put(&mut self, message: &Arc<Message>) {
+        if self.numbers.contains_key(&key(message)) {
+            return;
+        }
+        if self.unwritten.load(Ordering::Relaxed) >= UNWRITTEN_MAX {
+            return dead_letter("all", message, "the journal hangs");
+        }
+        self.last += 1;
+        self.remember(self.last, message);
+        self.unwritten.fetch_add(1, Ordering::Relaxed);
+        if self.orders.send(Order::Put(self.last, Arc::clone(message))).is_err() {
+            dead_letter("all", message, "the journal's thread has failed");
+        }
+    }
+
+    fn remember(&mut self, number: u64, message: &Message) {
+        self.numbers.insert(key(message), number);
+        self.said.insert(number, key(message));
+        if self.said.len() > DECISIONS_MAX
+            && let Some((_, oldest)) = self.said.pop_first()
+        {
+            self.numbers.remove(&oldest);
+        }
+    }
+
+    fn forget_through(&mut self, number: u64) {
+        let newer = self.said.split_off(&number.saturating_add(1));
+        for key in std::mem::replace(&mut self.said, newer).into_values() {
+            self.numbers.remove(&key);
+        }
+        self.tell(Order::Forget(number));
+    }
+
+    /// If the clerk is gone, the next message that is put says so.
+    fn tell(&self, order: Order) {
+        let _ = self.orders.send(order);
+    }
+
+    async fn end(self) {
+        let (reply, rest) = oneshot::channel();
+        self.tell(Order::End(reply));
+        let folder = &self.folder;
+        match tokio::time::timeout(LAST_WORDS, rest).await {
+            Ok(Ok(Rest { pending, written: true })) if !pending.is_empty() => tracing::warn!(
+                "{} messages were not delivered in time; they stand in {folder} and are delivered at the next start",
+                pending.len()
+            ),
+            Ok(Ok(Rest { written: true, .. })) => {}
+            Ok(Ok(Rest { pending, written: false })) => {
+                for (sink, message) in pending {
+                    dead_letter(&sink, &message, "there was no time left, and the journal cannot be written");
+                }
+            }
+            Ok(Err(_)) | Err(_) => {
+                tracing::error!("the journal in {folder} failed or hangs: what was decided last may not stand there");
+            }
+        }
+    }
+}
+
+fn key(message: &Message) -> Key {
+    (Arc::clone(message.episode()), message.seq())
+}
+
+/// The owner of the journal, on a thread of its own.
+struct Clerk {
+    journal: Journal,
+    ledger: Ledger,
+    /// Empty once they are closed.
+    sinks: Vec<Sink>,
+    unwritten: Arc<AtomicUsize>,
+    /// The last write failed: the journal has to be written anew.
+    behind: bool,
+}
+
+impl Clerk {
+    fn run(mut self, inbox: &mpsc::Receiver<Order>) {
+        self.begin();
+        let names: Vec<_> = self.sinks.iter().map(|sink| Arc::clone(&sink.name)).collect();
+        while let Ok(first) = inbox.recv() {
+            let group = std::iter::once(first).chain(inbox.try_iter()).take(GROUP_MAX);
+            if let Some(end) = self.work(group, &names) {
+                let pending = self.ledger.pending().map(|(_, sink, message)| (Arc::clone(sink), Arc::clone(message)));
+                let rest = Rest { pending: pending.collect(), written: !self.behind };
+                // The folder is free before anybody hears of it.
+                drop(self);
+                let _ = end.send(rest);
+                return;
+            }
+        }
+    }
+
+    /// What was left undelivered goes out, or to stderr.
+    fn begin(&mut self) {
+        let is_named = |name: &Arc<str>| self.sinks.iter().any(|sink| sink.name == *name);
+        let lost = self.ledger.pending().filter(|(_, sink, _)| !is_named(sink));
+        let lost: Vec<_> =
+            lost.map(|(number, sink, message)| (number, Arc::clone(sink), Arc::clone(message))).collect();
+        let mut records = Vec::new();
+        for (number, sink, message) in lost {
+            dead_letter(&sink, &message, "its sink is no longer configured");
+            records.extend(self.ledger.settle(number, &sink));
+        }
+        let again = self.ledger.pending().count();
+        if again > 0 {
+            tracing::info!("{again} messages were left undelivered and are delivered now");
+        }
+        self.write(&records);
+        self.offer();
+    }
+
+    /// A group of orders with one sync; the answer to the end, if it is among them.
+    fn work(&mut self, group: impl Iterator<Item = Order>, names: &[Arc<str>]) -> Option<oneshot::Sender<Rest>> {
+        let mut records = Vec::new();
+        let mut syncs = Vec::new();
+        let mut close = false;
+        let mut end = None;
+        for order in group {
+            match order {
+                Order::Put(number, message) => records.extend(self.decide(number, &message)),
+                Order::Became { sink, number, outcome: Outcome::Settled } => {
+                    records.extend(self.ledger.settle(number, &names[sink]));
+                }
+                Order::Became { outcome: Outcome::Left, .. } => {}
+                Order::Forget(number) => self.ledger.forget_through(number),
+                Order::Sync(reply) => syncs.push(reply),
+                Order::Close => close = true,
+                Order::End(reply) => end = Some(reply),
+            }
+        }
+        self.write(&records);
+        self.offer();
+        for reply in syncs {
+            // Whoever asked may have stopped waiting.
+            let _ = reply.send(!self.behind);
+        }
+        if close {
+            self.sinks.clear();
+        }
+        end
+    }
+
+    fn decide(&mut self, number: u64, message: &Arc<Message>) -> Option<Vec<u8>> {
+        self.unwritten.fetch_sub(1, Ordering::Relaxed);
+        if !self.ledger.make_room() {
+            dead_letter("all", message, "too many messages are undelivered");
+            return None;
+        }
+        let sinks = self.sinks.iter().filter(|sink| message.severity() >= sink.min_severity);
+        let sinks: Vec<_> = sinks.map(|sink| Arc::clone(&sink.name)).collect();
+        Some(self.ledger.decide(number, &sinks, message))
+    }
+
+    /// Makes the journal say what the ledger says. A failure is said once; messages go out all the same.
+    fn write(&mut self, records: &[Vec<u8>]) {
+        let Self { journal, ledger, .. } = self;
+        let anew = |journal: &mut Journal| journal.rewrite(ledger.records().iter().map(Vec::as_slice));
+        let mut written = if self.behind {
+            anew(journal)
+        } else if records.is_empty() {
+            Ok(())
+        } else {
+            // What an append could not do a new file perhaps can.
+            journal.append(&records.iter().map(Vec::as_slice).collect::<Vec<_>>()).or_else(|_| anew(journal))
+        };
+        if written.is_ok() && ledger.pays(journal.len()) {
+            written = anew(journal);
+        }
+        let folder = self.journal.folder().display();
+        match (written, self.behind) {
+            (Ok(()), true) => tracing::info!("the journal in {folder} is written again"),
+            (Err(e), false) => tracing::error!(
+                "the journal in {folder} cannot be written: {e}; until it can, messages are sent, but those that are \
+                 under way when gatewatch is killed are lost"
+            ),
+            (Ok(()), false) | (Err(_), true) => return,
+        }
+        self.behind = !self.behind;
+    }
+
+    /// Hands the outboxes what they have room for.
+    fn offer(&mut self) {
+        let mut given_up = Vec::new();
+        for sink in &mut self.sinks {
+            while let Some((number, message)) = self.ledger.next_for(&sink.name, sink.offered) {
+                match sink.outbox.offer(number, &message) {
+                    Ok(()) => {}
+                    // Goes on when one of those before it is settled.
+                    Err(NotTaken::Full) => break,
+                    Err(NotTaken::Closed) => {
+                        dead_letter(&sink.name, &message, "the sink has failed");
+                        given_up.extend(self.ledger.settle(number, &sink.name));
+                    }
+                }
+                sink.offered = number;
+            }
+        }
+        if !given_up.is_empty() {
+            self.write(&given_up);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
