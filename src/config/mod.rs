@@ -228,7 +228,7 @@ impl Config {
     /// reads where they are further apart.
     #[must_use]
     pub fn blind_after(&self) -> Duration {
-        Duration::from_mins(2).max(self.interval * 4)
+        Duration::from_mins(2).max(self.poll.interval.max * 4)
     }
 
     /// One API that no file names.

@@ -2,23 +2,20 @@
 
 use std::io::{ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::Result;
 use tokio_util::sync::CancellationToken;
 
-use super::live::Live;
+use super::keep::{Keep, Synced, VERSION};
+use super::live::{Ear, Live};
 use super::pipeline::Said;
-use super::post::Opening;
+use super::post::{Opening, Post};
 use crate::aws::clients::Clients;
 use crate::aws::publish::SnsPublish;
 use crate::config::{Config, SinkKind};
 use crate::notify::sink::{Sns, Stdout, StdoutFormat};
 use crate::ops::clock::Clock;
 use crate::state::store::{StateError, Store};
-
-/// Format of the snapshot's content.
-const SNAPSHOT: u32 = 1;
 
 /// How the daemon runs, besides what the configuration says.
 #[derive(Debug)]
@@ -37,45 +34,65 @@ pub struct Options {
 ///
 /// # Errors
 /// When the state folder cannot be used, or a task failed.
-pub async fn run(config: Config, mut clients: Clients, options: Options, mut hear: impl FnMut(&Said)) -> Result<()> {
+pub async fn run(config: Config, mut clients: Clients, options: Options, hear: impl FnMut(&Said)) -> Result<()> {
     let Options { clock, requests, state_dir, stop } = options;
     let region = clients.region().unwrap_or("-").to_owned();
-    let inventory = Arc::new(config.inventory(&region));
-    tracing::info!(
-        version = env!("CARGO_PKG_VERSION"),
-        region,
-        "watching {} log groups; {}",
-        inventory.sources.len(),
-        config.summary()
-    );
-    let store = open_state(state_dir.as_deref())?;
-    let mut opening = match &store {
-        Some(store) => Opening::kept(store, 0)?,
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), region, "{}", config.summary());
+    let keep = open_state(state_dir.as_deref())?.map(Keep::load).transpose()?;
+    let mut opening = match &keep {
+        Some((keep, restored)) => Opening::kept(keep.store(), restored.decided)?,
         None => Opening::new(),
     };
+    let mut said_since = Vec::new();
+    if let Some((_, restored)) = &keep {
+        said_since = opening.decisions_after(restored.decided);
+        if let Some(summary) = restored.summary(clock.now()) {
+            tracing::info!("{summary}");
+        }
+    }
     name_sinks(&mut opening, &config, &mut clients);
-    let mut post = opening.start();
     let history = config.longest_window();
-    let live = Live { config, inventory, clock, history, requests, stop };
-    let outcome = live
-        .watch(&mut clients, |said| {
-            hear(&said);
-            if let Said::Message(message) = said {
-                post.put(&message);
-            }
-        })
-        .await;
-    post.stop().await;
+    let live = Live { config, region, clock, history, requests, keep, said_since, stop };
+    let mut desk = Desk { post: opening.start(), hear };
+    let outcome = live.watch(&mut clients, &mut desk).await;
+    desk.post.stop().await;
     outcome.map(|_| ())?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What is said goes to the sinks, and to whoever else hears it.
+struct Desk<H> {
+    post: Post,
+    hear: H,
+}
+
+impl<H: FnMut(&Said)> Ear for Desk<H> {
+    fn hear(&mut self, said: Said) {
+        (self.hear)(&said);
+        if let Said::Message(message) = said {
+            self.post.put(&message);
+        }
+    }
+
+    fn last(&self) -> u64 {
+        self.post.last()
+    }
+
+    fn synced(&self) -> Synced {
+        Box::pin(self.post.synced())
+    }
+
+    fn saved(&mut self, number: u64) {
+        self.post.forget_through(number);
+    }
 }
 
 /// Opens the state folder, if there is to be one. A full disk is no reason not to watch; another process in the folder,
 /// or one that cannot be used, is a mistake that is said before anything starts.
 fn open_state(folder: Option<&Path>) -> Result<Option<Store>> {
     let Some(folder) = folder else { return Ok(None) };
-    match Store::open(folder, SNAPSHOT) {
+    match Store::open(folder, VERSION) {
         Ok((store, opened)) => {
             let how = if opened.made { "made" } else { "opened" };
             tracing::info!(leftovers = opened.leftovers, "state folder {} {how}", folder.display());

@@ -41,11 +41,19 @@ pub async fn run(
     let region = clients.region().unwrap_or("-").to_owned();
     let inventory = Arc::new(config.inventory(&region));
     tracing::debug!(region, "following; {}", config.summary());
-    let live =
-        Live { config, inventory: Arc::clone(&inventory), clock, history: since, requests: true, stop: stop.clone() };
+    let live = Live {
+        config,
+        region,
+        clock,
+        history: since,
+        requests: true,
+        keep: None,
+        said_since: Vec::new(),
+        stop: stop.clone(),
+    };
     let mut outcome = Ok(());
     let summary = live
-        .watch(&mut clients, |said| {
+        .watch(&mut clients, &mut |said: Said| {
             if outcome.is_ok() {
                 outcome = print(&mut io::stdout().lock(), &said, &inventory, show);
                 if outcome.is_err() {

@@ -4,6 +4,7 @@
 //! are written once. It is cut between two batches and written by a thread of its own. Not the files: that is `state`.
 //! Rule: a state that cannot be written is said once and tried again; it never stops the watching.
 
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,9 @@ struct Content {
     /// The last message that the plan knows of.
     decided: u64,
 }
+
+/// Whether what was said so far can no longer be lost.
+pub type Synced = Pin<Box<dyn Future<Output = bool> + Send>>;
 
 /// Ids of a segment: by number of the source.
 type SegmentIds = Vec<(u16, Vec<Place>)>;
@@ -97,6 +101,41 @@ struct Written {
     took: Duration,
 }
 
+/// A snapshot that was cut and is to be written.
+#[derive(Debug)]
+struct Job {
+    store: Store,
+    segments: Vec<(SegmentName, i64)>,
+    unwritten: Vec<Unwritten>,
+    content: Content,
+    decided: u64,
+    began: Instant,
+}
+
+impl Job {
+    fn write(mut self, synced: bool) -> Written {
+        let outcome = if synced { self.save() } else { Err(std::io::Error::other("the journal cannot be written")) };
+        let Self { store, segments, unwritten, decided, began, .. } = self;
+        Written { store, segments, unwritten, outcome, decided, took: began.elapsed() }
+    }
+
+    fn save(&mut self) -> std::io::Result<()> {
+        while let Some(first) = self.unwritten.first() {
+            let name = self.store.write_segment(&first.bytes)?;
+            self.segments.push((name, self.unwritten.remove(0).latest));
+        }
+        let names: Vec<SegmentName> = self.segments.iter().map(|(name, _)| *name).collect();
+        self.store.save(&bytes(&self.content), &names)
+    }
+}
+
+/// Writes a snapshot in a thread where waiting for a disk holds up nobody.
+async fn write(job: Job, synced: Synced) -> Written {
+    let synced = synced.await;
+    let written = tokio::task::spawn_blocking(move || job.write(synced)).await;
+    written.expect("writing files does not panic")
+}
+
 impl Keep {
     /// What was saved in an open store, and the means to go on saving.
     ///
@@ -134,6 +173,12 @@ impl Keep {
         Ok((keep, restored))
     }
 
+    /// The state folder.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        self.store.as_ref().expect("nothing is written before the watching begins")
+    }
+
     /// The engine could not use what was saved.
     #[must_use]
     pub fn set_aside(mut self, why: &dyn std::error::Error) -> Option<Self> {
@@ -155,12 +200,18 @@ impl Keep {
         self.store.as_ref().map(|_| self.next)
     }
 
-    /// Cuts a snapshot and begins to write it.
-    pub fn begin(&mut self, pipeline: &Pipeline, sources: &Sources<'_>, decided: u64, now: Timestamp) {
+    /// Cuts a snapshot and begins to write it. `decided` is the last message that was decided, and when it is safe.
+    pub fn begin(
+        &mut self,
+        pipeline: &Pipeline,
+        sources: &Sources<'_>,
+        decided: (u64, Synced),
+        now: Timestamp,
+    ) {
         let Some(store) = self.store.take() else { return };
-        let job = self.cut(store, pipeline, sources, decided, now);
+        let job = self.cut(store, pipeline, sources, decided.0, now);
         self.next = now.plus(EVERY.max(self.took * SHARE));
-        self.writing = Some(tokio::task::spawn_blocking(job));
+        self.writing = Some(tokio::spawn(write(job, decided.1)));
     }
 
     /// Waits until the snapshot that is being written is; for ever if none is. Returns the last message that it knows.
@@ -180,30 +231,30 @@ impl Keep {
         mut self,
         pipeline: &Pipeline,
         sources: &Sources<'_>,
-        decided: u64,
+        decided: (u64, Synced),
         now: Timestamp,
     ) -> Option<u64> {
         if let Some(writing) = self.writing.take() {
             self.settle(writing.await.ok()?);
         }
         let store = self.store.take()?;
-        let job = self.cut(store, pipeline, sources, decided, now);
-        self.settle(tokio::task::spawn_blocking(job).await.ok()?)
+        let job = self.cut(store, pipeline, sources, decided.0, now);
+        self.settle(write(job, decided.1).await)
     }
 
     /// One consistent cut, and what writes it.
     fn cut(
         &mut self,
-        mut store: Store,
+        store: Store,
         pipeline: &Pipeline,
         sources: &Sources<'_>,
         decided: u64,
         now: Timestamp,
-    ) -> impl FnOnce() -> Written + Send + 'static {
+    ) -> Job {
         let began = Instant::now();
         self.segment(sources, now);
-        let mut segments = std::mem::take(&mut self.segments);
-        let mut unwritten = std::mem::take(&mut self.unwritten);
+        let segments = std::mem::take(&mut self.segments);
+        let unwritten = std::mem::take(&mut self.unwritten);
         let Saved { engine, plan } = pipeline.save();
         let latest = segments.iter().map(|(_, latest)| *latest).chain(unwritten.iter().map(|u| u.latest));
         let inventory = sources.inventory();
@@ -217,21 +268,7 @@ impl Keep {
             plan,
             decided,
         };
-        move || {
-            let mut outcome = Ok(());
-            while let Some(first) = unwritten.first() {
-                match store.write_segment(&first.bytes) {
-                    Ok(name) => segments.push((name, unwritten.remove(0).latest)),
-                    Err(error) => {
-                        outcome = Err(error);
-                        break;
-                    }
-                }
-            }
-            let names: Vec<SegmentName> = segments.iter().map(|(name, _)| *name).collect();
-            let outcome = outcome.and_then(|()| store.save(&bytes(&content), &names));
-            Written { store, segments, unwritten, outcome, decided, took: began.elapsed() }
-        }
+        Job { store, segments, unwritten, content, decided, began }
     }
 
     /// Moves ids into a new segment where there are enough of them, and drops segments that no read needs any more.

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::keep::{Keep, Restored};
+use super::keep::{Keep, Restored, Synced};
 use super::lookout::Found;
 use super::pipeline::{Pipeline, Said};
 use super::poll::Delivery;
@@ -47,6 +47,8 @@ pub struct Live {
     pub requests: bool,
     /// The state, where one is kept.
     pub keep: Option<(Keep, Restored)>,
+    /// What was said after that state was saved, in order.
+    pub said_since: Vec<Arc<Message>>,
     /// Ends it.
     pub stop: CancellationToken,
 }
@@ -56,14 +58,15 @@ pub trait Ear {
     /// Something is said.
     fn hear(&mut self, said: Said);
 
-    /// What was decided after the state was saved that is now gone on from, in order.
-    fn decided_after(&self, _number: u64) -> Vec<Arc<Message>> {
-        Vec::new()
-    }
-
     /// The number of the last message that was heard, where they are numbered.
     fn last(&self) -> u64 {
         0
+    }
+
+    /// Waits until all that was heard so far can no longer be lost; false if it still can. A state that says it was
+    /// said must not be saved before.
+    fn synced(&self) -> Synced {
+        Box::pin(std::future::ready(true))
     }
 
     /// A state was saved that knows all messages up to this number.
@@ -92,7 +95,7 @@ impl Live {
     /// # Errors
     /// When a task failed. What AWS answers is never an error here: it is said, and tried again.
     pub async fn watch<C: Connect + Send>(self, connect: &mut C, ear: &mut impl Ear) -> Result<Summary> {
-        let Self { config, region, clock, history, requests, keep, stop } = self;
+        let Self { config, region, clock, history, requests, keep, said_since, stop } = self;
         let (keep, restored) = keep.unzip();
         let restored = restored.unwrap_or_default();
         let mut inventory = config.add_to(restored.inventory.clone(), &region);
@@ -111,7 +114,7 @@ impl Live {
             requests,
             ..engine::Settings::new(Arc::clone(&inventory))
         };
-        let (mut pipeline, keep) = pipeline(settings, &config, &restored, keep, &*ear);
+        let (mut pipeline, keep) = pipeline(settings, &config, &restored, keep, &said_since);
         let (out, deliveries) = mpsc::channel(CHANNEL);
         let (tell, found) = mpsc::channel(CHANNEL);
         let reading = Reading { requests, history, keep: keep.is_some(), clock: clock.clone(), stop: stop.clone() };
@@ -129,7 +132,7 @@ fn pipeline(
     config: &Config,
     restored: &Restored,
     mut keep: Option<Keep>,
-    ear: &impl Ear,
+    said_since: &[Arc<Message>],
 ) -> (Pipeline, Option<Keep>) {
     let mut known = None;
     if let Some(saved) = &restored.pipeline {
@@ -146,8 +149,8 @@ fn pipeline(
             pipeline.retire(SourceId(number));
         }
     }
-    for message in ear.decided_after(restored.decided) {
-        pipeline.adopt(&message);
+    for message in said_since {
+        pipeline.adopt(message);
     }
     (pipeline, keep)
 }
@@ -196,8 +199,8 @@ impl<E: Ear> Run<'_, E> {
         }
         // Saved before the cases are closed: whoever goes on from here still waits for them.
         if let Some(keep) = self.keep.take() {
-            let last = self.ear.last();
-            if let Some(saved) = keep.finish(&self.pipeline, &sources, last, clock.now()).await {
+            let (last, synced) = (self.ear.last(), self.ear.synced());
+            if let Some(saved) = keep.finish(&self.pipeline, &sources, (last, synced), clock.now()).await {
                 self.ear.saved(saved);
             }
         }
@@ -248,7 +251,8 @@ impl<E: Ear> Run<'_, E> {
     /// One consistent cut, between two batches.
     fn save(&mut self, sources: &Sources<'_>) {
         if let Some(keep) = &mut self.keep {
-            keep.begin(&self.pipeline, sources, self.ear.last(), self.clock.now());
+            let decided = (self.ear.last(), self.ear.synced());
+            keep.begin(&self.pipeline, sources, decided, self.clock.now());
         }
     }
 

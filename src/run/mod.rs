@@ -8,11 +8,16 @@ pub mod demo;
 
 pub mod follow;
 mod input;
+pub mod keep;
 mod ledger;
-mod live;
+pub mod live;
+mod lookout;
 mod merge;
 pub mod pipeline;
 mod poll;
 pub mod post;
 mod progress;
+mod quota;
 pub mod replay;
+mod room;
+mod sources;
