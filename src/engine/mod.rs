@@ -8,6 +8,7 @@
 pub mod alerts;
 pub mod casework;
 pub mod correlate;
+mod counted;
 pub mod endpoints;
 pub mod executions;
 pub mod explain;
@@ -17,6 +18,7 @@ pub mod invocations;
 pub mod links;
 mod looks;
 pub mod rules;
+mod saved;
 mod settings;
 mod streams;
 pub mod tally;
@@ -28,10 +30,14 @@ pub mod window;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use self::alerts::Alerts;
 use self::casework::Casework;
 use self::correlate::Reporting;
+pub use self::counted::Counted;
 use self::endpoints::Endpoints;
+pub use self::saved::STATE_VERSION;
 pub use self::settings::Settings;
 use self::totals::Totals;
 use self::window::SLOT;
@@ -74,10 +80,12 @@ pub struct Dropped {
 }
 
 /// How far a source is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Reach {
     /// Not yet; its API waits for it.
     Nowhere,
+    /// Not yet; it was added while its API was watched, which does not wait for it.
+    Added,
     /// Up to this event time.
     To(Timestamp),
     /// It cannot be read; its API does not wait for it.
@@ -109,6 +117,8 @@ pub struct Engine {
     next_step: Vec<Option<Timestamp>>,
     /// How far each source is read.
     reach: Vec<Reach>,
+    /// By API.
+    counted: Vec<Counted>,
     casework: Casework,
     alerts: Alerts,
     totals: Totals,
@@ -120,13 +130,14 @@ impl Engine {
     /// An engine that has seen nothing.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let longest = settings.rules.iter().map(|r| r.window).chain([settings.window]).max().unwrap_or(SLOT);
+        let longest = settings.longest_window();
         let apis = settings.inventory.apis.len();
         Self {
             endpoints: (0..apis).map(|_| Endpoints::new(settings.max_endpoints, longest)).collect(),
             next_step: vec![None; apis],
-            explains_itself: (0_u16..).map(ApiId).take(apis).map(|api| settings.inventory.has_execution(api)).collect(),
+            explains_itself: settings.explains_itself(),
             reach: vec![Reach::Nowhere; settings.inventory.sources.len()],
+            counted: vec![Counted::default(); apis],
             casework: Casework::new(&settings),
             alerts: Alerts::default(),
             totals: Totals::default(),
@@ -158,11 +169,12 @@ impl Engine {
             Reach::To(before) if at.plus(SKEW_MAX) < before => {
                 // The clock was set back: what was planned by it may lie hours ahead.
                 *next_step = None;
+                self.alerts.looked(api, Timestamp::MAX);
             }
             Reach::To(before) => self.reach[source.index()] = Reach::To(before.max(at)),
             // Nobody looked at the time in between, so nothing is said about it: windows that were not read look well.
             Reach::Blind => *next_step = next_step.map(|step| step.max(at.floor(SLOT))),
-            Reach::Nowhere => {}
+            Reach::Nowhere | Reach::Added => {}
         }
         self.step_to_watermark(api);
     }
@@ -227,6 +239,12 @@ impl Engine {
         &self.totals
     }
 
+    /// What was counted since each API was first watched.
+    #[must_use]
+    pub fn counted(&self) -> &[Counted] {
+        &self.counted
+    }
+
     /// Requests stamped ahead of the clock, which were counted as if they came now.
     #[must_use]
     pub const fn future_requests(&self) -> u64 {
@@ -255,9 +273,10 @@ impl Engine {
     fn count(&mut self, request: Request, now: Timestamp) {
         let mut time = request.time();
         if time > now.plus(SKEW_MAX) {
-            self.future += 1;
+            self.future = self.future.saturating_add(1);
             time = now;
         }
+        self.counted[request.api.index()].request(request.is_failure());
         let recorded = self.endpoints[request.api.index()].record(&request, time);
         // Too late for the window is not too late to be shown and explained.
         let endpoint = recorded.unwrap_or_else(|| Arc::clone(&request.endpoint));
@@ -303,7 +322,7 @@ impl Engine {
             match reach {
                 Reach::Nowhere => return None,
                 Reach::To(at) => least = Some(least.map_or(*at, |l: Timestamp| l.min(*at))),
-                Reach::Blind => {}
+                Reach::Blind | Reach::Added => {}
             }
         }
         least
@@ -333,11 +352,15 @@ impl Engine {
         for rule in &self.settings.rules {
             for (key, look) in looks::looks(&self.endpoints[api.index()], &self.alerts, rule, api, at) {
                 if let Some(standing) = self.alerts.step(rule, &key, look, at) {
+                    if standing.is_new {
+                        self.counted[api.index()].alert();
+                    }
                     let causes = looks::causes(&self.endpoints[api.index()], &key, at, rule.window);
                     alerts.push(looks::alert(rule, key, look, standing, causes, at));
                 }
             }
         }
+        self.alerts.looked(api, at);
         self.outputs.extend(alerts.into_iter().map(|a| Output::Alert(Box::new(a))));
         let longest = self.settings.rules.iter().map(|r| r.window).max().unwrap_or(SLOT);
         self.endpoints[api.index()].forget_before(at.minus(longest));

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::cause::{CauseKind, Fix, words};
 use super::inventory::ApiId;
 use super::invocation::Site;
@@ -49,7 +51,7 @@ words! {
 }
 
 /// One threshold and whom it is about: what stays the same over an alert's life.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AlertKey {
     /// The rule's name.
     pub rule: Arc<str>,
@@ -60,7 +62,7 @@ pub struct AlertKey {
 }
 
 /// An alert at one moment.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
     /// Rule and subject.
     pub key: AlertKey,
@@ -110,7 +112,7 @@ impl Alert {
 }
 
 /// How often a cause was seen.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CauseCount {
     /// Which cause.
     pub kind: CauseKind,
@@ -123,7 +125,7 @@ pub struct CauseCount {
 }
 
 /// One failure of a cause, for people to look at.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CauseSample {
     /// Error type.
     pub error_type: Option<Arc<str>>,

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::inventory::ApiId;
 use super::invocation::Site;
 use super::request::Endpoint;
@@ -13,7 +15,7 @@ use super::time::Timestamp;
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum $name { $($(#[$vmeta])* $variant,)+ }
 
         impl $name {
@@ -113,7 +115,7 @@ words! {
 }
 
 /// What went wrong with one request.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cause {
     /// Which of the closed set.
     pub kind: CauseKind,
@@ -130,7 +132,7 @@ pub struct Cause {
 }
 
 /// A line that supports an explanation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     /// The line's stamp.
     pub time: Timestamp,
@@ -143,7 +145,7 @@ pub struct Evidence {
 }
 
 /// What to do about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fix {
     /// A sentence or two, with the case's own names and numbers.
     pub text: String,
@@ -152,7 +154,7 @@ pub struct Fix {
 }
 
 /// A cause with what supports it and what to do.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Explanation {
     /// What went wrong.
     pub cause: Cause,
@@ -167,7 +169,7 @@ pub struct Explanation {
 }
 
 /// A failed request with its explanation, as it is shown to people and programs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
     /// From 1; higher each time more is known.
     pub revision: u32,

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::id::Id;
 use super::time::Timestamp;
 
@@ -36,7 +38,7 @@ pub struct Refs {
 }
 
 /// What a line says about an invocation.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum LambdaSays {
     /// `START RequestId: ..`, `platform.start`.
     Start,
@@ -77,7 +79,7 @@ pub enum LambdaSays {
 }
 
 /// The numbers of a `REPORT` line or a `platform.report` record.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// `Duration`, milliseconds.
     pub duration_ms: Option<f64>,
@@ -92,7 +94,7 @@ pub struct Report {
 }
 
 /// `Status:` of a `REPORT` line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReportStatus {
     /// The function's timeout ended it.
     Timeout,
@@ -103,7 +105,7 @@ pub enum ReportStatus {
 }
 
 /// An error that a runtime printed because the handler did not catch it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RuntimeError {
     /// Class or code, such as `TypeError` or `Runtime.ImportModuleError`.
     pub error_type: Option<Box<str>>,
@@ -114,7 +116,7 @@ pub struct RuntimeError {
 }
 
 /// A place in the user's code.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Site {
     /// File, relative to the function's root (`/var/task/` is dropped).
     pub file: Box<str>,

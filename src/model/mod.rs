@@ -14,6 +14,7 @@ pub mod invocation;
 pub mod json;
 pub mod problem;
 pub mod request;
+pub mod saved;
 pub mod secrets;
 pub mod summary;
 pub mod text;

@@ -3,6 +3,8 @@
 //! Not the service's own words; those stand beside it wherever it is told. Rule: reading decides by these, and logs,
 //! alerts and tests use the same words.
 
+use serde::{Deserialize, Serialize};
+
 use super::cause::words;
 
 words! {

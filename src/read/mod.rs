@@ -13,6 +13,8 @@ pub mod stamp;
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 pub use self::access::Template;
 use self::access::When;
 use crate::model::cause::words;
