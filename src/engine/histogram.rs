@@ -76,7 +76,7 @@ impl Histogram {
 /// Written as the buckets that were used: most are empty.
 impl Serialize for Histogram {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let used: Vec<(u8, u32)> = (0..).zip(*self.counts).filter(|(_, count)| *count > 0).collect();
+        let used: Vec<(u8, u32)> = (0..=u8::MAX).zip(*self.counts).filter(|(_, count)| *count > 0).collect();
         (used, self.total, self.max).serialize(serializer)
     }
 }
