@@ -3,7 +3,7 @@
 mod cli;
 
 use std::io::{self, IsTerminal};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -96,13 +96,21 @@ async fn run_live(cli: Cli) -> Result<(), Failure> {
     let Some(label) = &cli.follow else {
         let config = Config::load(cli.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG)))?;
         let clients = clients(&config).await?;
-        let options = daemon::Options { clock: Clock::wall(), requests: false, state_dir: None, stop };
+        let state_dir = config.state_dir.clone().or_else(state_directory);
+        let options = daemon::Options { clock: Clock::wall(), requests: false, state_dir, stop };
         return Ok(daemon::run(config, clients, options, |_| {}).await?);
     };
     let config = followed(&cli, label)?;
     let clients = clients(&config).await?;
     let show = show(cli.following.output);
     Ok(follow::run(config, clients, Clock::wall(), cli.following.since, show, stop).await?)
+}
+
+/// The folder that systemd makes for a unit with `StateDirectory=`; the first of several. Source: systemd.exec(5).
+fn state_directory() -> Option<PathBuf> {
+    let folders = std::env::var_os("STATE_DIRECTORY")?;
+    let first = folders.to_str()?.split(':').next()?;
+    (!first.is_empty()).then(|| first.into())
 }
 
 /// A missing Region is a mistake in the configuration, to be said before anything starts.

@@ -131,6 +131,21 @@ impl Absences {
         }
     }
 
+    /// Takes over a notice that was said in an earlier life.
+    pub(super) fn adopt(&mut self, notice: &Notice) {
+        let told = |outage: &Outage| (outage.from, outage.to) == (notice.from, notice.to);
+        if self.outage.as_ref().is_some_and(told) {
+            (self.outage, self.open) = (None, BTreeMap::new());
+        }
+    }
+
+    /// Whether it is about so many APIs and sources at most.
+    pub(super) fn fit(&self, apis: usize, sources: usize) -> bool {
+        let known = self.outage.iter().flat_map(|outage| &outage.sources).chain(self.open.keys());
+        let named = self.outage.iter().flat_map(|outage| outage.endpoints.keys());
+        known.into_iter().all(|source| source.index() < sources) && named.into_iter().all(|(api, _)| api.index() < apis)
+    }
+
     /// Lets arrival time pass. Returns the notice that is due by it.
     pub(super) fn tick(&mut self, inventory: &Inventory, now: Timestamp) -> Option<Notice> {
         if self.next_deadline().is_none_or(|due| now < due) {

@@ -7,14 +7,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::rules::{Finding, Look, Rule};
-use crate::model::alert::{AlertKey, Severity, State, Subject};
+use crate::model::alert::{Alert, AlertKey, Severity, State, Subject};
+use crate::model::inventory::ApiId;
 use crate::model::time::Timestamp;
 
 /// Where one alert stands.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Phase {
     /// The condition holds, not yet for long enough. Fires when it has; forgotten when it stops.
     Pending,
@@ -24,7 +26,7 @@ enum Phase {
     Recovering(Timestamp),
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Instance {
     phase: Phase,
     since: Timestamp,
@@ -47,17 +49,25 @@ pub struct Standing {
     pub episode: Arc<str>,
     /// The condition holds at this look; otherwise the alert only goes on for a while.
     pub holds: bool,
+    /// It did not fire before this look.
+    pub is_new: bool,
 }
 
 /// All alerts that are not at rest.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Alerts {
     instances: BTreeMap<AlertKey, Instance>,
+    /// Until when an earlier life of the engine has looked, and what it found was said: looks up to then are not made
+    /// again.
+    adopted: BTreeMap<AlertKey, Timestamp>,
 }
 
 impl Alerts {
     /// Looks at one subject at event time `at`. Returns the alert if it fires or has just resolved.
     pub fn step(&mut self, rule: &Rule, key: &AlertKey, look: Look, at: Timestamp) -> Option<Standing> {
+        if self.adopted.get(key).is_some_and(|until| at <= *until) {
+            return None;
+        }
         let finding = rule.judge(look);
         let Some(instance) = self.instances.get_mut(key) else {
             let Finding::Bad(severity) = finding else { return None };
@@ -78,8 +88,44 @@ impl Alerts {
     }
 
     /// The subjects of one rule and API that are not at rest: they must be looked at even without traffic.
-    pub fn active(&self, rule: &Rule, api: crate::model::inventory::ApiId) -> impl Iterator<Item = &AlertKey> {
+    pub fn active(&self, rule: &Rule, api: ApiId) -> impl Iterator<Item = &AlertKey> {
         self.instances.keys().filter(move |k| k.rule == rule.name && k.api == api)
+    }
+
+    /// Takes over an alert that was said in an earlier life. True if it fires and did not.
+    pub fn adopt(&mut self, alert: &Alert) -> bool {
+        self.adopted.insert(alert.key.clone(), alert.time);
+        let before = self.instances.remove(&alert.key).filter(|i| i.episode == alert.episode);
+        if alert.state == State::Resolved {
+            return false;
+        }
+        let instance = Instance {
+            // If the condition is over, the next look finds that.
+            phase: Phase::Firing,
+            since: alert.since,
+            severity: before.as_ref().map_or(alert.severity, |i| i.severity.max(alert.severity)),
+            rising: None,
+            episode: Arc::clone(&alert.episode),
+        };
+        self.instances.insert(alert.key.clone(), instance);
+        before.is_none_or(|i| i.phase == Phase::Pending)
+    }
+
+    /// The rules of an API have looked at event time `at`: what was adopted of that time and before is history.
+    pub fn looked(&mut self, api: ApiId, at: Timestamp) {
+        self.adopted.retain(|key, until| key.api != api || *until > at);
+    }
+
+    /// Drops what is of other rules.
+    pub(super) fn retain(&mut self, rules: &[Rule]) {
+        let is_on = |key: &AlertKey| rules.iter().any(|rule| rule.name == key.rule);
+        self.instances.retain(|key, _| is_on(key));
+        self.adopted.retain(|key, _| is_on(key));
+    }
+
+    /// Whether they are about so many APIs at most.
+    pub(super) fn fit(&self, apis: usize) -> bool {
+        self.instances.keys().chain(self.adopted.keys()).all(|key| key.api.index() < apis)
     }
 
     /// Nothing pending, nothing firing.
@@ -95,6 +141,7 @@ impl Instance {
     }
 
     fn advance(&mut self, rule: &Rule, finding: Finding, at: Timestamp) -> Option<Standing> {
+        let fired = self.phase != Phase::Pending;
         self.phase = match (&self.phase, finding) {
             (Phase::Pending, Finding::Bad(severity)) => {
                 self.severity = severity;
@@ -126,6 +173,7 @@ impl Instance {
             since: self.since,
             episode: Arc::clone(&self.episode),
             holds: matches!(finding, Finding::Bad(_)),
+            is_new: !fired,
         })
     }
 
@@ -170,7 +218,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::model::inventory::ApiId;
 
     fn rule(hold: u64, keep: u64) -> Rule {
         let mut rule = Rule::built_in(Duration::from_mins(5)).remove(0);

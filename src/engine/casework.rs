@@ -5,8 +5,12 @@
 //! execution log, the API's request ID in a Lambda line, the X-Ray trace, function and time. Rule: a stronger join
 //! replaces a weaker one whenever it comes; function and time are asked only once the wait for an ID is over.
 
+mod saved;
+
 use std::sync::Arc;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use super::correlate::{Case, Cases, Link};
 use super::endpoints::Endpoints;
@@ -34,19 +38,24 @@ const SKEW: Duration = Duration::from_millis(250);
 const START_MAX: Duration = Duration::from_secs(2);
 
 /// The casework.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Casework {
+    #[serde(skip)]
     inventory: Arc<Inventory>,
     invocations: Invocations,
     executions: Executions,
     cases: Cases,
     links: Links,
     functions: Functions,
+    #[serde(skip)]
     hold: Duration,
+    #[serde(skip)]
     lambda_watched: bool,
     /// By API: its requests are counted by an access log, so the execution log only explains.
+    #[serde(skip)]
     has_access: Vec<bool>,
     /// Failures to report.
+    #[serde(skip)]
     reports: Vec<Failure>,
 }
 
@@ -54,20 +63,29 @@ impl Casework {
     /// Nothing is open yet.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
-        let (hold, sources) = (settings.explain_hold, &settings.inventory.sources);
-        let apis = (0_u16..).map(ApiId).take(settings.inventory.apis.len());
-        Self {
-            inventory: Arc::clone(&settings.inventory),
+        let hold = settings.explain_hold;
+        let mut casework = Self {
+            inventory: Arc::default(),
             invocations: Invocations::new(settings.max_invocations, hold),
             executions: Executions::new(settings.max_invocations, hold),
             cases: Cases::new(settings.max_cases, settings.explain_wait, hold, settings.reporting),
             links: Links::new(settings.max_invocations),
             functions: Functions::default(),
             hold,
-            lambda_watched: sources.iter().any(|s| s.kind == SourceKind::Lambda),
-            has_access: apis.map(|api| settings.inventory.has_access(api)).collect(),
+            lambda_watched: false,
+            has_access: Vec::new(),
             reports: Vec::new(),
-        }
+        };
+        casework.extend(&settings.inventory);
+        casework
+    }
+
+    /// This is what is watched from now on.
+    pub fn extend(&mut self, inventory: &Arc<Inventory>) {
+        let apis = (0_u16..).map(ApiId).take(inventory.apis.len());
+        self.lambda_watched = inventory.sources.iter().any(|s| s.kind == SourceKind::Lambda);
+        self.has_access = apis.map(|api| inventory.has_access(api)).collect();
+        self.inventory = Arc::clone(inventory);
     }
 
     /// A request failed: explains it as far as that is possible, and goes on when more is known.

@@ -10,22 +10,26 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::tally::Counted;
 use crate::model::cause::{Certainty, Explanation, Failure, Join};
 use crate::model::request::{Endpoint, Request};
+use crate::model::saved::in_order;
 use crate::model::time::Timestamp;
 
 /// When failures are reported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reporting {
     /// As soon as the cause is certain or the wait is over, and again when more is known.
+    #[default]
     Live,
     /// Once, when nothing more can come: the end of the case.
     Final,
 }
 
 /// How a failed request and its invocation were brought together.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
     /// The invocation's ID; `None` where several came into question and none stood out.
     pub id: Option<Arc<str>>,
@@ -38,7 +42,7 @@ pub struct Link {
 }
 
 /// A failed request under explanation.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Case {
     /// What the access log said.
     pub request: Box<Request>,
@@ -54,7 +58,7 @@ pub struct Case {
     pub counted: Option<Counted>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Open {
     case: Case,
     revision: u32,
@@ -62,17 +66,22 @@ struct Open {
 }
 
 /// All open cases.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Cases {
+    #[serde(with = "in_order")]
     by_id: HashMap<u64, Open>,
     next: u64,
     /// In order of opening: cases that are not settled yet.
     waiting: VecDeque<(Timestamp, u64)>,
     /// In order of opening: all of them.
     order: VecDeque<(Timestamp, u64)>,
+    #[serde(skip)]
     max: usize,
+    #[serde(skip)]
     wait: Duration,
+    #[serde(skip)]
     hold: Duration,
+    #[serde(skip)]
     reporting: Reporting,
     /// Cases closed before their time because there were too many.
     pub dropped: u64,
@@ -94,6 +103,22 @@ impl Cases {
             reporting,
             dropped: 0,
         }
+    }
+
+    /// What was saved, within the bounds of a new table. `None` if it cannot have been saved like this.
+    pub(super) fn resume(saved: Self, new: Self) -> Option<Self> {
+        let Self { max, wait, hold, reporting, .. } = new;
+        let all = saved.order.iter().map(|(_, id)| id);
+        let is_whole = all.clone().is_sorted_by(|a, b| a < b)
+            && all.clone().all(|id| *id < saved.next && saved.by_id.contains_key(id))
+            && saved.order.len() == saved.by_id.len()
+            && saved.next < u64::MAX / 2;
+        is_whole.then_some(Self { max, wait, hold, reporting, ..saved })
+    }
+
+    /// All cases, in the order in which they were opened.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &Case)> {
+        self.order.iter().filter_map(|(_, id)| Some((*id, self.get(*id)?)))
     }
 
     /// The number the next case will have.
@@ -200,7 +225,7 @@ impl Cases {
 
 impl Open {
     fn report(&mut self) -> Failure {
-        self.revision += 1;
+        self.revision = self.revision.saturating_add(1);
         self.reported = true;
         let case = &self.case;
         Failure {

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::histogram::{Histogram, Latencies};
 use super::tally::Tally;
 use super::window::{Counts, SLOT, Window};
@@ -17,7 +19,7 @@ use crate::model::time::Timestamp;
 const OTHER_METHODS_MAX: usize = 16;
 
 /// What is counted for one endpoint.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct EndpointStats {
     /// Which one.
     pub endpoint: Arc<Endpoint>,
@@ -40,11 +42,14 @@ pub struct Figures {
 }
 
 /// All endpoints of one API.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Endpoints {
+    #[serde(skip)]
     places: FastMap<Arc<Endpoint>, usize>,
     stats: Vec<EndpointStats>,
+    #[serde(skip)]
     max: usize,
+    #[serde(skip)]
     longest: Duration,
     next_search: Timestamp,
     /// Requests counted under `<other>`.
@@ -68,12 +73,31 @@ impl Endpoints {
         }
     }
 
+    /// What was saved, within these bounds: where there were more endpoints, the last of them count under `<other>`.
+    /// `None` if it cannot have been saved like this.
+    pub(super) fn resume(saved: Self, max: usize, longest: Duration) -> Option<Self> {
+        let Self { next_search, overflow, too_late, .. } = saved;
+        let mut endpoints = Self { next_search, overflow, too_late, ..Self::new(max, longest) };
+        for stats in saved.stats {
+            if !stats.tally.is_whole() {
+                return None;
+            }
+            let at = match endpoints.places.get(&stats.endpoint) {
+                Some(at) => *at,
+                None if endpoints.stats.len() < max => endpoints.insert(Arc::clone(&stats.endpoint)),
+                None => endpoints.other(&stats.endpoint),
+            };
+            endpoints.stats[at].absorb(stats);
+        }
+        Some(endpoints)
+    }
+
     /// Counts a request at `time`. Returns the endpoint it was counted under, or `None` when it came too late.
     pub fn record(&mut self, request: &Request, time: Timestamp) -> Option<Arc<Endpoint>> {
         let at = self.place(&request.endpoint, time);
         let stats = &mut self.stats[at];
         if !stats.window.record(time, request.status) {
-            self.too_late += 1;
+            self.too_late = self.too_late.saturating_add(1);
             return None;
         }
         stats.newest = stats.newest.max(time);
@@ -119,7 +143,12 @@ impl Endpoints {
             self.places.insert(Arc::clone(endpoint), at);
             return at;
         }
-        self.overflow += 1;
+        self.overflow = self.overflow.saturating_add(1);
+        self.other(endpoint)
+    }
+
+    /// Where an endpoint counts that has no place of its own.
+    fn other(&mut self, endpoint: &Endpoint) -> usize {
         let other = Arc::new(Endpoint { method: Arc::clone(&endpoint.method), route: Endpoint::OTHER.into() });
         match self.places.get(&other) {
             Some(at) => *at,
@@ -138,7 +167,8 @@ impl Endpoints {
             return None;
         }
         let horizon = now.minus(self.longest).minus(SLOT);
-        let found = self.stats.iter().position(|s| s.newest < horizon);
+        // Not among the `<other>` that stand behind: they would come back one place further each time.
+        let found = self.stats.iter().take(self.max).position(|s| s.newest < horizon);
         if found.is_none() {
             self.next_search = now.plus(SLOT);
         }
@@ -168,6 +198,13 @@ impl EndpointStats {
     #[must_use]
     pub fn figures(&self, end: Timestamp, window: Duration) -> Figures {
         Figures { counts: self.window.total(end, window), latencies: self.latencies.total(end, window) }
+    }
+
+    fn absorb(&mut self, other: Self) {
+        self.window.absorb(&other.window);
+        self.latencies.absorb(other.latencies);
+        self.tally.absorb(other.tally);
+        self.newest = self.newest.max(other.newest);
     }
 }
 

@@ -8,12 +8,15 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::cause::Evidence;
 use crate::model::execution::{ExecutionLine, ExecutionSays};
 use crate::model::hash::FastMap;
 use crate::model::inventory::{ApiId, SourceId};
 use crate::model::invocation::RuntimeError;
 use crate::model::request::{Endpoint, GatewayWords, Request};
+use crate::model::saved::in_order;
 use crate::model::time::{Timestamp, millis};
 
 /// Lines of one request that name a cause.
@@ -24,7 +27,7 @@ const LINES_WAIT: Duration = Duration::from_secs(1);
 const ACCESS_WAIT: Duration = Duration::from_mins(1);
 
 /// What the execution log says about one request.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Execution {
     /// Which log group.
     pub source: Option<SourceId>,
@@ -55,18 +58,23 @@ pub struct Execution {
 type Key = (ApiId, Arc<str>);
 
 /// All requests of execution logs that may still be asked for.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Executions {
+    #[serde(with = "in_order")]
     by_id: FastMap<Key, Execution>,
     /// Extended request ID -> request ID: the access log may have that one alone.
+    #[serde(with = "in_order")]
     by_extended: FastMap<Key, Arc<str>>,
     /// APIs with an access line that names no ID at all, and until when such a line may be of a request here.
+    #[serde(with = "in_order")]
     anonymous: FastMap<ApiId, Timestamp>,
     /// In order of arrival, for expiry.
     order: VecDeque<(Timestamp, Key)>,
     /// Complete and not yet counted; by when they count as requests of their own.
     complete: BTreeSet<(Timestamp, Key)>,
+    #[serde(skip)]
     max: usize,
+    #[serde(skip)]
     hold: Duration,
 }
 
@@ -83,6 +91,23 @@ impl Executions {
             max,
             hold,
         }
+    }
+
+    /// What was saved, within the bounds of a new table. `None` if it cannot have been saved like this, or is about
+    /// more than so many APIs.
+    pub(super) fn resume(saved: Self, new: &Self, apis: usize) -> Option<Self> {
+        let mut executions = Self { max: new.max, hold: new.hold, ..saved };
+        let known = |key: &Key| executions.by_id.contains_key(key) && key.0.index() < apis;
+        let is_whole = executions.order.len() == executions.by_id.len()
+            && executions.order.iter().all(|(_, key)| known(key))
+            && executions.complete.iter().all(|(_, key)| key.0.index() < apis);
+        while executions.by_id.len() > executions.max.max(1) {
+            executions.drop_oldest();
+        }
+        while executions.complete.len() > executions.max {
+            executions.complete.pop_first();
+        }
+        is_whole.then_some(executions)
     }
 
     /// Takes a line in. `has_access`: its API has an access log, which counts its requests.

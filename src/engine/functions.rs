@@ -5,15 +5,18 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::hash::FastMap;
 use crate::model::inventory::{ApiId, Inventory, Source};
 use crate::model::request::Endpoint;
+use crate::model::saved::in_order;
 
 /// Endpoints whose function is remembered.
 const LEARNED_MAX: usize = 10_000;
 
 /// A function as the logs tell it: its name where that is known, else the log group it writes to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Function {
     /// The log group.
     pub group: Arc<str>,
@@ -22,8 +25,9 @@ pub struct Function {
 }
 
 /// What is known about who serves what.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Functions {
+    #[serde(with = "in_order")]
     learned: FastMap<(ApiId, Arc<Endpoint>), Option<Function>>,
 }
 

@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::window::place;
 use crate::model::time::Timestamp;
 
@@ -33,7 +35,7 @@ impl Histogram {
     pub fn record(&mut self, value: u32) {
         let count = &mut self.counts[bucket(value)];
         *count = count.saturating_add(1);
-        self.total += 1;
+        self.total = self.total.saturating_add(1);
         self.max = self.max.max(value);
     }
 
@@ -42,7 +44,7 @@ impl Histogram {
         for (mine, theirs) in self.counts.iter_mut().zip(other.counts.iter()) {
             *mine = mine.saturating_add(*theirs);
         }
-        self.total += other.total;
+        self.total = self.total.saturating_add(other.total);
         self.max = self.max.max(other.max);
     }
 
@@ -60,14 +62,33 @@ impl Histogram {
             return None;
         }
         let rank = ((q.clamp(0.0, 1.0) * self.total as f64).ceil() as u64).max(1);
-        let mut seen = 0;
+        let mut seen = 0_u64;
         for (at, count) in self.counts.iter().enumerate() {
-            seen += u64::from(*count);
+            seen = seen.saturating_add(u64::from(*count));
             if seen >= rank {
                 return Some(middle(at).min(self.max));
             }
         }
         Some(self.max)
+    }
+}
+
+/// Written as the buckets that were used: most are empty.
+impl Serialize for Histogram {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let used: Vec<(u8, u32)> = (0..=u8::MAX).zip(*self.counts).filter(|(_, count)| *count > 0).collect();
+        (used, self.total, self.max).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Histogram {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (used, total, max) = <(Vec<(u8, u32)>, u64, u32)>::deserialize(deserializer)?;
+        let mut histogram = Self { total, max, ..Self::default() };
+        for (at, count) in used {
+            histogram.counts[usize::from(at)] = count;
+        }
+        Ok(histogram)
     }
 }
 
@@ -132,6 +153,34 @@ impl Latencies {
             }
         }
         sum
+    }
+
+    /// Adds the latencies of another, of whatever length; what lies behind this ring is left out.
+    pub(super) fn absorb(&mut self, other: Self) {
+        for (number, theirs) in other.slots {
+            let at = place(number, self.slots.len());
+            let mine = &mut self.slots[at];
+            if mine.0 < number {
+                *mine = (number, theirs);
+            } else if let (true, Some(histogram), Some(theirs)) = (mine.0 == number, &mut mine.1, &theirs) {
+                histogram.add(theirs);
+            }
+        }
+    }
+}
+
+/// Written as the minutes that were used; see the same of `Window`.
+impl Serialize for Latencies {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let used: Vec<_> = self.slots.iter().filter_map(|(number, h)| Some((number, h.as_ref()?))).collect();
+        used.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Latencies {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let used = Vec::<(i64, Histogram)>::deserialize(deserializer)?;
+        Ok(Self { slots: used.into_iter().map(|(number, histogram)| (number, Some(histogram))).collect() })
     }
 }
 

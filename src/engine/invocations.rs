@@ -6,9 +6,13 @@
 //! line without an ID is nobody's. Not a verdict: `explain` gives that. Rule: invocations, streams and
 //! findings are bounded; logs are lossy, so each entry also expires.
 
+mod saved;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use super::streams::Streams;
 pub use super::texts::Kept;
@@ -30,7 +34,7 @@ const TEXT_MAX: usize = 2048;
 const UNSEEN: SourceId = SourceId(u16::MAX);
 
 /// A line that says something about how an invocation went.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// The line's stamp.
     pub time: Timestamp,
@@ -43,11 +47,12 @@ pub struct Finding {
 }
 
 /// One run of a function.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Invocation {
     /// Which log group.
     pub source: SourceId,
     /// Which stream.
+    #[serde(skip)]
     pub stream: Arc<str>,
     /// Stamp of START.
     pub started: Option<Timestamp>,
@@ -64,23 +69,28 @@ pub struct Invocation {
     /// When it was made here; it expires by this.
     made: Timestamp,
     /// Where its stream stood when a line of it was last seen.
+    #[serde(skip)]
     place: usize,
 }
 
 /// All invocations that may still be asked for.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Invocations {
     /// In the order in which they were made, in which they also go. They are numbered in that order.
+    #[serde(with = "saved::sharing_streams")]
     all: VecDeque<Invocation>,
     /// Number of the first of `all`.
     first: usize,
     /// ID -> number.
+    #[serde(skip)]
     by_id: FastMap<Id, usize>,
     /// The texts of their REPORTs.
     texts: Texts,
     /// At most `max` of each source.
     streams: BTreeMap<SourceId, Streams>,
+    #[serde(skip)]
     max: usize,
+    #[serde(skip)]
     hold: Duration,
     /// Invocations dropped because the table was full, before they expired.
     pub dropped: u64,
@@ -114,7 +124,7 @@ impl Invocations {
                 // It is of one of those that run, not of the next to start.
                 return None;
             }
-            if stream.waiting.len() == FINDINGS_MAX {
+            if stream.waiting.len() >= FINDINGS_MAX {
                 stream.waiting.pop_front();
             }
             stream.waiting.push_back(line.into());

@@ -6,20 +6,27 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::hash::FastMap;
 use crate::model::id::Id;
+use crate::model::saved::in_order;
 use crate::model::time::Timestamp;
 
 /// Invocations kept for one ID: a trace covers a few functions, a request ID that is handed on likewise.
 const NAMED_MAX: usize = 8;
 
 /// The index.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Links {
+    /// Not saved: the open cases tell.
+    #[serde(skip)]
     awaited: FastMap<Id, u64>,
+    #[serde(with = "in_order")]
     named: FastMap<Id, Vec<Id>>,
     /// In order of arrival, for expiry.
     order: VecDeque<(Timestamp, Id)>,
+    #[serde(skip)]
     max: usize,
 }
 
@@ -28,6 +35,17 @@ impl Links {
     #[must_use]
     pub fn new(max: usize) -> Self {
         Self { max, ..Self::default() }
+    }
+
+    /// What was saved, within the bounds of a new index. `None` if it cannot have been saved like this.
+    pub(super) fn resume(saved: Self, new: &Self) -> Option<Self> {
+        let mut links = Self { max: new.max, ..saved };
+        let is_whole =
+            links.order.len() == links.named.len() && links.order.iter().all(|(_, id)| links.named.contains_key(id));
+        while links.named.len() > links.max.max(1) {
+            links.drop_oldest();
+        }
+        is_whole.then_some(links)
     }
 
     /// A case waits for whoever names this ID.

@@ -66,7 +66,7 @@ pub(super) fn alert(
     causes: Vec<CauseCount>,
     at: Timestamp,
 ) -> Alert {
-    let Standing { state, severity, since, episode, holds } = standing;
+    let Standing { state, severity, since, episode, holds, is_new: _ } = standing;
     Alert {
         key,
         state,

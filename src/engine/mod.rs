@@ -9,6 +9,7 @@ mod absence;
 pub mod alerts;
 pub mod casework;
 pub mod correlate;
+mod counted;
 pub mod endpoints;
 pub mod executions;
 pub mod explain;
@@ -18,6 +19,7 @@ pub mod invocations;
 pub mod links;
 mod looks;
 pub mod rules;
+mod saved;
 mod settings;
 mod sight;
 mod streams;
@@ -34,7 +36,9 @@ use self::absence::Absences;
 use self::alerts::Alerts;
 use self::casework::Casework;
 use self::correlate::Reporting;
+pub use self::counted::Counted;
 use self::endpoints::Endpoints;
+pub use self::saved::STATE_VERSION;
 pub use self::settings::Settings;
 use self::sight::{Reach, Seal, Sight, counted_by};
 use self::totals::Totals;
@@ -107,6 +111,8 @@ pub struct Engine {
     next_step: Vec<Option<Timestamp>>,
     sight: Sight,
     absences: Absences,
+    /// By API.
+    counted: Vec<Counted>,
     casework: Casework,
     alerts: Alerts,
     totals: Totals,
@@ -118,14 +124,15 @@ impl Engine {
     /// An engine that has seen nothing.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let longest = settings.rules.iter().map(|r| r.window).chain([settings.window]).max().unwrap_or(SLOT);
+        let longest = settings.longest_window();
         let apis = settings.inventory.apis.len();
         Self {
             endpoints: (0..apis).map(|_| Endpoints::new(settings.max_endpoints, longest)).collect(),
             next_step: vec![None; apis],
-            explains_itself: (0_u16..).map(ApiId).take(apis).map(|api| settings.inventory.has_execution(api)).collect(),
+            explains_itself: settings.explains_itself(),
             sight: Sight::new(&settings.inventory),
             absences: Absences::default(),
+            counted: vec![Counted::default(); apis],
             casework: Casework::new(&settings),
             alerts: Alerts::default(),
             totals: Totals::default(),
@@ -165,7 +172,10 @@ impl Engine {
         let next_step = &mut self.next_step[api.index()];
         match seal {
             // What was planned by the clock as it stood may lie hours ahead.
-            Seal::SetBack => *next_step = None,
+            Seal::SetBack => {
+                *next_step = None;
+                self.alerts.looked(api, Timestamp::MAX);
+            }
             // Nobody looked at the time in between, so nothing is said about it: windows that were not read look well.
             Seal::Gap => *next_step = next_step.map(|step| step.max(at.floor(SLOT))),
             Seal::On => {}
@@ -270,6 +280,12 @@ impl Engine {
         &self.totals
     }
 
+    /// What was counted since each API was first watched.
+    #[must_use]
+    pub fn counted(&self) -> &[Counted] {
+        &self.counted
+    }
+
     /// Requests stamped ahead of the clock, which were counted as if they came now.
     #[must_use]
     pub const fn future_requests(&self) -> u64 {
@@ -299,9 +315,10 @@ impl Engine {
     fn count(&mut self, request: Request, now: Timestamp, absent: Option<SourceId>) {
         let mut time = request.time();
         if time > now.plus(SKEW_MAX) {
-            self.future += 1;
+            self.future = self.future.saturating_add(1);
             time = now;
         }
+        self.counted[request.api.index()].request(request.is_failure());
         let endpoints = &mut self.endpoints[request.api.index()];
         let recorded = endpoints.record(&request, time);
         if recorded.is_none() && absent.is_some() {
@@ -350,7 +367,7 @@ impl Engine {
             match reach {
                 Reach::Nowhere => return None,
                 Reach::To(at) => least = Some(least.map_or(at, |l: Timestamp| l.min(at))),
-                Reach::Blind | Reach::Retired => {}
+                Reach::Blind | Reach::Retired | Reach::Added => {}
             }
         }
         least
@@ -381,11 +398,15 @@ impl Engine {
         for rule in &self.settings.rules {
             for (key, look) in looks::looks(&self.endpoints[api.index()], &self.alerts, rule, api, at, partial) {
                 if let Some(standing) = self.alerts.step(rule, &key, look, at) {
+                    if standing.is_new {
+                        self.counted[api.index()].alert();
+                    }
                     let causes = looks::causes(&self.endpoints[api.index()], &key, at, rule.window);
                     alerts.push(looks::alert(rule, key, look, standing, causes, at));
                 }
             }
         }
+        self.alerts.looked(api, at);
         self.outputs.extend(alerts.into_iter().map(|a| Output::Alert(Box::new(a))));
         let longest = self.settings.rules.iter().map(|r| r.window).max().unwrap_or(SLOT);
         self.endpoints[api.index()].forget_before(at.minus(longest));

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::correlate::Reporting;
 use super::rules::{Rule, SourceBlind};
-use crate::model::inventory::Inventory;
+use super::window::SLOT;
+use crate::model::inventory::{ApiId, Inventory};
 
 /// How the engine works.
 #[derive(Clone, Debug)]
@@ -59,5 +60,15 @@ impl Settings {
             requests: false,
             totals: false,
         }
+    }
+
+    /// The longest window that anything looks at.
+    pub(super) fn longest_window(&self) -> Duration {
+        self.rules.iter().map(|r| r.window).chain([self.window]).max().unwrap_or(SLOT)
+    }
+
+    /// By API: it has an execution log, by which a request may have been counted already.
+    pub(super) fn explains_itself(&self) -> Vec<bool> {
+        (0_u16..).map(ApiId).take(self.inventory.apis.len()).map(|api| self.inventory.has_execution(api)).collect()
     }
 }

@@ -32,6 +32,8 @@ const ASLEEP: Duration = Duration::from_secs(30);
 pub(super) enum Reach {
     /// Not yet; its API waits for it.
     Nowhere,
+    /// Not yet; it was added while its API was watched, which does not wait for it.
+    Added,
     /// Up to this event time.
     To(Timestamp),
     /// It is not read; its API does not wait for it.
@@ -72,6 +74,8 @@ pub(super) struct Seen {
     firing: Option<Firing>,
     /// It is not to be read any more.
     retired: bool,
+    /// It was added while its API was watched, by another log.
+    added: bool,
 }
 
 /// What is known of all sources.
@@ -91,15 +95,55 @@ pub(super) struct Sight {
 impl Sight {
     /// Nothing is known of any source.
     pub(super) fn new(inventory: &Inventory) -> Self {
-        let mut subjects = BTreeSet::new();
-        let key = |source: &Source| {
-            let api = source.apis.first().copied().unwrap_or(ApiId(0));
-            let subject = Subject::Source(Arc::clone(&source.name));
-            let first = subjects.insert((api, Arc::clone(&source.name)));
-            first.then(|| AlertKey { rule: SourceBlind::NAME.into(), api, subject })
-        };
-        let keys: Vec<_> = inventory.sources.iter().map(key).collect();
+        let keys = keys(inventory);
         Self { seen: vec![Seen::default(); keys.len()], keys, began: None, awake: None }
+    }
+
+    /// What is saved: all that is known. Whoever goes on from it is awake from its first tick on.
+    pub(super) fn state(&self) -> &[Seen] {
+        &self.seen
+    }
+
+    /// Goes on from what was saved; sources may have been added.
+    pub(super) fn resume(inventory: &Inventory, seen: Vec<Seen>) -> Self {
+        let mut sight = Self { seen, ..Self::new(inventory) };
+        sight.grow(inventory);
+        sight
+    }
+
+    /// Sources were added. An access log that is added to an API whose rules have another to go by does not stop them.
+    pub(super) fn grow(&mut self, inventory: &Inventory) {
+        self.keys = keys(inventory);
+        let known = self.seen.len();
+        let counts = |number: u16| counted_by(inventory, SourceId(number));
+        for (_, number) in inventory.sources.iter().zip(0_u16..).skip(known) {
+            let api = counts(number);
+            let added = api.is_some() && (0_u16..).take(known).any(|other| counts(other) == api);
+            self.seen.push(Seen { added, ..Seen::default() });
+        }
+    }
+
+    /// How many sources it knows.
+    pub(super) fn len(&self) -> usize {
+        self.seen.len()
+    }
+
+    /// Takes over an alert that was said in an earlier life. False if it is about none of the sources.
+    pub(super) fn adopt(&mut self, alert: &Alert) -> bool {
+        let Some(at) = self.keys.iter().position(|key| key.as_ref() == Some(&alert.key)) else { return false };
+        let seen = &mut self.seen[at];
+        seen.firing = match (&alert.blindness, alert.state) {
+            (Some(blindness), State::Firing) => Some(Firing {
+                since: alert.since,
+                severity: alert.severity,
+                episode: Arc::clone(&alert.episode),
+                blindness: blindness.clone(),
+            }),
+            (None, _) | (_, State::Resolved) => None,
+        };
+        // Until it is read it is blind, and when it is read it resolves.
+        seen.since = seen.firing.as_ref().map(|firing| firing.since);
+        true
     }
 
     /// How far a source is read.
@@ -109,6 +153,7 @@ impl Sight {
             _ if seen.retired => Reach::Retired,
             (Some(_), _) => Reach::Blind,
             (None, Some(at)) => Reach::To(at),
+            (None, None) if seen.added => Reach::Added,
             (None, None) => Reach::Nowhere,
         }
     }
@@ -257,6 +302,18 @@ impl Firing {
             blindness: Some(self.blindness),
         }
     }
+}
+
+/// By source: the key of the alert about it.
+fn keys(inventory: &Inventory) -> Vec<Option<AlertKey>> {
+    let mut subjects = BTreeSet::new();
+    let key = |source: &Source| {
+        let api = source.apis.first().copied().unwrap_or(ApiId(0));
+        let subject = Subject::Source(Arc::clone(&source.name));
+        let first = subjects.insert((api, Arc::clone(&source.name)));
+        first.then(|| AlertKey { rule: SourceBlind::NAME.into(), api, subject })
+    };
+    inventory.sources.iter().map(key).collect()
 }
 
 /// The API whose requests are counted by this source: its access log, or its execution log where there is none.

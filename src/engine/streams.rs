@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::invocations::Finding;
 use crate::model::hash::FastMap;
 use crate::model::id::Id;
@@ -17,7 +19,7 @@ use crate::model::time::Timestamp;
 const STREAM_IDLE: Duration = Duration::from_hours(1);
 
 /// One stream.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Stream {
     name: Arc<str>,
     /// The invocation that runs.
@@ -34,13 +36,24 @@ pub(super) struct Stream {
 }
 
 /// The streams of one log group.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Streams {
+    #[serde(skip)]
     places: FastMap<Arc<str>, usize>,
     all: Vec<Stream>,
 }
 
 impl Streams {
+    /// What was saved, of at most `max` streams.
+    pub(super) fn resume(saved: Self, max: usize) -> Self {
+        let mut streams = saved;
+        if streams.all.len() > max.max(1) {
+            streams.all.clear();
+        }
+        streams.number();
+        streams
+    }
+
     /// Where the stream of this name stands, which a line of it was just seen of. `likely` is where it stood when an
     /// earlier line of the same invocation was seen: looking there is cheaper than looking the name up.
     pub(super) fn place(&mut self, name: &Arc<str>, likely: usize, max: usize, now: Timestamp) -> usize {
@@ -82,6 +95,10 @@ impl Streams {
         if self.all.len() == before {
             self.all.clear();
         }
+        self.number();
+    }
+
+    fn number(&mut self) {
         self.places.clear();
         self.places.extend(self.all.iter().zip(0..).map(|(s, place)| (Arc::clone(&s.name), place)));
     }

@@ -5,8 +5,11 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use super::window::{SLOT, slots_in};
 use crate::model::alert::{CauseCount, CauseSample};
@@ -19,7 +22,7 @@ pub const LABELS_MAX: usize = 32;
 pub const CAUSES_MAX: usize = 20;
 
 /// Failures that count as the same.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Label {
     /// The kind.
     pub kind: CauseKind,
@@ -46,7 +49,7 @@ impl Label {
 }
 
 /// Failures of one label in one slot.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Failures {
     all: u32,
     certain: u32,
@@ -56,7 +59,7 @@ struct Failures {
 }
 
 /// How a failure was counted, to take it back by.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counted {
     time: Timestamp,
     label: Label,
@@ -64,7 +67,7 @@ pub struct Counted {
 }
 
 /// The tally of one endpoint.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Tally {
     labels: Vec<Label>,
     /// (slot, place in `labels`) -> failures.
@@ -82,8 +85,8 @@ impl Tally {
             sample: CauseSample::default(),
             sampled: Timestamp::MIN,
         });
-        failures.all += 1;
-        failures.certain += u32::from(certain);
+        failures.all = failures.all.saturating_add(1);
+        failures.certain = failures.certain.saturating_add(u32::from(certain));
         if failures.sampled <= time {
             failures.sample = sample;
             failures.sampled = time;
@@ -132,6 +135,27 @@ impl Tally {
         }
     }
 
+    /// Adds the counts of another.
+    pub(super) fn absorb(&mut self, other: Self) {
+        if self.labels.is_empty() {
+            *self = other;
+            return;
+        }
+        for ((slot, at), theirs) in other.counts {
+            let Some(label) = other.labels.get(at) else { continue };
+            let at = self.place(label.clone());
+            match self.counts.entry((slot, at)) {
+                Entry::Vacant(free) => drop(free.insert(theirs)),
+                Entry::Occupied(mut mine) => mine.get_mut().add(theirs),
+            }
+        }
+    }
+
+    /// Whether all that is counted has a label.
+    pub(super) fn is_whole(&self) -> bool {
+        self.counts.keys().all(|(_, at)| *at < self.labels.len())
+    }
+
     fn place(&mut self, label: Label) -> usize {
         if let Some(at) = self.labels.iter().position(|l| *l == label) {
             return at;
@@ -141,6 +165,16 @@ impl Tally {
         }
         self.labels.push(label);
         self.labels.len() - 1
+    }
+}
+
+impl Failures {
+    fn add(&mut self, other: Self) {
+        self.all = self.all.saturating_add(other.all);
+        self.certain = self.certain.saturating_add(other.certain);
+        if self.sampled <= other.sampled {
+            (self.sample, self.sampled) = (other.sample, other.sampled);
+        }
     }
 }
 

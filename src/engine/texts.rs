@@ -7,18 +7,20 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 /// Bytes of a page: below what the allocator asks the operating system for anew each time.
 const PAGE: usize = 64 * 1024;
 
 /// Where a text stands.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Kept {
     page: usize,
     at: u32,
     len: u32,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Page {
     text: String,
     /// Of those who own a text here the one that goes last.
@@ -26,11 +28,12 @@ struct Page {
 }
 
 /// The pages.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Texts {
     pages: VecDeque<Page>,
     /// Number of the first page; its predecessors are gone.
     first: usize,
+    #[serde(skip)]
     max: usize,
 }
 
@@ -40,6 +43,16 @@ impl Texts {
         // At the end of a page a text may not fit any more.
         let max = texts.saturating_mul(len) / (PAGE - len) + 2;
         Self { pages: VecDeque::new(), first: 0, max }
+    }
+
+    /// What was saved, within the bounds of new pages. `None` if it cannot have been saved like this.
+    pub(super) fn resume(saved: Self, new: &Self) -> Option<Self> {
+        let mut texts = Self { max: new.max, ..saved };
+        if let Some(page) = texts.pages.back_mut() {
+            // It is being written to.
+            page.text.reserve(PAGE.saturating_sub(page.text.len()));
+        }
+        (texts.first < usize::MAX / 2).then_some(texts)
     }
 
     /// Keeps a text for this owner.

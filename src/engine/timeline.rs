@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::window::SLOT;
 use crate::model::summary::Moment;
 use crate::model::time::Timestamp;
@@ -14,7 +16,7 @@ use crate::model::time::Timestamp;
 const SLOTS_MAX: usize = 1024;
 
 /// Counts by time.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Timeline {
     width: Duration,
     /// Number of the slot -> requests, failures.
@@ -31,14 +33,14 @@ impl Timeline {
     /// Counts a request.
     pub fn record(&mut self, time: Timestamp, failed: bool) {
         let slot = self.slots.entry(time.slot(self.width)).or_default();
-        slot.0 += 1;
-        slot.1 += u64::from(failed);
+        slot.0 = slot.0.saturating_add(1);
+        slot.1 = slot.1.saturating_add(u64::from(failed));
         while self.slots.len() > SLOTS_MAX {
-            self.width *= 2;
+            self.width = self.width.saturating_mul(2);
             for (number, (requests, failures)) in std::mem::take(&mut self.slots) {
                 let slot = self.slots.entry(number.div_euclid(2)).or_default();
-                slot.0 += requests;
-                slot.1 += failures;
+                slot.0 = slot.0.saturating_add(requests);
+                slot.1 = slot.1.saturating_add(failures);
             }
         }
     }

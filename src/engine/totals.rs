@@ -6,6 +6,8 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::histogram::Histogram;
 use super::timeline::Timeline;
 use super::window::Counts;
@@ -13,13 +15,14 @@ use crate::model::cause::{CauseKind, Failure};
 use crate::model::hash::FastMap;
 use crate::model::inventory::ApiId;
 use crate::model::request::{Endpoint, Request};
+use crate::model::saved::in_order;
 use crate::model::summary::{CauseSummary, EndpointSummary, Summary};
 use crate::model::time::Timestamp;
 
 /// Endpoints told apart; more than the engine tracks at one time, because over a day some come and go.
 const ENDPOINTS_MAX: usize = 10_000;
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct EndpointTotal {
     count: u64,
     errors_5xx: u64,
@@ -28,9 +31,10 @@ struct EndpointTotal {
 }
 
 /// Figures over everything that was ingested.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Totals {
     span: Option<(Timestamp, Timestamp)>,
+    #[serde(with = "in_order")]
     endpoints: FastMap<(ApiId, Arc<Endpoint>), EndpointTotal>,
     /// As finally explained.
     causes: BTreeMap<CauseKind, CauseSummary>,
@@ -44,8 +48,8 @@ impl Totals {
         self.span = Some((from.min(time), to.max(time)));
         self.timeline.record(time, request.is_failure());
         let total = self.entry(request.api, endpoint);
-        total.count += 1;
-        total.errors_5xx += u64::from(request.is_failure());
+        total.count = total.count.saturating_add(1);
+        total.errors_5xx = total.errors_5xx.saturating_add(u64::from(request.is_failure()));
         if let Some(ms) = request.response_latency_ms {
             total.latencies.record(ms);
         }
@@ -55,8 +59,8 @@ impl Totals {
     pub fn add(&mut self, api: ApiId, endpoint: &Arc<Endpoint>, counts: &Counts, latencies: &Histogram) {
         if counts.requests > 0 {
             let total = self.entry(api, endpoint);
-            total.count += counts.requests;
-            total.errors_5xx += counts.errors();
+            total.count = total.count.saturating_add(counts.requests);
+            total.errors_5xx = total.errors_5xx.saturating_add(counts.errors());
             total.latencies.add(latencies);
         }
     }
@@ -76,6 +80,12 @@ impl Totals {
                 summary.example = Some(failure.clone());
             }
         }
+    }
+
+    /// Whether it is about so many APIs at most.
+    pub(super) fn fits(&self, apis: usize) -> bool {
+        let examples = self.causes.values().filter_map(|c| c.example.as_ref());
+        self.endpoints.keys().map(|(api, _)| *api).chain(examples.map(|e| e.api)).all(|api| api.index() < apis)
     }
 
     fn entry(&mut self, api: ApiId, endpoint: &Arc<Endpoint>) -> &mut EndpointTotal {

@@ -7,6 +7,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::model::time::{Timestamp, millis};
 
 /// Width of a slot: also how often rules look.
@@ -16,7 +18,7 @@ pub const SLOT: Duration = Duration::from_secs(10);
 const AHEAD: usize = 7;
 
 /// How many requests, by status class.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// All requests.
     pub requests: u64,
@@ -33,20 +35,21 @@ impl Counts {
 
     /// Adds another count.
     pub fn add(&mut self, other: &Self) {
-        self.requests += other.requests;
+        self.requests = self.requests.saturating_add(other.requests);
         for (mine, theirs) in self.by_class.iter_mut().zip(other.by_class) {
             *mine = mine.saturating_add(theirs);
         }
     }
 
     fn record(&mut self, status: u16) {
-        self.requests += 1;
+        self.requests = self.requests.saturating_add(1);
         let class = usize::from(status / 100);
-        self.by_class[if class <= 5 { class } else { 0 }] += 1;
+        let responses = &mut self.by_class[if class <= 5 { class } else { 0 }];
+        *responses = responses.saturating_add(1);
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Slot {
     number: i64,
     counts: Counts,
@@ -94,6 +97,34 @@ impl Window {
             }
         }
         sum
+    }
+
+    /// Adds the counts of another, of whatever length; what lies behind this ring is left out.
+    pub(super) fn absorb(&mut self, other: &Self) {
+        for theirs in &other.slots {
+            let at = place(theirs.number, self.slots.len());
+            let mine = &mut self.slots[at];
+            if mine.number < theirs.number {
+                *mine = *theirs;
+            } else if mine.number == theirs.number {
+                mine.counts.add(&theirs.counts);
+            }
+        }
+    }
+}
+
+/// Written as the slots that were used. What is read back is of just that length: [`Window::absorb`] puts it into a
+/// ring.
+impl Serialize for Window {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let used: Vec<&Slot> = self.slots.iter().filter(|s| s.number > i64::MIN).collect();
+        used.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Window {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self { slots: Vec::deserialize(deserializer)?.into_boxed_slice() })
     }
 }
 

@@ -115,7 +115,7 @@ words! {
 }
 
 /// What went wrong with one request.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cause {
     /// Which of the closed set.
     pub kind: CauseKind,
@@ -132,7 +132,7 @@ pub struct Cause {
 }
 
 /// A line that supports an explanation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     /// The line's stamp.
     pub time: Timestamp,
@@ -154,7 +154,7 @@ pub struct Fix {
 }
 
 /// A cause with what supports it and what to do.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Explanation {
     /// What went wrong.
     pub cause: Cause,
@@ -169,7 +169,7 @@ pub struct Explanation {
 }
 
 /// A failed request with its explanation, as it is shown to people and programs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
     /// From 1; higher each time more is known.
     pub revision: u32,

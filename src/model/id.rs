@@ -10,6 +10,9 @@ use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// Bytes that are held in place: a UUID has 36, an ID of an HTTP API 16, the root of an X-Ray trace 35.
 const INLINE_MAX: usize = 38;
 
@@ -98,9 +101,35 @@ impl fmt::Debug for Id {
     }
 }
 
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Not by way of a `String`: a saved state has tens of thousands of them.
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Id;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an ID")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Id, E> {
+                Ok(text.into())
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::saved;
 
     #[test]
     fn it_is_its_text() {
@@ -111,6 +140,7 @@ mod tests {
             let id = Id::from(*text);
             assert_eq!((&*id, id.to_string(), format!("{id:?}")), (*text, (*text).to_owned(), format!("{text:?}")));
             assert_eq!(&*<Arc<str>>::from(&id), *text);
+            assert_eq!(saved::restore::<Id>(1, &saved::save(1, &id)).as_deref(), Ok(*text));
             for other in &all {
                 let other_id = Id::from(*other);
                 assert_eq!((id == other_id, id.cmp(&other_id)), (text == other, text.cmp(other)));

@@ -38,7 +38,7 @@ pub struct Refs {
 }
 
 /// What a line says about an invocation.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum LambdaSays {
     /// `START RequestId: ..`, `platform.start`.
     Start,
@@ -79,7 +79,7 @@ pub enum LambdaSays {
 }
 
 /// The numbers of a `REPORT` line or a `platform.report` record.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// `Duration`, milliseconds.
     pub duration_ms: Option<f64>,
@@ -94,7 +94,7 @@ pub struct Report {
 }
 
 /// `Status:` of a `REPORT` line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReportStatus {
     /// The function's timeout ended it.
     Timeout,
@@ -105,7 +105,7 @@ pub enum ReportStatus {
 }
 
 /// An error that a runtime printed because the handler did not catch it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RuntimeError {
     /// Class or code, such as `TypeError` or `Runtime.ImportModuleError`.
     pub error_type: Option<Box<str>>,

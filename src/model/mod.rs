@@ -15,6 +15,7 @@ pub mod json;
 pub mod notice;
 pub mod problem;
 pub mod request;
+pub mod saved;
 pub mod secrets;
 pub mod summary;
 pub mod text;

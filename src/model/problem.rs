@@ -65,6 +65,7 @@ impl Problem {
             Self::Denied => "access denied",
             Self::Unsupported => "not possible in its log class",
             Self::BadToken => "page token refused",
+            Self::Refused => "request refused",
             Self::Credentials => "no valid credentials",
             Self::Unreachable => "unreachable",
             Self::Service => "the service fails",

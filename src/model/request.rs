@@ -38,7 +38,7 @@ impl fmt::Display for Endpoint {
 }
 
 /// A request that API Gateway answered.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     /// The API it came to.
     pub api: ApiId,
@@ -77,7 +77,7 @@ impl Request {
 
 /// The gateway's own words on a failed request: the `$context` variables that name causes. Sources for their
 /// meaning: AWS documentation "Variables for access logging", and the truth table they were observed in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GatewayWords {
     /// `$context.integration.integrationStatus`: what the Lambda service answered; 200 even when the function threw.
     pub integration_status: Option<u16>,

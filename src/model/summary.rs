@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::cause::{CauseKind, Failure};
 use super::inventory::ApiId;
 use super::request::Endpoint;
@@ -41,7 +43,7 @@ pub struct Summary {
 }
 
 /// How often one cause was found.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CauseSummary {
     /// The kind.
     pub kind: CauseKind,

@@ -8,11 +8,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::message::AlertMessage;
 use crate::model::alert::{Alert, AlertKey, CauseCount, Reason, Severity, State};
 use crate::model::cause::CauseKind;
 use crate::model::inventory::Inventory;
+use crate::model::saved::{self, RestoreError};
 use crate::model::time::Timestamp;
+
+/// Version of the saved form: it changes with any type that is saved, and older state is then refused.
+pub const STATE_VERSION: u32 = 1;
 
 /// How messages are planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +36,7 @@ impl Default for Settings {
 }
 
 /// What was said of an episode.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Said {
     episode: Arc<str>,
     first_seen: Timestamp,
@@ -57,6 +63,53 @@ impl Plan {
         Self { settings, inventory, said: BTreeMap::new() }
     }
 
+    /// What was said of each alert that stands, as bytes.
+    #[must_use]
+    pub fn save(&self) -> Vec<u8> {
+        saved::save(STATE_VERSION, &self.said)
+    }
+
+    /// A plan that goes on where the saved one stood. APIs may have been added to the inventory.
+    ///
+    /// # Errors
+    /// When the bytes are damaged, of another version, or about more than the inventory has.
+    pub fn restore(settings: Settings, inventory: Arc<Inventory>, saved: &[u8]) -> Result<Self, RestoreError> {
+        let said: BTreeMap<AlertKey, Said> = saved::restore(STATE_VERSION, saved)?;
+        if said.iter().any(|(key, said)| said.latest.key != *key) {
+            return Err(RestoreError::Damaged);
+        }
+        let apis = said.keys().map(|key| key.api.index() + 1).max().unwrap_or(0);
+        if apis > inventory.apis.len() {
+            return Err(RestoreError::Shrunk { apis, sources: 0 });
+        }
+        Ok(Self { settings, inventory, said })
+    }
+
+    /// More is watched from now on.
+    pub fn extend(&mut self, inventory: Arc<Inventory>) {
+        self.inventory = inventory;
+    }
+
+    /// Takes over a message that an earlier life of this plan decided after the state was saved, so that it is not
+    /// said again and what is said next counts on. To be called in the order in which they were said.
+    pub fn adopt(&mut self, message: &AlertMessage) {
+        let AlertMessage { alert, seq, .. } = message;
+        if alert.state == State::Resolved {
+            self.said.remove(&alert.key);
+            return;
+        }
+        let said = Said {
+            episode: Arc::clone(&alert.episode),
+            first_seen: alert.time,
+            seq: *seq,
+            severity: alert.severity,
+            causes: alert.causes.clone(),
+            at: alert.time,
+            latest: alert.clone(),
+        };
+        self.said.insert(alert.key.clone(), said);
+    }
+
     /// An alert as it stands; returns the message that is due by it, if one is.
     pub fn look(&mut self, alert: Alert) -> Option<AlertMessage> {
         if self.said.get(&alert.key).is_some_and(|s| s.episode != alert.episode) {
@@ -78,7 +131,7 @@ impl Plan {
             return reason.map(|reason| AlertMessage {
                 api: name(&self.inventory, &alert),
                 reason,
-                seq: said.seq + 1,
+                seq: said.seq.saturating_add(1),
                 alert,
             });
         }
@@ -96,7 +149,7 @@ impl Plan {
 
 impl Said {
     fn say(&mut self, reason: Reason, inventory: &Inventory) -> AlertMessage {
-        self.seq += 1;
+        self.seq = self.seq.saturating_add(1);
         self.severity = self.latest.severity;
         self.causes.clone_from(&self.latest.causes);
         self.at = self.latest.time;

@@ -328,14 +328,13 @@ fn bytes<T: Serialize>(value: &T) -> Vec<u8> {
 
 /// What a snapshot holds, and the latest minute of each of its segments.
 fn restore(content: &[u8], files: &[(SegmentName, Vec<u8>)]) -> Result<(Restored, Vec<i64>), String> {
-    let unreadable = |what: &str| move |error: postcard::Error| format!("{what} cannot be read: {error}");
-    let content: Content = postcard::from_bytes(content).map_err(unreadable("its content"))?;
+    let content: Content = postcard::from_bytes(content).map_err(|error| format!("its content cannot be read: {error}"))?;
     let mut seen: Vec<Seen> = content.seen.into_iter().map(Seen::restore).collect();
     if seen.len() != content.sources.len() || files.len() != content.segments.len() {
         return Err("its parts do not fit together".to_owned());
     }
     for (_, file) in files {
-        let ids: SegmentIds = postcard::from_bytes(file).map_err(unreadable("a segment"))?;
+        let ids: SegmentIds = postcard::from_bytes(file).map_err(|error| format!("a segment cannot be read: {error}"))?;
         for (number, ids) in ids {
             let seen = seen.get_mut(usize::from(number)).ok_or("a segment is of a source that it does not have")?;
             seen.add(&ids);

@@ -6,9 +6,10 @@ use std::time::Duration;
 use crate::engine::{Engine, Output, Settings};
 use crate::model::cause::Failure;
 use crate::model::event::{Batch, Fact};
-use crate::model::inventory::SourceId;
+use crate::model::inventory::{Inventory, SourceId};
 use crate::model::problem::Problem;
 use crate::model::request::Request;
+use crate::model::saved::RestoreError;
 use crate::model::time::Timestamp;
 use crate::notify::message::Message;
 use crate::notify::plan::{self, Plan};
@@ -24,6 +25,15 @@ pub enum Said {
     Message(Arc<Message>),
 }
 
+/// The saved state of engine and plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// Of the engine.
+    pub engine: Vec<u8>,
+    /// Of the plan.
+    pub plan: Vec<u8>,
+}
+
 /// Engine and plan.
 #[derive(Debug)]
 pub struct Pipeline {
@@ -37,6 +47,40 @@ impl Pipeline {
     pub fn new(settings: Settings, plan: plan::Settings) -> Self {
         let inventory = Arc::clone(&settings.inventory);
         Self { engine: Engine::new(settings), plan: Plan::new(plan, inventory) }
+    }
+
+    /// The state of both, as bytes: one cut, because whatever the engine found has been handed out.
+    #[must_use]
+    pub fn save(&self) -> Saved {
+        Saved { engine: self.engine.save(), plan: self.plan.save() }
+    }
+
+    /// A pipeline that goes on where the saved one stood; the settings may have changed.
+    ///
+    /// # Errors
+    /// When the state is damaged, of another version, or about more than is watched now.
+    pub fn restore(settings: Settings, plan: plan::Settings, saved: &Saved) -> Result<Self, RestoreError> {
+        let inventory = Arc::clone(&settings.inventory);
+        let plan = Plan::restore(plan, inventory, &saved.plan)?;
+        Ok(Self { engine: Engine::restore(settings, &saved.engine)?, plan })
+    }
+
+    /// Takes over a message that was decided after the state was saved; in order, and before anything else.
+    pub fn adopt(&mut self, message: &Message) {
+        match message {
+            Message::Alert(said) => {
+                if self.engine.adopt(&said.alert) {
+                    self.plan.adopt(said);
+                }
+            }
+            Message::Notice(notice) => self.engine.adopt_notice(notice),
+        }
+    }
+
+    /// More is watched from now on: APIs and sources were added behind those that are known.
+    pub fn extend(&mut self, inventory: &Arc<Inventory>) {
+        self.engine.extend(Arc::clone(inventory));
+        self.plan.extend(Arc::clone(inventory));
     }
 
     /// Takes a batch in.

@@ -150,7 +150,7 @@ impl Replay {
             match File::open(path, id, kind, Reader::of(kind, self.config.format(&self.config.apis[0].name, kind), all_ids)) {
                 Ok(file) => {
                     let name = file.name.as_str().into();
-                    inventory.sources.push(Source { name, region: None, kind, function: None, apis: vec![ApiId(0)] });
+                    inventory.sources.push(Source { name, region: None, role: None, kind, function: None, apis: vec![ApiId(0)] });
                     files.push(file);
                 }
                 Err(error) => tracing::error!("{error}"),

@@ -10,6 +10,7 @@ mod moto_server;
 mod properties;
 mod python;
 mod reading;
+mod restoring;
 #[cfg(target_os = "linux")]
 mod runtime_client;
 mod scenarios;
