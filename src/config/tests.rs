@@ -23,6 +23,7 @@ fn the_example_is_the_defaults() {
         name: "shop".to_owned(),
         kind: ApiKind::Auto,
         region: None,
+        role_arn: None,
         access_log_groups: vec!["/aws/apigateway/shop-prod".to_owned()],
         lambda_log_groups: vec!["/aws/lambda/checkout-fn".to_owned(), "/aws/lambda/catalog-fn".to_owned()],
         access_log_format: None,

@@ -11,11 +11,12 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::model::alert::{Alert, AlertKey, CauseCount, CauseSample, Reason, State};
+use crate::model::alert::{Alert, AlertKey, CauseCount, CauseSample, Reason, State, Subject};
 use crate::model::cause::{CauseKind, Fix};
 use crate::model::inventory::ApiId;
 use crate::model::request::Endpoint;
 use crate::model::time::Timestamp;
+use crate::notify::message::AlertMessage;
 use crate::notify::sink::SendError;
 
 fn message(n: u32) -> Arc<Message> {
@@ -24,10 +25,10 @@ fn message(n: u32) -> Arc<Message> {
         fix: Some(Arc::new(Fix { text: "x".repeat(300), command: None })),
         ..CauseSample::default()
     };
-    let endpoint = Some(Arc::new(Endpoint::new("POST", "/checkout")));
-    Arc::new(Message {
+    let subject = Subject::Endpoint(Arc::new(Endpoint::new("POST", "/checkout")));
+    let said = AlertMessage {
         alert: Alert {
-            key: AlertKey { rule: "endpoint-5xx".into(), api: ApiId(0), endpoint },
+            key: AlertKey { rule: "endpoint-5xx".into(), api: ApiId(0), subject },
             state: State::Firing,
             severity: if n % 5 == 4 { Severity::Elevated } else { Severity::High },
             value: 0.4,
@@ -39,11 +40,13 @@ fn message(n: u32) -> Arc<Message> {
             episode: format!("e{}", n / 10).into(),
             holds: true,
             causes: vec![CauseCount { kind: CauseKind::UnhandledException, count: 12, certain: 12, sample }],
+            blindness: None,
         },
         api: "shop".into(),
         reason: Reason::New,
         seq: n % 10 + 1,
-    })
+    };
+    Arc::new(said.into())
 }
 
 /// The number that [`message`] was made with.
