@@ -153,6 +153,11 @@ impl Script {
     /// All events, in the order of `visible_at`. They are made as they are asked for, from a backlog of seconds. Lines
     /// of requests that began before `to` come even where they become visible after it.
     pub fn events(&self) -> impl Iterator<Item = Planned> + use<> {
+        self.play()
+    }
+
+    /// The same, as what it is.
+    pub(super) fn play(&self) -> Events {
         Events {
             script: self.clone(),
             dice: Dice::new(self.seed),
@@ -174,7 +179,7 @@ impl Script {
 }
 
 /// The script as it is played.
-struct Events {
+pub(super) struct Events {
     script: Script,
     dice: Dice,
     /// Nothing that becomes visible before this is still to be made.
@@ -208,6 +213,11 @@ impl Iterator for Events {
 }
 
 impl Events {
+    /// Has no request begin at `at` or later.
+    pub(super) fn end_at(&mut self, at: Timestamp) {
+        self.script.to = self.script.to.min(at);
+    }
+
     /// Plans one request and everything it leaves in the logs.
     fn request(&mut self, start: Timestamp) {
         let broken = start >= self.script.deploy && start < self.script.rollback;

@@ -150,7 +150,7 @@ pub struct Events {
 }
 
 impl Events {
-    /// Has no event be written at `at` or later; those that were come all the same.
+    /// Makes no more events that are written at `at` or later. Those made already come all the same.
     pub fn end_at(&mut self, at: Timestamp) {
         self.traffic.to = self.traffic.to.min(at);
         self.next = self.next.filter(|next| *next < at);
