@@ -5,7 +5,6 @@
 
 pub mod daemon;
 pub mod demo;
-
 pub mod follow;
 mod input;
 mod live;
@@ -14,3 +13,4 @@ pub mod pipeline;
 mod poll;
 mod progress;
 pub mod replay;
+pub mod sim;

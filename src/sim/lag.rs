@@ -20,7 +20,7 @@ pub struct Lag {
     pub p50: Duration,
     /// 99 of 100 take so long at most. Not less than `p50`; a zero here means no lag at all.
     pub p99: Duration,
-    /// The longest that the slowest take.
+    /// The longest that any takes; less than `p99` is taken as `p99`.
     pub tail: Duration,
     /// How many are slow to the tail: 0.001 is one in a thousand. At 0.01 and less `p99` stays exact.
     pub tail_share: f64,
@@ -30,7 +30,7 @@ impl Lag {
     /// None at all: an event can be read as soon as it is written.
     pub const NONE: Self = Self { p50: Duration::ZERO, p99: Duration::ZERO, tail: Duration::ZERO, tail_share: 0.0 };
 
-    /// Through two percentiles, without a tail of its own.
+    /// Through two percentiles, and never longer than the second.
     #[must_use]
     pub fn between(p50: Duration, p99: Duration) -> Self {
         Self { p50, p99, tail: p99, tail_share: 0.0 }
@@ -50,7 +50,8 @@ impl Lag {
         let median = self.p50.max(Duration::from_millis(1)).as_secs_f64();
         let sigma = (self.p99.as_secs_f64() / median).ln().max(0.0) / Z99;
         let seconds = median * (sigma * normal_quantile(u.clamp(EDGE, 1.0 - EDGE))).exp();
-        Duration::try_from_secs_f64(seconds).unwrap_or(self.tail)
+        let longest = self.tail.max(self.p99);
+        Duration::try_from_secs_f64(seconds).map_or(longest, |lag| lag.min(longest))
     }
 }
 
@@ -137,6 +138,14 @@ mod tests {
         assert!(drawn(&Lag::NONE, 1).iter().all(Duration::is_zero));
         let same = Lag::between(Duration::from_secs(3), Duration::from_secs(3));
         assert!(drawn(&same, 1).iter().all(|lag| lag.as_millis() == 3000));
+    }
+
+    #[test]
+    fn nothing_takes_longer_than_the_tail() {
+        let lags = drawn(&Lag::between(Duration::from_secs(1), Duration::from_secs(10)), 2);
+        let longest = lags.iter().filter(|lag| lag.as_secs() == 10).count();
+        assert!((1800..2200).contains(&longest), "{longest}: one in a hundred");
+        assert_eq!(lags[199_999], Duration::from_secs(10));
     }
 
     #[test]

@@ -320,7 +320,6 @@ mod tests {
     use serde_json::Value;
 
     use super::super::fault::Fault;
-    use super::super::trouble::Trouble;
     use super::*;
 
     const GROUP: &str = "/aws/lambda/a";

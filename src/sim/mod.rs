@@ -264,4 +264,46 @@ mod tests {
         assert_eq!(hanging.read(&mut [0; 16]).await.unwrap_or(0), 0);
         assert!(TcpStream::connect(address).await.is_err(), "the port is closed");
     }
+
+    #[tokio::test]
+    async fn connections_are_reset_before_or_in_an_answer() {
+        let (sim, _) = started(0).await;
+        sim.put(GROUP, "s", at(0), at(0), "hello");
+        for (ill, begins) in [(Ill::Reset, false), (Ill::ResetInBody, true)] {
+            sim.service().set_seed(1);
+            sim.service().trouble(Trouble { count: Some(1), ..Trouble::new(ill) });
+            let mut stream = connect(&sim).await;
+            stream.write_all(filter(GROUP).as_bytes()).await.unwrap();
+            let mut answer = Vec::new();
+            // Closed or reset, whichever the operating system makes of it.
+            let _ = stream.read_to_end(&mut answer).await;
+            let answer = String::from_utf8(answer).unwrap();
+            assert_eq!(answer.starts_with("HTTP/1.1 200 OK"), begins, "{answer}");
+            if let Some((head, body)) = answer.split_once("\r\n\r\n") {
+                let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+                assert_eq!(body.len(), length.parse::<usize>().unwrap() / 2);
+            }
+            assert!(exchange(&mut connect(&sim).await, &filter(GROUP)).await.contains("hello"));
+        }
+        sim.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_slow_answer_waits_for_the_clock_of_the_simulation() {
+        let (sim, clock) = started(0).await;
+        sim.put(GROUP, "s", at(0), at(0), "hello");
+        let lag = Lag::between(Duration::from_hours(1), Duration::from_hours(1));
+        sim.service().trouble(Trouble::new(Ill::Slow(lag)));
+        let mut stream = connect(&sim).await;
+        stream.write_all(filter(GROUP).as_bytes()).await.unwrap();
+        while sim.requests(GROUP) < 1 {
+            tokio::task::yield_now().await;
+        }
+        let early = tokio::time::timeout(Duration::from_millis(50), stream.read(&mut [0; 16])).await;
+        assert!(early.is_err(), "the clock stands");
+        clock.store(3_600_000, Ordering::Relaxed);
+        let answered = tokio::time::timeout(Duration::from_secs(10), stream.read(&mut [0; 16])).await;
+        assert!(answered.unwrap().unwrap() > 0);
+        sim.stop().await;
+    }
 }

@@ -39,15 +39,23 @@ struct Text {
     /// Said in the header, whether so much comes or not.
     length: u64,
     cut: bool,
+    /// What there is of a cut body has been asked to be sent.
+    flushed: bool,
 }
 
 impl Body for Text {
     type Data = Bytes;
     type Error = Reset;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Reset>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Reset>>> {
         Poll::Ready(match self.left.take() {
             Some(bytes) => Some(Ok(Frame::data(bytes))),
+            // hyper sends what it holds when a body is not ready, and throws it away when a body fails.
+            None if self.cut && !self.flushed => {
+                self.flushed = true;
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             None if self.cut => Some(Err(Reset)),
             None => None,
         })
@@ -138,7 +146,7 @@ fn response(reply: Reply, cut: bool, request_id: &str, now: Timestamp) -> Respon
     if cut {
         bytes.truncate(bytes.len() / 2);
     }
-    let mut response = Response::new(Text { left: Some(bytes), length, cut });
+    let mut response = Response::new(Text { left: Some(bytes), length, cut, flushed: false });
     *response.status_mut() = StatusCode::from_u16(reply.status).expect("the services use known status codes");
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));

@@ -132,6 +132,12 @@ impl Service {
         self.state().store.create_group(group).lives.end(at);
     }
 
+    /// Whether the group is there at this time.
+    #[must_use]
+    pub fn is_there(&self, group: &str, at: Timestamp) -> bool {
+        self.state().store.group(group).is_some_and(|group| group.lives.born(at).is_some())
+    }
+
     /// Sets the class of a group, making the group if need be.
     pub fn set_class(&self, group: &str, class: Class) {
         self.state().store.create_group(group).class = class;
@@ -231,3 +237,6 @@ impl Service {
         self.state().topics.published().to_vec()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -166,10 +166,12 @@ impl Troubles {
             if !applies || !dice.chance(trouble.probability) {
                 continue;
             }
-            match trouble.ill {
-                Ill::Slow(lag) => delay += lag.draw(dice),
-                _ if struck.is_some() => continue,
-                ill => struck = Some(ill),
+            if let Ill::Slow(lag) = trouble.ill {
+                delay += lag.draw(dice);
+            } else if struck.is_none() {
+                struck = Some(trouble.ill);
+            } else {
+                continue;
             }
             trouble.count = trouble.count.map(|count| count.saturating_sub(1));
         }

@@ -45,6 +45,7 @@ struct File {
     #[serde(default)]
     history: Span,
     length: Option<Span>,
+    keep: Option<Span>,
     #[serde(default)]
     account: Account,
     #[serde(default)]
@@ -227,7 +228,7 @@ fn scenario(file: File) -> Result<Scenario, Wrong> {
             return Err(wrong("there is another group of this name".to_owned()));
         }
         let seed = file.seed.wrapping_mul(1000).wrapping_add(nth);
-        groups.push(group(table, seed, file.history.0).map_err(wrong)?);
+        groups.push(group(&table, seed, file.history.0).map_err(wrong)?);
     }
     let mut troubles = Vec::new();
     for (nth, table) in (1..).zip(file.fault) {
@@ -256,6 +257,7 @@ fn scenario(file: File) -> Result<Scenario, Wrong> {
         seed: file.seed,
         history: file.history.0,
         length: file.length.map(|length| length.0),
+        keep: file.keep.map(|keep| keep.0),
         newest_first: file.account.newest_first.unwrap_or(true),
         quotas: quotas.into_iter().filter_map(|(operation, quota)| Some((operation, quota?))).collect(),
         shop,
@@ -275,7 +277,7 @@ fn shop_of(table: &ShopTable) -> Result<Shop, String> {
     Ok(Shop { deploy, rollback, rate })
 }
 
-fn group(table: GroupTable, seed: u64, history: Duration) -> Result<Group, String> {
+fn group(table: &GroupTable, seed: u64, history: Duration) -> Result<Group, String> {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b".-_/#".contains(&b);
     let name = &table.name;
     if name.is_empty() || name.len() > 512 || !name.bytes().all(allowed) {

@@ -24,6 +24,8 @@ pub struct Scenario {
     history: Duration,
     /// No traffic is written so long after the start or later.
     length: Option<Duration>,
+    /// Events stamped so much earlier than now are dropped.
+    keep: Option<Duration>,
     newest_first: bool,
     quotas: Vec<(Operation, u32)>,
     shop: Option<Shop>,
@@ -74,6 +76,9 @@ impl Scenario {
     pub fn set_up(&self, service: &Service, start: Timestamp) {
         service.set_seed(self.seed);
         service.set_newest_first(self.newest_first);
+        if let Some(keep) = self.keep {
+            service.keep(keep);
+        }
         for (operation, per_second) in &self.quotas {
             service.set_quota(*operation, Some(*per_second));
         }
@@ -174,23 +179,31 @@ impl Played {
             }
         }
     }
-}
 
-impl Iterator for Played {
-    type Item = Planned;
-
-    fn next(&mut self) -> Option<Planned> {
+    /// The next event, if it becomes visible by `until`.
+    pub fn next_until(&mut self, until: Timestamp) -> Option<Planned> {
         loop {
             // There are as many sources as groups in a file: few.
             let due = |(next, _): &&mut (Option<Planned>, Source)| next.as_ref().map(|event| event.visible_at);
             let waiting = self.sources.iter_mut().filter(|(next, _)| next.is_some());
             let (next, source) = waiting.min_by_key(due)?;
+            if next.as_ref().is_none_or(|event| event.visible_at > until) {
+                return None;
+            }
             let event = std::mem::replace(next, source.next())?;
             // One that was made ahead, before the end was known, is never written.
             if event.written < self.end {
                 return Some(event);
             }
         }
+    }
+}
+
+impl Iterator for Played {
+    type Item = Planned;
+
+    fn next(&mut self) -> Option<Planned> {
+        self.next_until(Timestamp::MAX)
     }
 }
 
