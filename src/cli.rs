@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -72,6 +73,9 @@ pub enum Command {
     Replay(Replay),
     /// See all of it on a simulated AWS: no account, no network, about a minute
     Demo(Demo),
+    /// Serve a simulated CloudWatch Logs to any client: to try a tail on it
+    #[command(hide = true)]
+    Sim(Sim),
 }
 
 /// Options of replay.
@@ -118,6 +122,26 @@ pub struct Demo {
     /// text, or one JSON object per line [default: text on a terminal, json in a pipe]
     #[arg(long, value_enum)]
     pub output: Option<Format>,
+}
+
+/// Options of sim.
+#[derive(Debug, Args)]
+pub struct Sim {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+
+    /// What to play: groups, traffic, quotas and faults, as in tests/sim/rough.toml
+    #[arg(long, value_name = "FILE")]
+    pub scenario: PathBuf,
+
+    /// How many times as fast as real time, 1 to 1000
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub speed: u32,
+
+    /// Write every event made to this file, one JSON object per line
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -16,7 +16,7 @@ use gatewatch::ops::clock::Clock;
 use gatewatch::ops::{signals, telemetry};
 use gatewatch::read::Template;
 use gatewatch::run::follow::Show;
-use gatewatch::run::{daemon, demo, follow, replay};
+use gatewatch::run::{daemon, demo, follow, replay, sim};
 use gatewatch::view::Paint;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::LevelFilter;
@@ -72,7 +72,7 @@ fn complain(why: &str) {
 fn run(cli: Cli) -> Result<(), Failure> {
     match &cli.command {
         Some(Command::Replay(args)) => return run_replay(&cli, args),
-        Some(Command::Demo(_)) | None => {}
+        Some(Command::Demo(_) | Command::Sim(_)) | None => {}
     }
     // Two threads: the work is waiting for AWS. A host with 64 cores should not get 64 threads for that.
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -92,6 +92,15 @@ async fn run_live(cli: Cli) -> Result<(), Failure> {
     if let Some(Command::Demo(args)) = &cli.command {
         let json = args.output.map_or_else(|| !io::stdout().is_terminal(), |f| f == Format::Json);
         return Ok(demo::run(args.speed, json, stop).await?);
+    }
+    if let Some(Command::Sim(args)) = cli.command {
+        let options = sim::Options {
+            listen: args.listen,
+            scenario: sim::load(&args.scenario).map_err(Failure::Usage)?,
+            speed: args.speed,
+            events: args.events,
+        };
+        return Ok(sim::run(options, &mut io::stdout(), stop).await?);
     }
     let Some(label) = &cli.follow else {
         let config = Config::load(cli.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG)))?;

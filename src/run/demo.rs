@@ -76,7 +76,7 @@ async fn simulate(clock: &Clock, start: Timestamp) -> io::Result<Sim> {
     let history = Config::default().window + Duration::from_mins(1);
     let script = Script::new(502, start.minus(history), start.plus(DEPLOY), start.plus(ROLLBACK), start.plus(END));
     for event in script.events() {
-        sim.put(event.group, &event.stream, event.time, event.visible_at, &event.text);
+        sim.put(&event.group, &event.stream, event.time, event.visible_at, &event.text);
     }
     Ok(sim)
 }

@@ -5,7 +5,6 @@
 
 pub mod daemon;
 pub mod demo;
-
 pub mod follow;
 mod input;
 pub mod keep;
@@ -21,3 +20,4 @@ mod quota;
 pub mod replay;
 mod room;
 mod sources;
+pub mod sim;

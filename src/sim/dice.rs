@@ -1,7 +1,7 @@
 //! Repeatable randomness for the simulation: splitmix64.
 //!
-//! Not for secrets, and not a statistics library: whole numbers only. Rule: the same seed gives the same numbers on
-//! every machine, so a demo can be told again.
+//! Not for secrets, and not a statistics library: draws, not distributions (see `lag`). Rule: the same seed gives the
+//! same numbers on every machine, so a demo can be told again and a failed run repeated.
 
 /// A stream of numbers that only depends on its seed.
 #[derive(Clone, Debug)]
@@ -28,6 +28,18 @@ impl Dice {
     /// True in `percent` of 100 cases.
     pub(super) fn percent(&mut self, percent: u64) -> bool {
         self.between(1, 100) <= percent
+    }
+
+    /// From 0 up to, not including, 1, in steps of 2^-32.
+    pub(super) fn unit(&mut self) -> f64 {
+        // The upper half: all of it fits a double exactly.
+        let upper = u32::try_from(self.next() >> 32).expect("the upper half of 64 bits has 32");
+        f64::from(upper) / 4_294_967_296.0
+    }
+
+    /// True with this probability, 0 to 1.
+    pub(super) fn chance(&mut self, probability: f64) -> bool {
+        self.unit() < probability
     }
 
     /// Mostly near `low`, seldom up to `low + tail`: the shape latencies have.
@@ -80,6 +92,10 @@ mod tests {
         let mut dice = Dice::new(7);
         assert!((0..1000).all(|_| (3..=5).contains(&dice.between(3, 5))));
         assert!((0..1000).all(|_| (100..=900).contains(&dice.skewed(100, 800))));
+        assert!((0..1000).all(|_| (0.0..1.0).contains(&dice.unit())));
+        assert!((0..1000).all(|_| dice.chance(1.0) && !dice.chance(0.0)));
+        let struck = (0..10_000).filter(|_| dice.chance(0.2)).count();
+        assert!((1900..2100).contains(&struck), "{struck}");
         let uuid = dice.uuid();
         assert_eq!((uuid.len(), &uuid[14..15], uuid.matches('-').count()), (36, "4", 4));
     }

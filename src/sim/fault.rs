@@ -1,9 +1,11 @@
-//! What can be made to go wrong with `FilterLogEvents` on one group, and in which order it does.
+//! What a test makes go wrong with `FilterLogEvents` on one group by hand, and in which order it does.
 //!
-//! Not the answers themselves: `logs` words them. Rule: counted faults come first, in the order they were queued, and
+//! Not the answers themselves: `logs` words them; and not what goes wrong by the clock: that is `trouble`. Rule: counted faults come first, in the order they were queued, and
 //! are used up; the one standing fault shows when none is left.
 
 use std::collections::VecDeque;
+
+use super::trouble::Ill;
 
 /// A fault of `FilterLogEvents` on one group. Those without a number last until `Clear` or until another standing
 /// fault replaces them; those with one hit that many requests.
@@ -34,45 +36,50 @@ pub enum Fault {
 /// The faults set for one group.
 #[derive(Default)]
 pub(super) struct Faults {
-    standing: Option<Fault>,
-    counted: VecDeque<(Fault, u32)>,
+    standing: Option<Ill>,
+    counted: VecDeque<(Ill, u32)>,
 }
 
 impl Faults {
     /// Queues or sets one.
     pub(super) fn add(&mut self, fault: Fault) {
-        match fault {
-            Fault::Throttle(times)
-            | Fault::EmptyPages(times)
-            | Fault::DuplicateToken(times)
-            | Fault::Unavailable(times)
-            | Fault::Hang(times) => {
-                if times > 0 {
-                    self.counted.push_back((fault, times));
-                }
+        let (ill, times) = match fault {
+            Fault::Throttle(times) => (Ill::Throttle, Some(times)),
+            Fault::EmptyPages(times) => (Ill::EmptyPage, Some(times)),
+            Fault::DuplicateToken(times) => (Ill::DuplicateToken, Some(times)),
+            Fault::Unavailable(times) => (Ill::Unavailable, Some(times)),
+            Fault::Hang(times) => (Ill::Hang, Some(times)),
+            Fault::AccessDenied => (Ill::AccessDenied, None),
+            Fault::Missing => (Ill::Missing, None),
+            Fault::Infrequent => (Ill::Infrequent, None),
+            Fault::ExpiredToken => (Ill::ExpiredCredentials, None),
+            Fault::Clear => {
+                *self = Self::default();
+                return;
             }
-            Fault::AccessDenied | Fault::Missing | Fault::Infrequent | Fault::ExpiredToken => {
-                self.standing = Some(fault);
-            }
-            Fault::Clear => *self = Self::default(),
+        };
+        match times {
+            None => self.standing = Some(ill),
+            Some(0) => {}
+            Some(times) => self.counted.push_back((ill, times)),
         }
     }
 
-    /// The fault the next request meets, counted down.
-    pub(super) fn take(&mut self, has_token: bool) -> Option<Fault> {
-        let applies = |fault: &Fault| has_token || !matches!(fault, Fault::DuplicateToken(_));
-        let Some(index) = self.counted.iter().position(|(fault, _)| applies(fault)) else { return self.standing };
-        let (fault, left) = &mut self.counted[index];
-        let fault = *fault;
+    /// What the next request meets, counted down.
+    pub(super) fn take(&mut self, has_token: bool) -> Option<Ill> {
+        let applies = |ill: Ill| has_token || ill != Ill::DuplicateToken;
+        let Some(index) = self.counted.iter().position(|(ill, _)| applies(*ill)) else { return self.standing };
+        let (ill, left) = &mut self.counted[index];
+        let ill = *ill;
         *left -= 1;
         if *left == 0 {
             self.counted.remove(index);
         }
-        Some(fault)
+        Some(ill)
     }
 
-    /// The fault that lasts, if one is set.
-    pub(super) fn standing(&self) -> Option<Fault> {
+    /// What lasts, if one is set.
+    pub(super) fn standing(&self) -> Option<Ill> {
         self.standing
     }
 }
@@ -92,11 +99,11 @@ mod tests {
         assert_eq!(
             seen,
             [
-                Some(Fault::Throttle(2)),
-                Some(Fault::Throttle(2)),
-                Some(Fault::Unavailable(1)),
-                Some(Fault::AccessDenied),
-                Some(Fault::AccessDenied)
+                Some(Ill::Throttle),
+                Some(Ill::Throttle),
+                Some(Ill::Unavailable),
+                Some(Ill::AccessDenied),
+                Some(Ill::AccessDenied)
             ]
         );
         faults.add(Fault::Clear);
@@ -108,7 +115,7 @@ mod tests {
         let mut faults = Faults::default();
         faults.add(Fault::DuplicateToken(1));
         assert_eq!(faults.take(false), None);
-        assert_eq!(faults.take(true), Some(Fault::DuplicateToken(1)));
+        assert_eq!(faults.take(true), Some(Ill::DuplicateToken));
         assert_eq!(faults.take(true), None);
     }
 }

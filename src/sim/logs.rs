@@ -1,15 +1,20 @@
 //! The CloudWatch Logs operations of the simulation: the text of a request in, the text of an answer out.
 //!
-//! Not HTTP: `server` carries the two. Rule: limits and errors are those the service documents, and what is not
-//! simulated (filter patterns, stream names) is refused, never silently ignored.
+//! Not HTTP: `server` carries the two; and not what goes wrong: `fault` and `trouble` decide that. Rule: limits and
+//! errors are those the service documents, and what is not simulated (filter patterns) is refused, never silently
+//! ignored.
+
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
 
-use super::fault::{Fault, Faults};
-use super::server::{Answer, Reply};
-use super::store::{Query, push_json};
+use super::answer::{Answer, Outcome, Reply};
+use super::calls::Operation;
+use super::group::Class;
+use super::store::{Absent, Query, Streams, push_json};
 use super::token::{Token, scope};
+use super::trouble::{Ill, Victim};
 use super::{ACCOUNT, REGION, State};
 use crate::model::time::Timestamp;
 
@@ -17,11 +22,14 @@ use crate::model::time::Timestamp;
 pub(super) const TARGET: &str = "Logs_20140328.";
 /// Events on a page, at most and by default.
 const LIMIT_MAX: usize = 10_000;
+/// Stream names in one request.
+const STREAM_NAMES_MAX: usize = 100;
 /// Groups on a page of `DescribeLogGroups`.
 const GROUPS_MAX: usize = 50;
 /// 2024-01-01T00:00:00Z: newest-first reads may not start earlier.
 const NEWEST_FIRST_SINCE_MS: i64 = 1_704_067_200_000;
 
+/// Fields that change nothing here (`interleaved`, `unmask`) are not read.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct FilterRequest {
@@ -37,11 +45,14 @@ struct FilterRequest {
     log_stream_name_prefix: Option<String>,
 }
 
+/// `includeLinkedAccounts` and `accountIdentifiers` are not read: there is one account, and it is everybody's.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct DescribeRequest {
     log_group_name_prefix: Option<String>,
     log_group_name_pattern: Option<String>,
+    log_group_class: Option<String>,
+    log_group_identifiers: Option<Vec<String>>,
     limit: Option<i64>,
     next_token: Option<String>,
 }
@@ -49,89 +60,116 @@ struct DescribeRequest {
 /// Answers one request; `operation` is what follows [`TARGET`] in its header.
 pub(super) fn answer(state: &mut State, operation: &str, body: &[u8], now: Timestamp) -> Answer {
     let unreadable = |error: serde_json::Error| {
-        Answer::Reply(Reply::logs_error(400, "SerializationException", &format!("the body cannot be read: {error}")))
+        Reply::logs_error(400, "SerializationException", &format!("the body cannot be read: {error}")).into()
     };
-    match operation {
-        "FilterLogEvents" => match serde_json::from_slice(body) {
+    match Operation::from_name(operation) {
+        Some(Operation::FilterLogEvents) => match serde_json::from_slice(body) {
             Ok(request) => filter(state, &request, now),
             Err(error) => unreadable(error),
         },
-        "DescribeLogGroups" => match serde_json::from_slice(body) {
-            Ok(request) => Answer::Reply(describe(state, &request).unwrap_or_else(|refusal| refusal)),
+        Some(Operation::DescribeLogGroups) => match serde_json::from_slice(body) {
+            Ok(request) => {
+                let operation = Operation::DescribeLogGroups;
+                let victim = Victim { operation, group: None, has_token: false, now };
+                asked(state, &victim, |state, _| describe(state, &request, now))
+            }
             Err(error) => unreadable(error),
         },
-        _ => Answer::Reply(Reply::logs_error(400, "UnknownOperationException", "the operation is not simulated")),
+        None => Reply::logs_error(400, "UnknownOperationException", "the operation is not simulated").into(),
     }
 }
 
 fn filter(state: &mut State, request: &FilterRequest, now: Timestamp) -> Answer {
     let group = match group_name(request) {
         Ok(group) => group,
-        Err(refusal) => return Answer::Reply(refusal),
+        Err(refusal) => return refusal.into(),
     };
-    *state.requests.entry(group.to_owned()).or_default() += 1;
-    let fault = state.faults.get_mut(group).and_then(|faults| faults.take(request.next_token.is_some()));
-    if let Some(answer) = fault.and_then(|fault| failed(fault, group)) {
-        return answer;
-    }
-    Answer::Reply(page(state, request, group, fault, now).unwrap_or_else(|refusal| refusal))
+    let (operation, has_token) = (Operation::FilterLogEvents, request.next_token.is_some());
+    let victim = Victim { operation, group: Some(group), has_token, now };
+    asked(state, &victim, |state, ill| page(state, request, group, ill, now))
 }
 
-/// The answer to a fault that is an error or none; `None` for those that only bend a page.
-fn failed(fault: Fault, group: &str) -> Option<Answer> {
-    let (status, code, message) = match fault {
-        Fault::AccessDenied => (
-            400,
-            "AccessDeniedException",
-            format!(
-                "User: arn:aws:iam::{ACCOUNT}:user/watcher is not authorized to perform: logs:FilterLogEvents on \
-                 resource: {}:log-stream: because no identity-based policy allows the logs:FilterLogEvents action",
-                arn(group)
-            ),
-        ),
-        Fault::Missing => return Some(Answer::Reply(missing())),
-        Fault::Throttle(_) => (400, "ThrottlingException", "Rate exceeded".to_owned()),
-        Fault::Unavailable(_) => {
-            (503, "ServiceUnavailableException", "The service cannot complete the request.".to_owned())
+/// Counts a call and lets quota, faults and troubles have it, in this order; what they leave alone `answer` answers.
+fn asked(
+    state: &mut State,
+    victim: &Victim<'_>,
+    answer: impl FnOnce(&State, Option<Ill>) -> Result<Reply, Reply>,
+) -> Answer {
+    let (struck, after) = if state.quota(victim.operation, victim.now) {
+        let queued = match (victim.operation, victim.group) {
+            (Operation::FilterLogEvents, Some(group)) => {
+                state.faults.get_mut(group).and_then(|faults| faults.take(victim.has_token))
+            }
+            (Operation::FilterLogEvents | Operation::DescribeLogGroups, _) => None,
+        };
+        let (by_chance, delay) = state.troubles.strike(victim);
+        (queued.or(by_chance), delay)
+    } else {
+        (Some(Ill::Throttle), Duration::ZERO)
+    };
+    state.calls.note(victim.now, victim.operation, victim.group, struck == Some(Ill::Throttle));
+    let outcome = match struck {
+        Some(Ill::Hang) => Outcome::Never,
+        Some(Ill::Reset) => Outcome::Reset,
+        Some(ill) if let Some(error) = error(ill, victim) => Outcome::Reply(error),
+        ill => {
+            let reply = answer(state, ill).unwrap_or_else(|refusal| refusal);
+            if ill == Some(Ill::ResetInBody) { Outcome::Cut(reply) } else { Outcome::Reply(reply) }
         }
-        Fault::Infrequent => (
-            400,
-            "InvalidOperationException",
-            format!(
-                "{group} is of log-group-class INFREQUENT_ACCESS. FilterLogEvents is not supported for this log class."
-            ),
-        ),
-        Fault::ExpiredToken => {
+    };
+    Answer { after, outcome }
+}
+
+/// The answer to an ill that is an error; `None` for the others.
+fn error(ill: Ill, victim: &Victim<'_>) -> Option<Reply> {
+    let (status, code, message) = match ill {
+        Ill::AccessDenied => {
+            let action = victim.operation.name();
+            let resource = victim.group.map_or_else(|| arn("*"), |group| format!("{}:log-stream:", arn(group)));
+            let message = format!(
+                "User: arn:aws:iam::{ACCOUNT}:user/watcher is not authorized to perform: logs:{action} on resource: \
+                 {resource} because no identity-based policy allows the logs:{action} action",
+            );
+            (400, "AccessDeniedException", message)
+        }
+        Ill::Missing => return Some(missing()),
+        Ill::Throttle => (400, "ThrottlingException", "Rate exceeded".to_owned()),
+        Ill::Unavailable => (503, "ServiceUnavailableException", "The service cannot complete the request.".to_owned()),
+        Ill::Internal => (500, "InternalFailure", "An internal error has occurred.".to_owned()),
+        Ill::Infrequent => return Some(infrequent(victim.group.unwrap_or_default())),
+        Ill::ExpiredCredentials => {
             (400, "ExpiredTokenException", "The security token included in the request is expired".to_owned())
         }
-        Fault::Hang(_) => return Some(Answer::Never),
-        Fault::EmptyPages(_) | Fault::DuplicateToken(_) | Fault::Clear => return None,
+        Ill::RefusedToken => return Some(invalid("The specified nextToken has expired.")),
+        Ill::EmptyPage | Ill::DuplicateToken | Ill::Slow(_) | Ill::Hang | Ill::Reset | Ill::ResetInBody => return None,
     };
-    Some(Answer::Reply(Reply::logs_error(status, code, &message)))
+    Some(Reply::logs_error(status, code, &message))
 }
 
-fn page(
-    state: &State,
-    request: &FilterRequest,
-    group: &str,
-    fault: Option<Fault>,
-    now: Timestamp,
-) -> Result<Reply, Reply> {
+fn page(state: &State, request: &FilterRequest, group: &str, ill: Option<Ill>, now: Timestamp) -> Result<Reply, Reply> {
     let mut query = query(request, state.oldest_first_only)?;
-    let scope = scope(group, query.from, query.to);
+    let scope = scope(group, &query);
     if let Some(text) = &request.next_token {
         let token = Token::decode(text, scope, now).ok_or_else(|| invalid("The specified nextToken is invalid."))?;
         (query.forward, query.after) = (token.forward, token.after);
     }
+    if state.store.group(group).is_some_and(|known| known.class == Class::InfrequentAccess) {
+        return Err(infrequent(group));
+    }
     let mut body = String::from(r#"{"events":["#);
-    let mut end = state.store.page(group, &query, now, &mut body).ok_or_else(missing)?;
-    if matches!(fault, Some(Fault::EmptyPages(_))) {
+    let mut end = state.store.page(group, &query, now, &mut body).map_err(|absent| match absent {
+        Absent::Group => missing(),
+        Absent::Stream => {
+            Reply::logs_error(400, "ResourceNotFoundException", "The specified log stream does not exist.")
+        }
+    })?;
+    if ill == Some(Ill::EmptyPage) {
         body.truncate(r#"{"events":["#.len());
         (end.last, end.more) = (query.after, true);
     }
     body.push_str(r#"],"searchedLogStreams":[]"#);
-    let next = match (fault, &request.next_token) {
-        (Some(Fault::DuplicateToken(_)), Some(sent)) => Some(sent.clone()),
+    let next = match (ill, &request.next_token) {
+        (Some(Ill::DuplicateToken), Some(sent)) => Some(sent.clone()),
         _ if end.more => {
             let token = Token { forward: query.forward, after: end.last, issued: now, serial: state.answers };
             Some(token.encode(scope))
@@ -147,12 +185,20 @@ fn page(
 }
 
 fn query(request: &FilterRequest, oldest_first_only: bool) -> Result<Query, Reply> {
-    if request.filter_pattern.as_deref().is_some_and(|pattern| !pattern.is_empty())
-        || request.log_stream_names.is_some()
-        || request.log_stream_name_prefix.is_some()
-    {
-        return Err(invalid("filterPattern, logStreamNames and logStreamNamePrefix are not simulated"));
+    if request.filter_pattern.as_deref().is_some_and(|pattern| !pattern.is_empty()) {
+        return Err(invalid("filterPattern is not simulated"));
     }
+    let streams = match (&request.log_stream_names, &request.log_stream_name_prefix) {
+        (None, None) => Streams::All,
+        (Some(names), None) if (1..=STREAM_NAMES_MAX).contains(&names.len()) => Streams::Named(names.clone()),
+        (Some(names), None) => {
+            return Err(invalid(&format!("{} logStreamNames, must be 1 to {STREAM_NAMES_MAX}", names.len())));
+        }
+        (None, Some(prefix)) => Streams::Prefixed(prefix.clone()),
+        (Some(_), Some(_)) => {
+            return Err(invalid("logStreamNames and logStreamNamePrefix are mutually exclusive parameters."));
+        }
+    };
     let (from, to) = (request.start_time.unwrap_or(0), request.end_time.unwrap_or(i64::MAX));
     if from < 0 || from > to {
         return Err(invalid("startTime must be at least 0 and not later than endTime"));
@@ -168,12 +214,15 @@ fn query(request: &FilterRequest, oldest_first_only: bool) -> Result<Query, Repl
     if !forward && from < NEWEST_FIRST_SINCE_MS {
         return Err(invalid("startFromHead=false needs a startTime on or after 2024-01-01"));
     }
-    Ok(Query { from, to, limit, forward, after: None })
+    Ok(Query { from, to, limit, forward, after: None, streams })
 }
 
-fn describe(state: &State, request: &DescribeRequest) -> Result<Reply, Reply> {
+fn describe(state: &State, request: &DescribeRequest, now: Timestamp) -> Result<Reply, Reply> {
     if request.log_group_name_prefix.is_some() && request.log_group_name_pattern.is_some() {
         return Err(invalid("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."));
+    }
+    if request.log_group_identifiers.is_some() {
+        return Err(invalid("logGroupIdentifiers is not simulated"));
     }
     let limit = match request.limit {
         None => GROUPS_MAX,
@@ -181,29 +230,36 @@ fn describe(state: &State, request: &DescribeRequest) -> Result<Reply, Reply> {
     };
     let prefix = request.log_group_name_prefix.as_deref().unwrap_or_default();
     let pattern = request.log_group_name_pattern.as_deref().unwrap_or_default();
-    let standing = |name: &str| state.faults.get(name).and_then(Faults::standing);
-    let mut names = state
-        .store
-        .names(request.next_token.as_deref())
-        .filter(|name| name.starts_with(prefix) && name.contains(pattern) && standing(name) != Some(Fault::Missing));
-    let page: Vec<&str> = names.by_ref().take(limit).collect();
+    let has = |ill: Ill, name: &str| {
+        state.faults.get(name).is_some_and(|faults| faults.standing() == Some(ill))
+            || state.troubles.shows(ill, name, now)
+    };
+    let shown = state.store.groups(request.next_token.as_deref()).filter_map(|(name, group)| {
+        let created = group.lives.creation_ms(now)?;
+        let class = if has(Ill::Infrequent, name) { Class::InfrequentAccess } else { group.class };
+        let wanted = name.starts_with(prefix)
+            && name.contains(pattern)
+            && request.log_group_class.as_deref().is_none_or(|wanted| wanted == class.name());
+        (wanted && !has(Ill::Missing, name)).then_some((name, created, class))
+    });
+    let mut shown = shown.peekable();
+    let page: Vec<_> = shown.by_ref().take(limit).collect();
     let groups: Vec<_> = page
         .iter()
-        .map(|name| {
-            let infrequent = standing(name) == Some(Fault::Infrequent);
+        .map(|(name, created, class)| {
             json!({
                 "logGroupName": name,
-                "creationTime": NEWEST_FIRST_SINCE_MS,
+                "creationTime": created,
                 "metricFilterCount": 0,
                 "arn": format!("{}:*", arn(name)),
                 "logGroupArn": arn(name),
-                "logGroupClass": if infrequent { "INFREQUENT_ACCESS" } else { "STANDARD" },
+                "logGroupClass": class.name(),
                 "storedBytes": 0,
             })
         })
         .collect();
     let mut body = json!({ "logGroups": groups });
-    if let (Some(_), Some(last)) = (names.next(), page.last()) {
+    if let (Some(_), Some((last, ..))) = (shown.peek(), page.last()) {
         body["nextToken"] = json!(last);
     }
     Ok(Reply::logs(body.to_string()))
@@ -242,6 +298,13 @@ fn arn(group: &str) -> String {
     format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}")
 }
 
+fn infrequent(group: &str) -> Reply {
+    let message = format!(
+        "{group} is of log-group-class INFREQUENT_ACCESS. FilterLogEvents is not supported for this log class."
+    );
+    Reply::logs_error(400, "InvalidOperationException", &message)
+}
+
 fn missing() -> Reply {
     Reply::logs_error(400, "ResourceNotFoundException", "The specified log group does not exist.")
 }
@@ -256,6 +319,7 @@ mod tests {
 
     use serde_json::Value;
 
+    use super::super::fault::Fault;
     use super::*;
 
     const GROUP: &str = "/aws/lambda/a";
@@ -268,12 +332,13 @@ mod tests {
 
     fn ask(state: &mut State, operation: &str, request: &Value, now: i64) -> (u16, Value) {
         state.answers += 1;
-        match answer(state, operation, request.to_string().as_bytes(), at(now)) {
-            Answer::Reply(reply) => {
+        match answer(state, operation, request.to_string().as_bytes(), at(now)).outcome {
+            Outcome::Reply(reply) => {
                 assert_eq!(reply.error.is_some(), reply.status != 200);
                 (reply.status, serde_json::from_str(&reply.body).unwrap())
             }
-            Answer::Never => (0, Value::Null),
+            Outcome::Cut(reply) => (1, serde_json::from_str(&reply.body).unwrap()),
+            Outcome::Never | Outcome::Reset => (0, Value::Null),
         }
     }
 
@@ -360,7 +425,7 @@ mod tests {
             assert_eq!(event["message"], "a \"line\"\twith\nsigns");
             assert_eq!(event["eventId"].as_str().map(str::len), Some(56));
         }
-        assert_eq!(state.requests[GROUP], 2);
+        assert_eq!(state.calls.on_group(GROUP).calls, 2);
     }
 
     #[test]

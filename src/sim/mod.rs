@@ -1,23 +1,32 @@
-//! A simulated CloudWatch Logs and SNS on a loopback port, and a scripted shop whose checkout breaks for a while.
+//! A simulated CloudWatch Logs and SNS, the traffic in it and what goes wrong with it.
 //!
-//! It serves `gatewatch demo`, the tests and the benches: the real SDK talks HTTP to it. It is not an emulator of
-//! AWS: it knows `FilterLogEvents`, `DescribeLogGroups` and `Publish`, checks no signatures, and forgets everything
-//! when it stops. Rule: an event is returned exactly when its `visible_at` has come by the clock the caller gave, so
-//! lag, lateness and whole incidents can be put in beforehand and happen by themselves.
+//! It serves `gatewatch demo` and `gatewatch sim`, the tests and the benches. [`Service`] is all of it but the socket;
+//! [`Sim`] lets the real SDK talk HTTP to it. It is not an emulator of AWS: it knows `FilterLogEvents`,
+//! `DescribeLogGroups` and `Publish`, checks no signatures, and forgets everything when it stops. Rule: an event is
+//! returned exactly when its `visible_at` has come by the clock the caller gave, so lag, lateness and whole incidents can
+//! be put in beforehand and happen by themselves; and a seed repeats all that is left to chance.
 
+mod answer;
+mod calls;
 mod dice;
 mod fault;
 mod functions;
+mod group;
+mod lag;
 mod logs;
+mod planned;
+mod quota;
+pub mod scenario;
 mod server;
+mod service;
 pub mod shop;
 mod sns;
 mod store;
 mod token;
+pub mod traffic;
+mod trouble;
 
-use std::collections::HashMap;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -25,51 +34,33 @@ use tokio_util::task::TaskTracker;
 
 use crate::model::time::Timestamp;
 
+pub use answer::Answered;
+pub use calls::{Call, Counted, Operation};
 pub use fault::Fault;
-pub use shop::{Planned, Script};
+pub use group::Class;
+pub use lag::Lag;
+pub use planned::{Planned, play};
+pub use scenario::Scenario;
+pub use service::{Now, Service};
+pub use shop::Script;
 pub use sns::Published;
+pub use traffic::Traffic;
+pub use trouble::{Ill, Trouble};
 
-/// The clock of the simulation: decides what is visible and what the `Date` header says.
-pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+use service::State;
 
 /// The account everything in the simulation belongs to.
 const ACCOUNT: &str = "111122223333";
 /// The Region everything in the simulation stands in.
 const REGION: &str = "eu-west-1";
 
-/// A running simulation. Dropping it ends it; [`Sim::stop`] also waits until its tasks are gone.
+/// A simulation that listens on a port: a [`Service`] and its HTTP. Dropping it ends it; [`Sim::stop`] also waits until
+/// its tasks are gone.
 pub struct Sim {
-    shared: Arc<Shared>,
+    service: Service,
     address: SocketAddr,
     tasks: TaskTracker,
     stopping: CancellationToken,
-}
-
-/// What the connections and the handle share.
-struct Shared {
-    now: Now,
-    state: Mutex<State>,
-}
-
-impl Shared {
-    /// The state; no code panics between two halves of a change, so a poisoned lock is still good.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Everything the simulated services know.
-#[derive(Default)]
-struct State {
-    store: store::Store,
-    faults: HashMap<String, fault::Faults>,
-    /// `FilterLogEvents` calls seen, by group name, answered or not.
-    requests: HashMap<String, u64>,
-    /// Set where `startFromHead=false` is refused, as older endpoints and emulators do.
-    oldest_first_only: bool,
-    topics: sns::Topics,
-    /// Answers given so far: seeds request ids and keeps tokens apart.
-    answers: u64,
 }
 
 impl Sim {
@@ -78,12 +69,19 @@ impl Sim {
     /// # Errors
     /// When the port cannot be bound.
     pub async fn start(now: Now) -> std::io::Result<Self> {
-        let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
+        Self::listen((Ipv4Addr::LOCALHOST, 0).into(), Service::new(now)).await
+    }
+
+    /// Serves an existing service at an address; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub async fn listen(address: SocketAddr, service: Service) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared { now, state: Mutex::new(State::default()) });
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
-        tasks.spawn(server::accept(listener, Arc::clone(&shared), tasks.clone(), stopping.clone()));
-        Ok(Self { shared, address, tasks, stopping })
+        tasks.spawn(server::accept(listener, service.clone(), tasks.clone(), stopping.clone()));
+        Ok(Self { service, address, tasks, stopping })
     }
 
     /// Where it listens: `http://127.0.0.1:PORT`.
@@ -92,49 +90,53 @@ impl Sim {
         format!("http://{}", self.address)
     }
 
-    /// Makes an empty log group; one that exists keeps its events.
-    pub fn create_group(&self, group: &str) {
-        self.shared.state().store.create_group(group);
+    /// The service behind the port.
+    #[must_use]
+    pub fn service(&self) -> Service {
+        self.service.clone()
     }
 
-    /// Stores one event, making the group if need be. `FilterLogEvents` returns it once `now() >= visible_at`, with
-    /// `visible_at` as its ingestion time. Returns its event id: 56 decimal digits, unique, growing with `time` and,
-    /// at equal times, with the order of the calls.
+    /// [`Service::create_group`].
+    pub fn create_group(&self, group: &str) {
+        self.service.create_group(group);
+    }
+
+    /// [`Service::put`].
     #[expect(clippy::must_use_candidate, reason = "the event is put in all the same")]
     pub fn put(&self, group: &str, stream: &str, time: Timestamp, visible_at: Timestamp, text: &str) -> String {
-        self.shared.state().store.put(group, stream, time, visible_at, text)
+        self.service.put(group, stream, time, visible_at, text)
     }
 
-    /// Drops the events of all groups that are stamped earlier than `time`.
+    /// [`Service::forget_before`].
     pub fn forget_before(&self, time: Timestamp) {
-        self.shared.state().store.forget_before(time);
+        self.service.forget_before(time);
     }
 
-    /// Queues a counted fault, or sets the standing one, for `FilterLogEvents` on this group (see [`Fault`]).
+    /// [`Service::fault`].
     pub fn fault(&self, group: &str, fault: Fault) {
-        self.shared.state().faults.entry(group.to_owned()).or_default().add(fault);
+        self.service.fault(group, fault);
     }
 
-    /// Makes an SNS topic; one whose name ends in `.fifo` is a FIFO topic.
+    /// [`Service::create_topic`].
     pub fn create_topic(&self, arn: &str) {
-        self.shared.state().topics.create(arn);
+        self.service.create_topic(arn);
     }
 
-    /// Everything published so far, oldest first.
+    /// [`Service::published`].
     #[must_use]
     pub fn published(&self) -> Vec<Published> {
-        self.shared.state().topics.published().to_vec()
+        self.service.published()
     }
 
     /// `FilterLogEvents` calls seen for the group so far, answered or not.
     #[must_use]
     pub fn requests(&self, group: &str) -> u64 {
-        self.shared.state().requests.get(group).copied().unwrap_or(0)
+        self.service.counted(group).calls
     }
 
-    /// Whether `startFromHead=false` is honoured (the default) or refused with `InvalidParameterException`.
+    /// [`Service::set_newest_first`].
     pub fn set_newest_first(&self, supported: bool) {
-        self.shared.state().oldest_first_only = !supported;
+        self.service.set_newest_first(supported);
     }
 
     /// Closes the port and all connections and waits until every task of the simulation has ended.
@@ -153,6 +155,7 @@ impl Drop for Sim {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicI64, Ordering};
     use std::time::Duration;
 
@@ -260,5 +263,47 @@ mod tests {
         tokio::time::timeout(Duration::from_secs(10), sim.stop()).await.expect("every task ends");
         assert_eq!(hanging.read(&mut [0; 16]).await.unwrap_or(0), 0);
         assert!(TcpStream::connect(address).await.is_err(), "the port is closed");
+    }
+
+    #[tokio::test]
+    async fn connections_are_reset_before_or_in_an_answer() {
+        let (sim, _) = started(0).await;
+        sim.put(GROUP, "s", at(0), at(0), "hello");
+        for (ill, begins) in [(Ill::Reset, false), (Ill::ResetInBody, true)] {
+            sim.service().set_seed(1);
+            sim.service().trouble(Trouble { count: Some(1), ..Trouble::new(ill) });
+            let mut stream = connect(&sim).await;
+            stream.write_all(filter(GROUP).as_bytes()).await.unwrap();
+            let mut answer = Vec::new();
+            // Closed or reset, whichever the operating system makes of it.
+            let _ = stream.read_to_end(&mut answer).await;
+            let answer = String::from_utf8(answer).unwrap();
+            assert_eq!(answer.starts_with("HTTP/1.1 200 OK"), begins, "{answer}");
+            if let Some((head, body)) = answer.split_once("\r\n\r\n") {
+                let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+                assert_eq!(body.len(), length.parse::<usize>().unwrap() / 2);
+            }
+            assert!(exchange(&mut connect(&sim).await, &filter(GROUP)).await.contains("hello"));
+        }
+        sim.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_slow_answer_waits_for_the_clock_of_the_simulation() {
+        let (sim, clock) = started(0).await;
+        sim.put(GROUP, "s", at(0), at(0), "hello");
+        let lag = Lag::between(Duration::from_hours(1), Duration::from_hours(1));
+        sim.service().trouble(Trouble::new(Ill::Slow(lag)));
+        let mut stream = connect(&sim).await;
+        stream.write_all(filter(GROUP).as_bytes()).await.unwrap();
+        while sim.requests(GROUP) < 1 {
+            tokio::task::yield_now().await;
+        }
+        let early = tokio::time::timeout(Duration::from_millis(50), stream.read(&mut [0; 16])).await;
+        assert!(early.is_err(), "the clock stands");
+        clock.store(3_600_000, Ordering::Relaxed);
+        let answered = tokio::time::timeout(Duration::from_secs(10), stream.read(&mut [0; 16])).await;
+        assert!(answered.unwrap().unwrap() > 0);
+        sim.stop().await;
     }
 }

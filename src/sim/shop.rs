@@ -4,12 +4,12 @@
 //! them when those times come. Rule: the same seed and times give the same events, and what the access log says of a
 //! failure is what API Gateway says of that failure (REST API, Lambda proxy integration).
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::dice::Dice;
 use super::functions::{Function, Invocation, Outcome, Pool, Runtime, TYPE_ERROR, Work};
+use super::planned::{Backlog, Planned};
 use crate::model::time::Timestamp;
 
 /// The access-log group of the shop's one stage.
@@ -125,21 +125,6 @@ static ENDPOINTS: [Endpoint; 6] = [
     },
 ];
 
-/// A log event of the script.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Planned {
-    /// The log group it goes to.
-    pub group: &'static str,
-    /// The log stream in that group.
-    pub stream: String,
-    /// The stamp CloudWatch Logs gives it; for an access line the start of its request.
-    pub time: Timestamp,
-    /// When it can be read; later than `time`.
-    pub visible_at: Timestamp,
-    /// The line, with its newline where Lambda writes one.
-    pub text: String,
-}
-
 /// The settings of a run of the shop.
 #[derive(Clone, Debug)]
 pub struct Script {
@@ -168,6 +153,11 @@ impl Script {
     /// All events, in the order of `visible_at`. They are made as they are asked for, from a backlog of seconds. Lines
     /// of requests that began before `to` come even where they become visible after it.
     pub fn events(&self) -> impl Iterator<Item = Planned> + use<> {
+        self.play()
+    }
+
+    /// The same, as what it is.
+    pub(super) fn play(&self) -> Events {
         Events {
             script: self.clone(),
             dice: Dice::new(self.seed),
@@ -179,9 +169,9 @@ impl Script {
                 .collect(),
             access_streams: {
                 let mut dice = Dice::new(!self.seed);
-                std::array::from_fn(|_| dice.hex32())
+                std::array::from_fn(|_| dice.hex32().into())
             },
-            ready: BinaryHeap::new(),
+            backlog: Backlog::default(),
             planned: 0,
             failures: 0,
         }
@@ -189,50 +179,18 @@ impl Script {
 }
 
 /// The script as it is played.
-struct Events {
+pub(super) struct Events {
     script: Script,
     dice: Dice,
     /// Nothing that becomes visible before this is still to be made.
     next_request: Timestamp,
     pools: Vec<Pool>,
-    access_streams: [String; 4],
-    ready: BinaryHeap<Reverse<Ready>>,
-    /// Events made so far: keeps those of the same time in the order they were made.
+    access_streams: [Arc<str>; 4],
+    backlog: Backlog,
+    /// Events made so far.
     planned: u64,
     /// Checkouts that failed so far: decides how the next one fails.
     failures: u64,
-}
-
-/// An event waiting for its turn.
-struct Ready {
-    serial: u64,
-    event: Planned,
-}
-
-impl Ready {
-    fn key(&self) -> (Timestamp, u64) {
-        (self.event.visible_at, self.serial)
-    }
-}
-
-impl PartialEq for Ready {
-    fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
-    }
-}
-
-impl Eq for Ready {}
-
-impl PartialOrd for Ready {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Ready {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key().cmp(&other.key())
-    }
 }
 
 impl Iterator for Events {
@@ -241,12 +199,9 @@ impl Iterator for Events {
     fn next(&mut self) -> Option<Planned> {
         loop {
             let over = self.next_request >= self.script.to;
-            let due = |Reverse(first): &Reverse<Ready>| over || first.event.visible_at <= self.next_request;
-            if self.ready.peek().is_some_and(due) {
-                return self.ready.pop().map(|Reverse(first)| first.event);
-            }
-            if over {
-                return None;
+            let ready = self.backlog.pop(if over { Timestamp::MAX } else { self.next_request });
+            if over || ready.is_some() {
+                return ready;
             }
             self.request(self.next_request);
             let mean_us = 1_000_000 / self.script.requests_per_second;
@@ -258,6 +213,11 @@ impl Iterator for Events {
 }
 
 impl Events {
+    /// Has no request begin at `at` or later.
+    pub(super) fn end_at(&mut self, at: Timestamp) {
+        self.script.to = self.script.to.min(at);
+    }
+
     /// Plans one request and everything it leaves in the logs.
     fn request(&mut self, start: Timestamp) {
         let broken = start >= self.script.deploy && start < self.script.rollback;
@@ -286,17 +246,20 @@ impl Events {
         let lag = Duration::from_millis(self.dice.between(ACCESS_LAG_MS.0, ACCESS_LAG_MS.1));
         let visible_at = start.plus(response).plus(lag);
         let stream = usize::try_from(self.dice.between(0, 3)).expect("3 fits every usize");
-        let stream = self.access_streams[stream].clone();
-        self.push(Planned { group: ACCESS_GROUP, stream, time: start, visible_at, text });
-        let (stream, visible_at) = (invocation.stream, invocation.visible_at);
+        let stream = Arc::clone(&self.access_streams[stream]);
+        self.push(ACCESS_GROUP, &stream, (start, start.plus(response), visible_at), text);
+        let stream = Arc::from(invocation.stream);
         for line in invocation.lines {
-            self.push(Planned { group, stream: stream.clone(), time: line.time, visible_at, text: line.text });
+            self.push(group, &stream, (line.time, line.time, invocation.visible_at), line.text);
         }
     }
 
-    fn push(&mut self, event: Planned) {
+    /// `times` are the stamp, the writing and the becoming visible.
+    fn push(&mut self, group: &str, stream: &Arc<str>, times: (Timestamp, Timestamp, Timestamp), text: String) {
+        let (group, stream, serial) = (Arc::from(group), Arc::clone(stream), self.planned);
+        let (time, written, visible_at) = times;
         self.planned += 1;
-        self.ready.push(Reverse(Ready { serial: self.planned, event }));
+        self.backlog.push(Planned { group, stream, time, written, visible_at, text, serial });
     }
 
     fn endpoint(&mut self) -> &'static Endpoint {
@@ -412,7 +375,7 @@ mod tests {
     }
 
     fn access_lines() -> Vec<(Timestamp, Value)> {
-        let lines = script(1).events().filter(|event| event.group == ACCESS_GROUP);
+        let lines = script(1).events().filter(|event| &*event.group == ACCESS_GROUP);
         lines.map(|event| (event.time, serde_json::from_str(&event.text).unwrap())).collect()
     }
 
@@ -469,7 +432,7 @@ mod tests {
     fn every_request_has_its_invocation_and_every_id_is_used_once() {
         let mut ids = BTreeSet::new();
         let mut seen: BTreeMap<String, [u32; 3]> = BTreeMap::new();
-        for event in script(1).events().filter(|event| event.group != ACCESS_GROUP) {
+        for event in script(1).events().filter(|event| &*event.group != ACCESS_GROUP) {
             for (n, word) in ["START", "END", "REPORT"].into_iter().enumerate() {
                 if let Some(rest) = event.text.strip_prefix(&format!("{word} RequestId: ")) {
                     seen.entry(rest[..36].to_owned()).or_default()[n] += 1;
@@ -490,13 +453,13 @@ mod tests {
     fn streams_run_one_request_at_a_time_and_name_their_version() {
         let [_, deploy, rollback, _] = times();
         let mut open: BTreeMap<String, String> = BTreeMap::new();
-        let mut events: Vec<_> = script(1).events().filter(|event| event.group != ACCESS_GROUP).collect();
+        let mut events: Vec<_> = script(1).events().filter(|event| &*event.group != ACCESS_GROUP).collect();
         events.sort_by_key(|event| (event.time, event.visible_at));
         let mut complaints = 0;
         for event in events {
             if let Some(rest) = event.text.strip_prefix("START RequestId: ") {
-                assert_eq!(open.insert(event.stream.clone(), rest[..36].to_owned()), None);
-                let version = if event.group == CHECKOUT_GROUP {
+                assert_eq!(open.insert(event.stream.to_string(), rest[..36].to_owned()), None);
+                let version = if &*event.group == CHECKOUT_GROUP {
                     // A request that came before the switch may start a little after it.
                     let start = event.time.minus(Duration::from_secs(1));
                     if event.time >= deploy && start < rollback { ["41", "42"] } else { ["41", "41"] }
@@ -508,7 +471,7 @@ mod tests {
                 });
                 assert!(names.contains(&true), "{} {}", event.stream, event.text);
             } else if let Some(rest) = event.text.strip_prefix("REPORT RequestId: ") {
-                assert_eq!(open.remove(&event.stream).as_deref(), Some(&rest[..36]));
+                assert_eq!(open.remove(&*event.stream).as_deref(), Some(&rest[..36]));
             }
             let plain_error = event.text.contains("ERROR") && !event.text.contains("Invoke Error");
             complaints += u32::from(plain_error && !event.text.contains("Status: error"));

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::answer::Reply;
 use super::dice::Dice;
-use super::server::Reply;
 use crate::model::time::Timestamp;
 
 /// Message body and attributes together, in bytes.

@@ -4,10 +4,12 @@
 //! (time, ingestion time, id) and each is kept as the JSON text it is sent as, so that a page is a range look-up and a
 //! copy: the benches must measure the client, not this.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::ops::Bound;
+use std::sync::Arc;
 
+use super::group::{Class, Lives};
 use crate::model::time::Timestamp;
 
 /// Message text of one page, with [`OVERHEAD_BYTES`] for each event, in bytes.
@@ -24,8 +26,17 @@ pub(super) struct Key {
     pub(super) serial: u64,
 }
 
+/// Which log streams are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Streams {
+    #[default]
+    All,
+    Named(Vec<String>),
+    Prefixed(String),
+}
+
 /// What one page is asked for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Query {
     /// First and last event time, both inclusive, in milliseconds since the epoch.
     pub(super) from: i64,
@@ -36,6 +47,7 @@ pub(super) struct Query {
     pub(super) forward: bool,
     /// Go on behind this event.
     pub(super) after: Option<Key>,
+    pub(super) streams: Streams,
 }
 
 /// How a page ended.
@@ -47,28 +59,53 @@ pub(super) struct PageEnd {
     pub(super) more: bool,
 }
 
+/// Why there is no page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Absent {
+    Group,
+    Stream,
+}
+
 /// All groups, by name.
 #[derive(Default)]
 pub(super) struct Store {
-    groups: BTreeMap<String, BTreeMap<Key, Stored>>,
+    groups: BTreeMap<String, Group>,
     /// Events ever put.
     events: u64,
+}
+
+/// One log group and all its lives.
+#[derive(Default)]
+pub(super) struct Group {
+    pub(super) lives: Lives,
+    pub(super) class: Class,
+    /// Events ever put.
+    pub(super) put: u64,
+    streams: BTreeSet<Arc<str>>,
+    events: BTreeMap<Key, Stored>,
 }
 
 /// One event.
 struct Stored {
     /// Length of the message as such; in `json` it is escaped.
     text_bytes: usize,
+    stream: Arc<str>,
     /// The event as an answer shows it.
     json: Box<str>,
 }
 
 impl Store {
     /// Makes a group if it is not there.
-    pub(super) fn create_group(&mut self, group: &str) {
+    pub(super) fn create_group(&mut self, group: &str) -> &mut Group {
         if !self.groups.contains_key(group) {
-            self.groups.insert(group.to_owned(), BTreeMap::new());
+            self.groups.insert(group.to_owned(), Group::default());
         }
+        self.groups.get_mut(group).expect("it is there or was made one line above")
+    }
+
+    /// A group, dead or alive.
+    pub(super) fn group(&self, group: &str) -> Option<&Group> {
+        self.groups.get(group)
     }
 
     /// Stores one event and returns its id.
@@ -84,56 +121,95 @@ impl Store {
         let key = Key { time: time.as_millis(), ingestion: visible_at.as_millis(), serial: self.events };
         // 56 digits, like those of AWS, which also begin with the time.
         let id = format!("3{:019}{:036}", key.time.max(0), key.serial);
-        let json = format!(
-            r#"{{"logStreamName":{},"timestamp":{},"message":{},"ingestionTime":{},"eventId":"{id}"}}"#,
-            serde_json::Value::from(stream),
-            key.time,
-            serde_json::Value::from(text),
-            key.ingestion
-        );
-        self.create_group(group);
-        let events = self.groups.get_mut(group).expect("the group was made one line above");
-        events.insert(key, Stored { text_bytes: text.len(), json: json.into_boxed_str() });
+        let mut json = String::with_capacity(text.len() + text.len() / 8 + stream.len() + 180);
+        json.push_str(r#"{"logStreamName":"#);
+        push_json(&mut json, stream);
+        write!(json, r#","timestamp":{},"message":"#, key.time).expect("writing to a string cannot fail");
+        push_json(&mut json, text);
+        write!(json, r#","ingestionTime":{},"eventId":"{id}"}}"#, key.ingestion)
+            .expect("writing to a string cannot fail");
+        let group = self.create_group(group);
+        let stream = group.stream(stream);
+        group.put += 1;
+        group.events.insert(key, Stored { text_bytes: text.len(), stream, json: json.into_boxed_str() });
         id
     }
 
     /// Drops every event stamped earlier than `time`.
     pub(super) fn forget_before(&mut self, time: Timestamp) {
-        for events in self.groups.values_mut() {
-            *events = events.split_off(&Key { time: time.as_millis(), ingestion: i64::MIN, serial: 0 });
+        let limit = Key { time: time.as_millis(), ingestion: i64::MIN, serial: 0 };
+        for group in self.groups.values_mut() {
+            // Not `split_off`, which counts what stays: this is done often, for few events of many.
+            while let Some(first) = group.events.first_entry()
+                && *first.key() < limit
+            {
+                first.remove();
+            }
         }
     }
 
-    /// The names of the groups behind `after`, in order.
-    pub(super) fn names(&self, after: Option<&str>) -> impl Iterator<Item = &str> {
+    /// The groups behind the name `after`, in order, dead or alive.
+    pub(super) fn groups(&self, after: Option<&str>) -> impl Iterator<Item = (&str, &Group)> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        self.groups.range::<str, _>((start, Bound::Unbounded)).map(|(name, _)| name.as_str())
+        self.groups.range::<str, _>((start, Bound::Unbounded)).map(|(name, group)| (name.as_str(), group))
     }
 
-    /// Appends the events of one page to `out`, with commas between them; `None` when there is no such group.
+    /// Appends the events of one page to `out`, with commas between them.
     /// `query.from` must not be later than `query.to`, and `query.after` must lie between them.
-    pub(super) fn page(&self, group: &str, query: &Query, now: Timestamp, out: &mut String) -> Option<PageEnd> {
-        let events = self.groups.get(group)?;
+    pub(super) fn page(&self, group: &str, query: &Query, now: Timestamp, out: &mut String) -> Result<PageEnd, Absent> {
+        let group = self.groups.get(group).ok_or(Absent::Group)?;
+        let born = group.lives.born(now).ok_or(Absent::Group)?;
+        if let Streams::Named(names) = &query.streams
+            && names.iter().any(|name| !group.streams.contains(name.as_str()))
+        {
+            return Err(Absent::Stream);
+        }
         let first = Bound::Included(Key { time: query.from, ingestion: i64::MIN, serial: 0 });
         let last = Bound::Included(Key { time: query.to, ingestion: i64::MAX, serial: u64::MAX });
-        Some(if query.forward {
-            fill(events.range((query.after.map_or(first, Bound::Excluded), last)), query, now, out)
+        let visible = (born.as_millis(), now.as_millis());
+        Ok(if query.forward {
+            fill(group.events.range((query.after.map_or(first, Bound::Excluded), last)), query, visible, out)
         } else {
-            fill(events.range((first, query.after.map_or(last, Bound::Excluded))).rev(), query, now, out)
+            fill(group.events.range((first, query.after.map_or(last, Bound::Excluded))).rev(), query, visible, out)
         })
     }
 }
 
-/// Copies visible events until the page is full.
+impl Group {
+    /// The one copy of a stream's name.
+    fn stream(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.streams.get(name) {
+            return Arc::clone(known);
+        }
+        let new: Arc<str> = Arc::from(name);
+        self.streams.insert(Arc::clone(&new));
+        new
+    }
+}
+
+impl Streams {
+    fn takes(&self, stream: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Named(names) => names.iter().any(|name| name == stream),
+            Self::Prefixed(prefix) => stream.starts_with(prefix.as_str()),
+        }
+    }
+}
+
+/// Copies the events that became visible between the two times until the page is full.
 fn fill<'a>(
     events: impl Iterator<Item = (&'a Key, &'a Stored)>,
     query: &Query,
-    now: Timestamp,
+    visible: (i64, i64),
     out: &mut String,
 ) -> PageEnd {
     let mut end = PageEnd { last: query.after, more: false };
     let (mut count, mut bytes) = (0, 0);
-    for (key, event) in events.filter(|(key, _)| key.ingestion <= now.as_millis()) {
+    for (key, event) in events {
+        if key.ingestion < visible.0 || key.ingestion > visible.1 || !query.streams.takes(&event.stream) {
+            continue;
+        }
         bytes += event.text_bytes + OVERHEAD_BYTES;
         // A page always takes one event, or an event as large as a page would never be returned.
         if count == query.limit || (count > 0 && bytes > PAGE_BYTES_MAX) {
@@ -152,7 +228,22 @@ fn fill<'a>(
 
 /// Appends `text` to `out` as a JSON string.
 pub(super) fn push_json(out: &mut String, text: &str) {
-    write!(out, "{}", serde_json::Value::from(text)).expect("writing to a string cannot fail");
+    out.push('"');
+    let mut rest = text;
+    // Events are put by the million in debug builds: whole runs are copied, not characters.
+    while let Some(at) = rest.bytes().position(|b| b < 0x20 || b == b'"' || b == b'\\') {
+        out.push_str(&rest[..at]);
+        match rest.as_bytes()[at] {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\t' => out.push_str("\\t"),
+            control => write!(out, "\\u{control:04x}").expect("writing to a string cannot fail"),
+        }
+        rest = &rest[at + 1..];
+    }
+    out.push_str(rest);
+    out.push('"');
 }
 
 #[cfg(test)]
@@ -174,7 +265,7 @@ mod tests {
     }
 
     fn all(forward: bool) -> Query {
-        Query { from: 0, to: i64::MAX, limit: 10_000, forward, after: None }
+        Query { from: 0, to: i64::MAX, limit: 10_000, forward, after: None, streams: Streams::All }
     }
 
     #[test]
@@ -208,6 +299,42 @@ mod tests {
         store.put(GROUP, "s", at(2), at(2), "y");
         let (page, end) = times(&store, &all(true), 5000);
         assert_eq!((page, end.more), (vec![1], true));
+    }
+
+    #[test]
+    fn texts_survive_being_json() {
+        let text = "a \"b\" \\ \n\r\t\u{1}\u{1f}\u{7f} é \u{2028} 🦀";
+        let mut json = String::new();
+        push_json(&mut json, text);
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+    }
+
+    #[test]
+    fn streams_are_told_apart() {
+        let mut store = Store::default();
+        for (n, stream) in ["a/1", "a/2", "b/1"].into_iter().enumerate() {
+            let time = at(i64::try_from(n).unwrap());
+            store.put(GROUP, stream, time, time, "x");
+        }
+        let asked = |streams| times(&store, &Query { streams, ..all(true) }, 100).0;
+        assert_eq!(asked(Streams::Prefixed("a/".to_owned())), [0, 1]);
+        assert_eq!(asked(Streams::Named(vec!["b/1".to_owned(), "a/1".to_owned()])), [0, 2]);
+        let unknown = Query { streams: Streams::Named(vec!["c".to_owned()]), ..all(true) };
+        assert_eq!(store.page(GROUP, &unknown, at(9), &mut String::new()), Err(Absent::Stream));
+    }
+
+    #[test]
+    fn a_new_life_of_a_group_shows_nothing_of_the_old_one() {
+        let mut store = Store::default();
+        for n in 0..30 {
+            store.put(GROUP, "s", at(n), at(n), "x");
+        }
+        store.create_group(GROUP).lives.end(at(10));
+        store.create_group(GROUP).lives.begin(at(20));
+        assert_eq!(times(&store, &all(true), 9).0.len(), 10);
+        assert_eq!(store.page(GROUP, &all(true), at(15), &mut String::new()), Err(Absent::Group));
+        assert_eq!(times(&store, &all(true), 22).0, [20, 21, 22]);
+        assert_eq!(store.group(GROUP).unwrap().put, 30);
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! The `nextToken` of `FilterLogEvents`: where a read stands, in text the client must not look into.
 //!
 //! Not a cursor kept by the server: everything is in the token. Rule: it names the last event returned, not a count,
-//! so events that become visible between two pages make no page repeat or skip; and it is bound to its group, time
-//! range and 24 hours of life, so a token used wrongly is refused instead of giving a plausible page.
+//! so events that become visible between two pages make no page repeat or skip; and it is bound to its group, streams,
+//! time range and 24 hours of life, so a token used wrongly is refused instead of giving a plausible page.
 
 use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::store::Key;
+use super::store::{Key, Query};
 use crate::model::time::Timestamp;
 
 /// How long CloudWatch Logs honours a token.
@@ -69,9 +69,9 @@ impl Token {
     }
 }
 
-/// What a token is bound to: the group and the time range it was given for.
-pub(super) fn scope(group: &str, from_ms: i64, to_ms: i64) -> u64 {
-    xxh3_64(format!("{group} {from_ms} {to_ms}").as_bytes())
+/// What a token is bound to: the group, the streams and the time range it was given for.
+pub(super) fn scope(group: &str, query: &Query) -> u64 {
+    xxh3_64(format!("{group} {} {} {:?}", query.from, query.to, query.streams).as_bytes())
 }
 
 fn checksum(body: &str, scope: u64) -> u64 {
@@ -80,12 +80,21 @@ fn checksum(body: &str, scope: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::store::Streams;
     use super::*;
 
     #[test]
     fn survives_the_round_trip_and_nothing_else() {
         let now = Timestamp::from_millis(1_795_000_000_000);
-        let scope = scope("/aws/lambda/a", 0, i64::MAX);
+        let query = Query {
+            from: 0,
+            to: i64::MAX,
+            limit: 1,
+            forward: true,
+            after: None,
+            streams: Streams::Prefixed("a".into()),
+        };
+        let scope = scope("/aws/lambda/a", &query);
         let token = Token {
             forward: false,
             after: Some(Key { time: -5, ingestion: 7, serial: u64::MAX }),
@@ -95,7 +104,9 @@ mod tests {
         let text = token.encode(scope);
         assert_eq!(Token::decode(&text, scope, now), Some(token));
         assert_eq!(Token::decode(&text, scope, now.plus(LIFE).plus(Duration::from_millis(1))), None);
-        assert_eq!(Token::decode(&text, super::scope("/aws/lambda/b", 0, i64::MAX), now), None);
+        assert_eq!(Token::decode(&text, super::scope("/aws/lambda/b", &query), now), None);
+        let other = Query { streams: Streams::All, ..query };
+        assert_eq!(Token::decode(&text, super::scope("/aws/lambda/a", &other), now), None);
         assert_eq!(Token::decode(&text.replace('b', "f"), scope, now), None);
         assert_eq!(Token::decode("", scope, now), None);
         assert_eq!(Token::decode(&"é".repeat(49), scope, now), None);
