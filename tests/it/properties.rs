@@ -251,7 +251,6 @@ proptest! {
         let mut engine = Engine::new(Settings { source_blind: Some(rule), ..Settings::new(inventory()) });
         let mut now = at(0);
         engine.tick(now);
-        let mut read = [now; 2];
         for (what, later, lag) in course {
             let source = what % 2;
             let next = now.plus(Duration::from_millis(u64::try_from(later).unwrap()));
@@ -264,7 +263,6 @@ proptest! {
             now = next;
             if what < 2 {
                 engine.seal(SourceId(source.into()), now.minus(Duration::from_millis(u64::try_from(lag).unwrap())));
-                read[usize::from(source)] = now;
             } else {
                 engine.blind(SourceId(source.into()), Problem::Denied, "no", now);
             }
