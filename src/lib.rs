@@ -14,9 +14,11 @@
 //! | explanation | cause, certainty, evidence, and what to do about it |
 //! | rule, alert, episode | a threshold; one instance of it for an endpoint or API; from firing to resolved |
 //! | sealed | event time below which a source is believed to be read |
+//! | blind | a source that is not read: its reads fail, or none is finished in time |
+//! | absence, notice | reading of a source stood still and is caught up; what people are told once when all are |
 //!
-//! *Event time* (when a request ended) decides windows, joins and rules. *Arrival time* decides waiting. Code that
-//! decides never reads a clock: `now` is an argument.
+//! *Event time* (when a request ended) decides windows, joins and rules. *Arrival time* decides waiting, and what a log
+//! that is not read leads to. Code that decides never reads a clock: `now` is an argument.
 //!
 //! # The house
 //!
@@ -28,7 +30,7 @@
 //! | [`read`] | one line of text -> one fact | model |
 //! | [`engine`] | facts -> statistics, explanations, alert states; pure | model |
 //! | [`tail`] | a log group -> every event once; pure but for the trait that fetches | model |
-//! | [`notify`] | alerts -> messages -> people | model |
+//! | [`notify`] | alerts and notices -> messages -> people | model |
 //! | [`view`] | what is known -> lines for people; pure | model |
 //! | [`config`] | file -> validated settings | model, settings types of read, engine, tail, notify |
 //! | [`state`] | named blobs, segments and a journal on disk: atomic, versioned, checksummed | nothing |
@@ -51,7 +53,8 @@
 //!
 //! A new access-log shape: [`read::access`]. A new line of a runtime: [`read::lambda`]. A sentence of an execution log:
 //! [`read::execution`]. A way to join: [`engine::casework`]. What is secret: [`model::secrets`]. A new cause: [`model::cause`],
-//! then [`engine::explain`] and its fix. A rule or a state: [`engine::rules`], [`engine::alerts`]. A message's words:
+//! then [`engine::explain`] and its fix. A rule or a state: [`engine::rules`], [`engine::alerts`]; of a
+//! log that is not read `engine/sight.rs`; a notice `engine/absence.rs`. A message's words:
 //! [`notify::text`]. A setting: [`config`], and `config.example.toml`, which a test compares. A bug: a scenario file
 //! first.
 

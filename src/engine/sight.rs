@@ -191,7 +191,8 @@ impl Sight {
 
     /// Lets arrival time pass. Returns the alerts that fire or resolve by it.
     pub(super) fn tick(&mut self, settings: &Settings, now: Timestamp) -> Vec<Alert> {
-        if self.next_deadline(settings).is_some_and(|due| now.since(due) >= ASLEEP) {
+        // At the start as well: what is known may be of another life.
+        if self.began.is_none() || self.next_deadline(settings).is_some_and(|due| now.since(due) >= ASLEEP) {
             self.awake = Some(now);
         }
         let began = *self.began.get_or_insert(now);

@@ -1,7 +1,9 @@
 //! The JSON contract: one object per line, each with `"v": 1` and `"type"`.
 //!
 //! Times are RFC 3339 UTC with milliseconds, ratios 0 to 1, severities and states lower case; keys are always present
-//! and null when there is nothing to say. Rule: programs read this; a key is never renamed or dropped within `v` 1.
+//! and null when there is nothing to say. An `alert` object is
+//! about an endpoint, an API or a log group (`source`, with `problem` instead of counts), or is a notice (`kind`, with
+//! `notice`). Rule: programs read this; a key is never renamed or dropped within `v` 1.
 
 use serde::Serialize;
 

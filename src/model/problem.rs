@@ -69,7 +69,7 @@ impl Problem {
             Self::Credentials => "no valid credentials",
             Self::Unreachable => "unreachable",
             Self::Service => "the service fails",
-            Self::Late => "not read up to date",
+            Self::Late => "no read ends in time",
         }
     }
 }

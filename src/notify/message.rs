@@ -213,10 +213,7 @@ pub fn cause(c: &CauseCount) -> String {
 /// A kind of cause in words.
 #[must_use]
 pub fn kind_words(kind: CauseKind) -> String {
-    match kind {
-        CauseKind::Unknown => "not explained".to_owned(),
-        kind => kind.word().replace('_', " "),
-    }
+    if kind == CauseKind::Unknown { "not explained".to_owned() } else { kind.word().replace('_', " ") }
 }
 
 /// A duration without blanks: `5m`, `1m30s`.

@@ -258,3 +258,11 @@ fn a_notice_through_sns() {
     assert_eq!(sent.group_id.as_deref(), Some("ba9876543210"));
     assert_eq!((message.seq(), message.severity()), (1, Severity::Elevated));
 }
+
+#[test]
+fn a_message_can_be_kept() {
+    for message in [blind(State::Firing, Loss::Part), notice().into()] {
+        let bytes = postcard::to_stdvec(&message).expect("it can be written");
+        assert_eq!(postcard::from_bytes::<Message>(&bytes).expect("it can be read"), message);
+    }
+}

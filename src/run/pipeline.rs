@@ -195,3 +195,103 @@ impl Pipeline {
 fn told(what: impl Into<Message>) -> Said {
     Said::Message(Arc::new(what.into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::alert::State;
+    use crate::model::inventory::{Api, ApiId, Inventory, Source, SourceKind};
+    use crate::model::request::Endpoint;
+    use crate::run::follow::{Show, print};
+    use crate::view::Paint;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(1_795_338_000_000 + seconds * 1000)
+    }
+
+    fn request(seconds: i64, status: u16) -> Fact {
+        Fact::Request(Request {
+            api: ApiId(0),
+            endpoint: Endpoint::new("POST", "/checkout").into(),
+            status,
+            start: at(seconds),
+            request_id: Some(format!("r-{seconds}").into()),
+            lambda_request_id: None,
+            response_latency_ms: None,
+            integration_latency_ms: None,
+            gateway: None,
+        })
+    }
+
+    fn inventory() -> Arc<Inventory> {
+        let mut inventory = Inventory { apis: vec![Api::plain("shop")], sources: Vec::new() };
+        for (name, kind) in [("/access", SourceKind::Access(ApiId(0))), ("/aws/lambda/pay", SourceKind::Lambda)] {
+            inventory.add_source_of(ApiId(0), Source::group(name, None, kind));
+        }
+        Arc::new(inventory)
+    }
+
+    fn batch(source: u16, sealed: i64) -> Batch {
+        Batch { source: SourceId(source), facts: Vec::new(), sealed: Some(at(sealed)), caught_up: false }
+    }
+
+    fn messages(said: &[Said]) -> Vec<Arc<Message>> {
+        let message = |s: &Said| if let Said::Message(m) = s { Some(Arc::clone(m)) } else { None };
+        said.iter().filter_map(message).collect()
+    }
+
+    /// The network is down for ten minutes: each log is said once to be blind and once to be read again, and what was
+    /// missed is one notice. Then everything is as it was.
+    #[test]
+    fn ten_minutes_without_network() {
+        let inventory = inventory();
+        let mut pipeline = Pipeline::new(Settings::new(Arc::clone(&inventory)), plan::Settings::default());
+        let mut said = pipeline.tick(at(0));
+        for second in (0..=60).step_by(5) {
+            for source in [0, 1] {
+                said.extend(pipeline.batch(batch(source, second), at(second)));
+            }
+        }
+        for second in (65..660).step_by(5) {
+            for source in [0, 1] {
+                pipeline.blind(SourceId(source), Problem::Unreachable, "connection refused", at(second));
+            }
+            said.extend(pipeline.tick(at(second)));
+        }
+        let down = messages(&said);
+        assert_eq!(down.len(), 2);
+        assert!(down.iter().all(|m| m.alert().is_some_and(|m| m.alert.time == at(185) && m.seq == 1)));
+        said.clear();
+        for source in [0, 1] {
+            said.extend(pipeline.batch(batch(source, 660), at(660)));
+            pipeline.absence(SourceId(source), at(60), at(660), Some(Problem::Unreachable), at(660));
+        }
+        let facts = (60..360).map(|second| request(second, if second % 4 == 0 { 502 } else { 200 })).collect();
+        said.extend(pipeline.batch(Batch { source: SourceId(0), facts, sealed: None, caught_up: true }, at(662)));
+        for source in [0, 1] {
+            pipeline.caught_up(SourceId(source), None, at(663));
+        }
+        for second in (665..1200).step_by(5) {
+            for source in [0, 1] {
+                said.extend(pipeline.batch(batch(source, second), at(second)));
+            }
+        }
+        let up = messages(&said);
+        let states: Vec<_> = up.iter().map(|m| m.alert().map(|m| m.alert.state)).collect();
+        assert_eq!(states, [Some(State::Resolved), Some(State::Resolved), None]);
+        let mut shown = Vec::new();
+        for message in down.iter().chain(&up).step_by(2) {
+            print(&mut shown, &Said::Message(Arc::clone(message)), &inventory, Show::Text(Paint(false))).unwrap();
+        }
+        let shown = String::from_utf8(shown).unwrap();
+        let first: Vec<_> = shown.lines().filter(|l| l.starts_with(char::is_uppercase)).collect();
+        let want = [
+            "HIGH /access not read for 2m: unreachable (shop)",
+            "RESOLVED /access read again after 9m55s: unreachable (shop)",
+            "NOTICE reading stood still for 10m (09:01 to 09:11 UTC, unreachable): 300 requests caught up, 75 failed",
+        ];
+        assert_eq!(first, want);
+        assert!(pipeline.next_deadline().is_some_and(|due| due > at(1195 + 60)));
+        assert!(matches!(&*up[2], Message::Notice(n) if n.time == at(675)), "ten seconds after the last was caught up");
+    }
+}

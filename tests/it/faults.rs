@@ -330,6 +330,31 @@ async fn a_dead_endpoint_is_said_once_for_each_group_and_does_not_hold_up_the_en
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_is_denied_is_one_alert_until_it_is_read() {
+    const DENIED: &str = "/denied/one";
+    let sim = simulation().await;
+    sim.create_group(DENIED);
+    sim.create_group("/denied/good");
+    sim.fault(DENIED, Fault::AccessDenied);
+    let rule = "[[rule]]\nname = \"source-blind\"\nfor = \"1s\"\nseverity = \"critical\"\n";
+    let config = config(rule, &[("shop", &[DENIED]), ("good", &["/denied/good"])]);
+    let arguments = ["--config", config.path.to_str().expect("temporary folders have plain names")];
+    let mut daemon = Daemon::start(&arguments, &aws_environment(&sim.endpoint()));
+    let fired = daemon.expect_stdout("alert about the log", PATIENCE, |line| line["rule"] == "source-blind");
+    assert_eq!((&fired["source"], &fired["api"], &fired["endpoint"]), (&DENIED.into(), &"shop".into(), &Value::Null));
+    assert_eq!((&fired["state"], &fired["severity"]), (&"firing".into(), &"critical".into()), "{fired:#}");
+    assert_eq!((&fired["problem"]["kind"], &fired["problem"]["loss"]), (&"denied".into(), &"everything".into()));
+    assert!(fired["problem"]["said"].as_str().is_some_and(|said| !said.is_empty()), "{fired:#}");
+    until_asked(&sim, DENIED, 1).await;
+    sim.fault(DENIED, Fault::Clear);
+    let resolved = daemon.expect_stdout("its resolve", PATIENCE, |line| line["state"] == "resolved");
+    assert_eq!((&resolved["episode"], &resolved["seq"]), (&fired["episode"], &2.into()), "{resolved:#}");
+    until_asked(&sim, DENIED, 2).await;
+    assert_eq!(daemon.terminate(Duration::from_secs(10)), 0);
+    assert_eq!(daemon.stdout_json().len(), 2, "once each: {:#?}", daemon.stdout_json());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_that_never_answers_does_not_hold_up_the_others_or_the_end() {
     const HANGING: &str = "/hang/one";
     const GOOD: &str = "/hang/two";

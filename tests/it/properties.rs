@@ -7,14 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use gatewatch::engine::rules::SourceBlind;
 use gatewatch::engine::tally::{Label, merge};
 use gatewatch::engine::window::{SLOT, Window};
 use gatewatch::engine::{Engine, Output, Settings};
-use gatewatch::model::alert::{Alert, AlertKey, CauseCount, CauseSample, Reason, Severity, State, Subject};
+use gatewatch::model::alert::{
+    Alert, AlertKey, Blindness, CauseCount, CauseSample, Loss, Reason, Severity, State, Subject,
+};
 use gatewatch::model::cause::{Cause, CauseKind, Certainty, Evidence, Explanation, Failure, Fix, Join};
 use gatewatch::model::event::{EventId, Fact, LogEvent};
 use gatewatch::model::inventory::{Api, ApiId, ApiKind, Inventory, Source, SourceId, SourceKind};
 use gatewatch::model::json;
+use gatewatch::model::problem::Problem;
 use gatewatch::model::request::{Endpoint, GatewayWords, Request};
 use gatewatch::model::time::Timestamp;
 use gatewatch::notify::message::{AlertMessage, Message};
@@ -112,8 +116,9 @@ fn inventory() -> Arc<Inventory> {
     Arc::new(Inventory { apis: vec![api], sources: vec![access, lambda] })
 }
 
+/// As for files, where no time is one that nobody read.
 fn settings() -> Settings {
-    Settings::new(inventory())
+    Settings { source_blind: None, blind_after: Duration::MAX, ..Settings::new(inventory()) }
 }
 
 /// A request at `time`; `how` is its route and whether and how it failed.
@@ -140,7 +145,7 @@ fn request(time: i64, how: u8) -> Request {
 fn alerts(engine: &mut Engine) -> Vec<Alert> {
     let alert = |output| match output {
         Output::Alert(alert) => Some(*alert),
-        Output::Request(_) | Output::Failure(_) => None,
+        Output::Request(_) | Output::Failure(_) | Output::Notice(_) => None,
     };
     engine.drain().into_iter().filter_map(alert).collect()
 }
@@ -231,6 +236,52 @@ proptest! {
             prop_assert!(engine.next_deadline().is_none_or(|next| next > deadline), "stuck at {}", deadline);
             steps += 1;
             prop_assert!(steps < 1000, "it never comes to rest");
+        }
+    }
+
+    /// Whatever reads do: an alert about a log fires and resolves in turn, only when it was not read for long enough,
+    /// and the loop around the engine comes to rest.
+    #[test]
+    fn a_log_is_told_blind_and_read_again_in_turn(
+        course in vec((0_u8..4, 0_i64..200_000, 0_i64..150_000), 1..60),
+        hold in 0_u64..180,
+    ) {
+        let hold = Duration::from_secs(hold);
+        let rule = SourceBlind { hold, ..SourceBlind::default() };
+        let mut engine = Engine::new(Settings { source_blind: Some(rule), ..Settings::new(inventory()) });
+        let mut now = at(0);
+        engine.tick(now);
+        for (what, later, lag) in course {
+            let source = what % 2;
+            let next = now.plus(Duration::from_millis(u64::try_from(later).unwrap()));
+            let mut steps = 0;
+            while let Some(due) = engine.next_deadline().filter(|due| *due <= next) {
+                engine.tick(due);
+                steps += 1;
+                prop_assert!(steps < 20, "it never comes to rest");
+            }
+            now = next;
+            if what < 2 {
+                engine.seal(SourceId(source.into()), now.minus(Duration::from_millis(u64::try_from(lag).unwrap())));
+            } else {
+                engine.blind(SourceId(source.into()), Problem::Denied, "no", now);
+            }
+            engine.tick(now);
+        }
+        let mut firing: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
+        for alert in alerts(&mut engine) {
+            let Some(source) = alert.key.source().cloned() else { continue };
+            let open = match alert.state {
+                State::Firing => {
+                    prop_assert!(alert.time.since(alert.since) >= hold);
+                    firing.insert(source, alert.episode)
+                }
+                State::Resolved => {
+                    prop_assert_eq!(firing.remove(&source), Some(alert.episode), "it had fired");
+                    None
+                }
+            };
+            prop_assert_eq!(open, None, "it had resolved");
         }
     }
 
@@ -412,6 +463,25 @@ proptest! {
         let causes = vec![cause_count(CauseKind::UnhandledException, &text, &text); 3];
         let arn = if fifo { "arn:aws:sns:eu-west-1:111122223333:ops.fifo" } else { "arn:aws:sns:eu-west-1:111122223333:ops" };
         assert_within_limits(&message(&api, causes, state, route.as_deref()), arn)?;
+    }
+
+    #[test]
+    fn a_log_that_is_not_read_is_within_the_limits(name in "[a-zA-Z0-9_/.#-]{1,512}", said in "(?s).{0,1000}", resolved: bool) {
+        let state = if resolved { State::Resolved } else { State::Firing };
+        let mut m = message("shop", Vec::new(), state, None).alert().cloned().unwrap();
+        m.alert.key.subject = Subject::Source(name.as_str().into());
+        m.alert.blindness = Some(Blindness {
+            problem: Problem::Service,
+            said: said.into(),
+            read_to: None,
+            loss: Loss::Everything,
+            rules: Vec::new(),
+            apis: vec!["shop".into(); 1000],
+        });
+        let m = Message::from(m);
+        assert_within_limits(&m, "arn:aws:sns:eu-west-1:111122223333:ops")?;
+        let text = notify::text::render(&m);
+        prop_assert!(!text.contains('\r') && text.lines().skip(1).all(|l| l.starts_with("  ")), "{text}");
     }
 
     #[test]

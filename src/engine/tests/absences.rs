@@ -135,3 +135,18 @@ fn more_failures_than_are_followed_are_counted_all_the_same() {
     let told = notices(engine.drain());
     assert_eq!((told[0].failures, &told[0].causes[..]), (12_000, &[(CauseKind::Unknown, 12_000)][..]));
 }
+
+#[test]
+fn an_absence_can_be_kept_in_the_middle() {
+    let mut engine = engine(|_| {});
+    engine.absence(ACCESS, at(0), at(600), Some(Problem::Credentials), at(600));
+    missed(&mut engine, 5, true, 600);
+    let bytes = postcard::to_stdvec(&engine.absences).expect("it can be written");
+    let mut next = super::engine(|_| {});
+    next.absences = postcard::from_bytes(&bytes).expect("it can be read");
+    missed(&mut next, 6, true, 700);
+    next.caught_up(ACCESS, None, at(700));
+    next.tick(at(710));
+    let told = notices(next.drain());
+    assert_eq!((told[0].failures, told[0].from, &told[0].why[..]), (2, at(0), &[Problem::Credentials][..]));
+}
