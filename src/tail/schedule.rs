@@ -242,20 +242,19 @@ impl Schedule {
         let stale = |walk: &Option<Walk>, after| {
             walk.as_ref().is_none_or(|w| w.pages == 0 || now.since(w.touched) > after)
         };
-        match turn.depth {
-            Depth::Hot if stale(&self.hot, STALE.0) => {
-                gap = self.find_gap(now);
-                self.begin_hot(now);
-            }
-            Depth::Warm if stale(&self.warm, STALE.1) => {
-                let serves = Serves::default();
-                self.warm = Some(self.walk(Tier::Warm, now.minus(self.pace.warm_depth), Some(now), serves, now));
-            }
+        let begins = match turn.depth {
+            Depth::Hot => stale(&self.hot, STALE.0),
+            Depth::Warm => stale(&self.warm, STALE.1),
             // It may wait long for its turn; until it has a page it can begin later as well.
-            Depth::Deep if self.deep.as_ref().is_none_or(|w| w.pages == 0 && w.tier != Tier::CatchUp) => {
-                self.begin_deep(Serves::default(), now);
+            Depth::Deep => self.deep.as_ref().is_none_or(|w| w.pages == 0 && w.tier != Tier::CatchUp),
+        };
+        if begins {
+            let depth = turn.depth;
+            *self.slot(depth) = None;
+            if depth == Depth::Hot {
+                gap = self.find_gap(now);
             }
-            Depth::Hot | Depth::Warm | Depth::Deep => {}
+            self.begin(depth, now);
         }
         let walk = self.current(turn.depth).expect("it was begun above");
         let ask = Ask {
@@ -289,7 +288,10 @@ impl Schedule {
             self.newest_first = false;
         }
         match next {
-            Next::Done => self.part_done(turn.depth, now),
+            Next::Done => {
+                let depth = self.standing_in(turn.depth);
+                self.part_done(depth, now)
+            }
             Next::Stuck => {
                 self.drop_walk(turn.depth);
                 After { stuck: true, ..After::default() }
@@ -380,30 +382,31 @@ impl Schedule {
     }
 
     fn current(&mut self, depth: Depth) -> Option<&mut Walk> {
-        // A hot read may be stood in for by a deeper one.
+        let depth = self.standing_in(depth);
+        self.slot(depth).as_mut()
+    }
+
+    fn slot(&mut self, depth: Depth) -> &mut Option<Walk> {
         match depth {
-            Depth::Hot if self.hot.is_none() => {
-                [&mut self.warm, &mut self.deep].into_iter().flatten().find(|w| w.serves.hot)
-            }
-            Depth::Hot => self.hot.as_mut(),
-            Depth::Warm => self.warm.as_mut(),
-            Depth::Deep => self.deep.as_mut(),
+            Depth::Hot => &mut self.hot,
+            Depth::Warm => &mut self.warm,
+            Depth::Deep => &mut self.deep,
+        }
+    }
+
+    /// The depth of the read whose turn it was: a hot read may be stood in for by a deeper one.
+    fn standing_in(&self, depth: Depth) -> Depth {
+        let serves = |walk: &Option<Walk>| walk.as_ref().is_some_and(|walk| walk.serves.hot);
+        match depth {
+            Depth::Hot if self.hot.is_none() && serves(&self.warm) => Depth::Warm,
+            Depth::Hot if self.hot.is_none() && serves(&self.deep) => Depth::Deep,
+            depth => depth,
         }
     }
 
     fn drop_walk(&mut self, depth: Depth) {
-        match depth {
-            Depth::Hot if self.hot.is_none() => {
-                for walk in [&mut self.warm, &mut self.deep] {
-                    if walk.as_ref().is_some_and(|w| w.serves.hot) {
-                        *walk = None;
-                    }
-                }
-            }
-            Depth::Hot => self.hot = None,
-            Depth::Warm => self.warm = None,
-            Depth::Deep => self.deep = None,
-        }
+        let depth = self.standing_in(depth);
+        *self.slot(depth) = None;
     }
 
     fn walk(&self, tier: Tier, from: Timestamp, to: Option<Timestamp>, serves: Serves, now: Timestamp) -> Walk {
@@ -421,21 +424,31 @@ impl Schedule {
         }
     }
 
-    /// The hot read, or a deeper one in its place that is due as well and fits on a page.
-    fn begin_hot(&mut self, now: Timestamp) {
-        self.hot = None;
+    /// Begins a read, or in its place a deeper one that is due soon as well. What is shallower and due soon is served by
+    /// it, as long as reads fit on a page.
+    fn begin(&mut self, depth: Depth, now: Timestamp) {
         let soon = now.plus(self.interval / 2);
-        if self.roomy && self.deep.is_none() && self.warm.is_none() && self.next_deep <= soon {
-            self.begin_deep(Serves { hot: true, warm: true }, now);
-        } else if self.roomy && self.warm.is_none() && self.next_warm <= soon {
-            let serves = Serves { hot: true, warm: false };
-            self.warm = Some(self.walk(Tier::Warm, now.minus(self.pace.warm_depth), None, serves, now));
-        } else {
-            let depth = if self.newest_first { self.pace.hot_depth } else { self.depth };
-            let mut walk = self.walk(Tier::Hot, now.minus(depth), None, Serves::default(), now);
-            walk.newest_first = self.newest_first;
-            self.hot = Some(walk);
+        let shared = self.roomy && self.live.is_some();
+        let hot = shared && self.hot.is_none() && (depth == Depth::Hot || self.next_hot <= soon);
+        let warm = shared && self.warm.is_none() && (depth == Depth::Warm || self.next_warm <= soon);
+        let deep = shared && self.deep.is_none() && warm && self.next_deep <= soon;
+        match depth {
+            Depth::Deep => self.begin_deep(Serves { hot, warm }, now),
+            Depth::Hot if deep => self.begin_deep(Serves { hot, warm }, now),
+            Depth::Warm => self.begin_warm(Serves { hot, warm: false }, now),
+            Depth::Hot if warm => self.begin_warm(Serves { hot, warm: false }, now),
+            Depth::Hot => {
+                let depth = if self.newest_first { self.pace.hot_depth } else { self.depth };
+                let mut walk = self.walk(Tier::Hot, now.minus(depth), None, Serves::default(), now);
+                walk.newest_first = self.newest_first;
+                self.hot = Some(walk);
+            }
         }
+    }
+
+    fn begin_warm(&mut self, serves: Serves, now: Timestamp) {
+        let to = if serves.hot { None } else { Some(now) };
+        self.warm = Some(self.walk(Tier::Warm, now.minus(self.pace.warm_depth), to, serves, now));
     }
 
     /// The first read of all, or one that is due in the regular course of things.
@@ -460,6 +473,8 @@ impl Schedule {
             return None;
         }
         self.needs_deep = self.pace.window > self.pace.warm_depth;
+        // The newest first: nothing else is to stand in for that.
+        self.roomy = false;
         // One that is under way has not got as far as this one begins, or it would be done.
         let missed = self.missing_from().unwrap_or(live).minus(self.pace.hot_depth);
         let from = missed.max(now.minus(self.pace.max_catchup)).max(self.origin);
@@ -493,15 +508,7 @@ impl Schedule {
             walk.pages = 0;
             return After::default();
         }
-        let walk = match depth {
-            Depth::Hot if self.hot.is_none() => {
-                let deep = self.deep.as_ref().is_some_and(|w| w.serves.hot);
-                return self.part_done(if deep { Depth::Deep } else { Depth::Warm }, now);
-            }
-            Depth::Hot => self.hot.take(),
-            Depth::Warm => self.warm.take(),
-            Depth::Deep => self.deep.take(),
-        };
+        let walk = self.slot(depth).take();
         walk.map(|walk| self.walk_done(depth, &walk, now)).unwrap_or_default()
     }
 
