@@ -1,6 +1,6 @@
 //! The daemon: watches the configured APIs and sends messages to the sinks until it is stopped.
 
-use std::io::{ErrorKind, IsTerminal};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::aws::publish::SnsPublish;
 use crate::config::{Config, SinkKind};
 use crate::notify::sink::{Sns, Stdout, StdoutFormat};
 use crate::ops::clock::Clock;
-use crate::state::store::{StateError, Store};
+use crate::state::store::Store;
 
 /// Format of the snapshot's content.
 const SNAPSHOT: u32 = 1;
@@ -48,11 +48,7 @@ pub async fn run(config: Config, mut clients: Clients, options: Options, mut hea
         inventory.sources.len(),
         config.summary()
     );
-    let store = open_state(state_dir.as_deref())?;
-    let mut opening = match &store {
-        Some(store) => Opening::kept(store, 0)?,
-        None => Opening::new(),
-    };
+    let (_store, mut opening) = open_state(state_dir.as_deref())?;
     name_sinks(&mut opening, &config, &mut clients);
     let mut post = opening.start();
     let history = config.longest_window();
@@ -71,21 +67,21 @@ pub async fn run(config: Config, mut clients: Clients, options: Options, mut hea
     Ok(())
 }
 
-/// Opens the state folder, if there is to be one. A full disk is no reason not to watch; another process in the folder,
-/// or one that cannot be used, is a mistake that is said before anything starts.
-fn open_state(folder: Option<&Path>) -> Result<Option<Store>> {
-    let Some(folder) = folder else { return Ok(None) };
-    match Store::open(folder, SNAPSHOT) {
-        Ok((store, opened)) => {
-            let how = if opened.made { "made" } else { "opened" };
-            tracing::info!(leftovers = opened.leftovers, "state folder {} {how}", folder.display());
-            Ok(Some(store))
+/// Opens the state folder, if there is to be one, and the journal in it. A full disk is no reason not to watch; another
+/// process in the folder, or one that cannot be used, is a mistake that is said before anything starts.
+fn open_state(folder: Option<&Path>) -> Result<(Option<Store>, Opening)> {
+    let Some(folder) = folder else { return Ok((None, Opening::new())) };
+    let opened = Store::open(folder, SNAPSHOT).and_then(|(store, opened)| {
+        let how = if opened.made { "made" } else { "opened" };
+        tracing::info!(leftovers = opened.leftovers, "state folder {} {how}", folder.display());
+        Opening::kept(&store, 0).map(|opening| (Some(store), opening))
+    });
+    match opened {
+        Err(e) if e.is_full() => {
+            tracing::error!("{e}; no state is kept in this run");
+            Ok((None, Opening::new()))
         }
-        Err(StateError::Folder { error, .. }) if error.kind() == ErrorKind::StorageFull => {
-            tracing::error!("state folder {} is on a full disk: no state is kept", folder.display());
-            Ok(None)
-        }
-        Err(e) => Err(e.into()),
+        opened => Ok(opened?),
     }
 }
 
