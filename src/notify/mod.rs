@@ -2,8 +2,8 @@
 //!
 //! [`plan`] decides what is said (pure, takes its time from the alerts), [`message`] is what is said, [`text`],
 //! [`json`] and [`sns`] render it, [`outbox`] delivers it. Not the alerts themselves: the engine hands out every alert
-//! as it stands. Rule: a message that was due is delivered or stands on stderr; a resolve is sent exactly for what was
-//! sent as firing.
+//! as it stands. Rule: a message that was due is delivered, or kept for the next start by whoever put it, or stands on
+//! stderr; a resolve is sent exactly for what was sent as firing.
 
 pub mod json;
 pub mod message;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use tokio_util::sync::CancellationToken;
 
-use super::keep::{Keep, Synced, VERSION};
+use super::keep::{Keep, Restored, Synced, VERSION};
 use super::live::{Ear, Live};
 use super::pipeline::Said;
 use super::post::{Opening, Post};
@@ -38,17 +38,12 @@ pub async fn run(config: Config, mut clients: Clients, options: Options, hear: i
     let Options { clock, requests, state_dir, stop } = options;
     let region = clients.region().unwrap_or("-").to_owned();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), region, "{}", config.summary());
-    let keep = open_state(state_dir.as_deref())?.map(Keep::load).transpose()?;
-    let mut opening = match &keep {
-        Some((keep, restored)) => Opening::kept(keep.store(), restored.decided)?,
-        None => Opening::new(),
-    };
-    let mut said_since = Vec::new();
-    if let Some((_, restored)) = &keep {
-        said_since = opening.decisions_after(restored.decided);
-        if let Some(summary) = restored.summary(clock.now()) {
-            tracing::info!("{summary}");
-        }
+    let (keep, mut opening) = open_state(state_dir.as_deref())?;
+    // Also where nothing was saved: a plan that knows nothing must not number its messages as others were.
+    let decided = keep.as_ref().map_or(0, |(_, restored)| restored.decided);
+    let said_since = opening.decisions_after(decided);
+    if let Some(summary) = keep.as_ref().and_then(|(_, restored)| restored.summary(clock.now())) {
+        tracing::info!("{summary}");
     }
     name_sinks(&mut opening, &config, &mut clients);
     let history = config.longest_window();
@@ -88,21 +83,23 @@ impl<H: FnMut(&Said)> Ear for Desk<H> {
     }
 }
 
-/// Opens the state folder, if there is to be one. A full disk is no reason not to watch; another process in the folder,
-/// or one that cannot be used, is a mistake that is said before anything starts.
-fn open_state(folder: Option<&Path>) -> Result<Option<Store>> {
-    let Some(folder) = folder else { return Ok(None) };
-    match Store::open(folder, VERSION) {
-        Ok((store, opened)) => {
-            let how = if opened.made { "made" } else { "opened" };
-            tracing::info!(leftovers = opened.leftovers, "state folder {} {how}", folder.display());
-            Ok(Some(store))
+/// Opens the state folder, if there is to be one, and the journal in it. A full disk is no reason not to watch; another
+/// process in the folder, or one that cannot be used, is a mistake that is said before anything starts.
+fn open_state(folder: Option<&Path>) -> Result<(Option<(Keep, Restored)>, Opening)> {
+    let Some(folder) = folder else { return Ok((None, Opening::new())) };
+    let opened = Store::open(folder, VERSION).and_then(|(store, opened)| {
+        let how = if opened.made { "made" } else { "opened" };
+        tracing::info!(leftovers = opened.leftovers, "state folder {} {how}", folder.display());
+        let (keep, restored) = Keep::load(store)?;
+        let opening = Opening::kept(keep.store(), restored.decided)?;
+        Ok((Some((keep, restored)), opening))
+    });
+    match opened {
+        Err(e) if e.is_full() => {
+            tracing::error!("{e}; no state is kept in this run");
+            Ok((None, Opening::new()))
         }
-        Err(StateError::Folder { error, .. }) if error.kind() == ErrorKind::StorageFull => {
-            tracing::error!("state folder {} is on a full disk: no state is kept", folder.display());
-            Ok(None)
-        }
-        Err(e) => Err(e.into()),
+        opened => Ok(opened?),
     }
 }
 

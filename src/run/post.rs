@@ -5,6 +5,8 @@
 //! or stands in the journal, or on stderr; it is repeated only if the process died before it was marked, and then as
 //! the same episode and seq. Without a state folder there are only the outboxes.
 
+mod clerk;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
@@ -14,10 +16,10 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use self::clerk::{Clerk, Order, Rest, Sink};
 use super::ledger::{DECISIONS_MAX, FORMAT, Ledger};
-use crate::model::alert::Severity;
 use crate::notify::message::Message;
-use crate::notify::outbox::{Delivery, NotTaken, Outbox, Outcome, Tell, dead_letter};
+use crate::notify::outbox::{Delivery, Outbox, Tell, dead_letter};
 use crate::notify::sink::Deliver;
 use crate::state::journal::Journal;
 use crate::state::store::{StateError, Store};
@@ -28,8 +30,6 @@ const DRAIN: Duration = Duration::from_secs(7);
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Decisions that may wait to be written. More come only if the disk hangs.
 const UNWRITTEN_MAX: usize = 1000;
-/// Orders that are written together, with one sync.
-const GROUP_MAX: usize = 500;
 
 /// A post whose sinks are being named.
 #[derive(Debug)]
@@ -48,15 +48,6 @@ struct Kept {
     ledger: Ledger,
     orders: mpsc::Sender<Order>,
     inbox: mpsc::Receiver<Order>,
-}
-
-#[derive(Debug)]
-struct Sink {
-    name: Arc<str>,
-    min_severity: Severity,
-    outbox: Outbox,
-    /// Decisions up to this number were offered to it, or were not for it.
-    offered: u64,
 }
 
 /// Where messages are put.
@@ -89,30 +80,6 @@ struct Desk {
 }
 
 type Key = (Arc<str>, u32);
-
-/// What the clerk is told.
-enum Order {
-    Put(u64, Arc<Message>),
-    Became {
-        sink: usize,
-        number: u64,
-        outcome: Outcome,
-    },
-    Forget(u64),
-    /// Answered when all before it is on disk, with whether it is.
-    Sync(oneshot::Sender<bool>),
-    /// Nothing more will be put.
-    Close,
-    /// Answered when the journal is closed.
-    End(oneshot::Sender<Rest>),
-}
-
-/// What is not settled at the end.
-struct Rest {
-    pending: Vec<(Arc<str>, Arc<Message>)>,
-    /// It stands in the journal.
-    written: bool,
-}
 
 impl Opening {
     /// A post without a memory.
@@ -306,7 +273,8 @@ impl Desk {
         let clerk = Clerk { journal, ledger, sinks, unwritten, behind: false };
         // A thread of its own: a sync takes milliseconds on a good disk and minutes on a bad one, which neither the
         // engine nor the sinks should feel; and what comes meanwhile is then written with one sync.
-        thread::spawn(move || clerk.run(&inbox));
+        let thread = thread::Builder::new().name("journal".to_owned());
+        thread.spawn(move || clerk.run(&inbox)).expect("the system can start a thread");
         desk
     }
 
@@ -372,145 +340,6 @@ impl Desk {
 
 fn key(message: &Message) -> Key {
     (Arc::clone(message.episode()), message.seq())
-}
-
-/// The owner of the journal, on a thread of its own.
-struct Clerk {
-    journal: Journal,
-    ledger: Ledger,
-    /// Empty once they are closed.
-    sinks: Vec<Sink>,
-    unwritten: Arc<AtomicUsize>,
-    /// The last write failed: the journal has to be written anew.
-    behind: bool,
-}
-
-impl Clerk {
-    fn run(mut self, inbox: &mpsc::Receiver<Order>) {
-        self.begin();
-        let names: Vec<_> = self.sinks.iter().map(|sink| Arc::clone(&sink.name)).collect();
-        while let Ok(first) = inbox.recv() {
-            let group = std::iter::once(first).chain(inbox.try_iter()).take(GROUP_MAX);
-            if let Some(end) = self.work(group, &names) {
-                let pending = self.ledger.pending().map(|(_, sink, message)| (Arc::clone(sink), Arc::clone(message)));
-                let rest = Rest { pending: pending.collect(), written: !self.behind };
-                // The folder is free before anybody hears of it.
-                drop(self);
-                let _ = end.send(rest);
-                return;
-            }
-        }
-    }
-
-    /// What was left undelivered goes out, or to stderr.
-    fn begin(&mut self) {
-        let is_named = |name: &Arc<str>| self.sinks.iter().any(|sink| sink.name == *name);
-        let lost = self.ledger.pending().filter(|(_, sink, _)| !is_named(sink));
-        let lost: Vec<_> =
-            lost.map(|(number, sink, message)| (number, Arc::clone(sink), Arc::clone(message))).collect();
-        let mut records = Vec::new();
-        for (number, sink, message) in lost {
-            dead_letter(&sink, &message, "its sink is no longer configured");
-            records.extend(self.ledger.settle(number, &sink));
-        }
-        let again = self.ledger.pending().count();
-        if again > 0 {
-            tracing::info!("{again} messages were left undelivered and are delivered now");
-        }
-        self.write(&records);
-        self.offer();
-    }
-
-    /// A group of orders with one sync; the answer to the end, if it is among them.
-    fn work(&mut self, group: impl Iterator<Item = Order>, names: &[Arc<str>]) -> Option<oneshot::Sender<Rest>> {
-        let mut records = Vec::new();
-        let mut syncs = Vec::new();
-        let mut close = false;
-        let mut end = None;
-        for order in group {
-            match order {
-                Order::Put(number, message) => records.extend(self.decide(number, &message)),
-                Order::Became { sink, number, outcome: Outcome::Settled } => {
-                    records.extend(self.ledger.settle(number, &names[sink]));
-                }
-                Order::Became { outcome: Outcome::Left, .. } => {}
-                Order::Forget(number) => self.ledger.forget_through(number),
-                Order::Sync(reply) => syncs.push(reply),
-                Order::Close => close = true,
-                Order::End(reply) => end = Some(reply),
-            }
-        }
-        self.write(&records);
-        self.offer();
-        for reply in syncs {
-            // Whoever asked may have stopped waiting.
-            let _ = reply.send(!self.behind);
-        }
-        if close {
-            self.sinks.clear();
-        }
-        end
-    }
-
-    fn decide(&mut self, number: u64, message: &Arc<Message>) -> Option<Vec<u8>> {
-        self.unwritten.fetch_sub(1, Ordering::Relaxed);
-        if !self.ledger.make_room() {
-            dead_letter("all", message, "too many messages are undelivered");
-            return None;
-        }
-        let sinks = self.sinks.iter().filter(|sink| message.severity() >= sink.min_severity);
-        let sinks: Vec<_> = sinks.map(|sink| Arc::clone(&sink.name)).collect();
-        Some(self.ledger.decide(number, &sinks, message))
-    }
-
-    /// Makes the journal say what the ledger says. A failure is said once; messages go out all the same.
-    fn write(&mut self, records: &[Vec<u8>]) {
-        let Self { journal, ledger, .. } = self;
-        let anew = |journal: &mut Journal| journal.rewrite(ledger.records().iter().map(Vec::as_slice));
-        let mut written = if self.behind {
-            anew(journal)
-        } else if records.is_empty() {
-            Ok(())
-        } else {
-            // What an append could not do a new file perhaps can.
-            journal.append(&records.iter().map(Vec::as_slice).collect::<Vec<_>>()).or_else(|_| anew(journal))
-        };
-        if written.is_ok() && ledger.pays(journal.len()) {
-            written = anew(journal);
-        }
-        let folder = self.journal.folder().display();
-        match (written, self.behind) {
-            (Ok(()), true) => tracing::info!("the journal in {folder} is written again"),
-            (Err(e), false) => tracing::error!(
-                "the journal in {folder} cannot be written: {e}; until it can, messages are sent, but those that are \
-                 under way when gatewatch is killed are lost"
-            ),
-            (Ok(()), false) | (Err(_), true) => return,
-        }
-        self.behind = !self.behind;
-    }
-
-    /// Hands the outboxes what they have room for.
-    fn offer(&mut self) {
-        let mut given_up = Vec::new();
-        for sink in &mut self.sinks {
-            while let Some((number, message)) = self.ledger.next_for(&sink.name, sink.offered) {
-                match sink.outbox.offer(number, &message) {
-                    Ok(()) => {}
-                    // Goes on when one of those before it is settled.
-                    Err(NotTaken::Full) => break,
-                    Err(NotTaken::Closed) => {
-                        dead_letter(&sink.name, &message, "the sink has failed");
-                        given_up.extend(self.ledger.settle(number, &sink.name));
-                    }
-                }
-                sink.offered = number;
-            }
-        }
-        if !given_up.is_empty() {
-            self.write(&given_up);
-        }
-    }
 }
 
 #[cfg(test)]

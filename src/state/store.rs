@@ -45,6 +45,14 @@ pub enum StateError {
     },
 }
 
+impl StateError {
+    /// There is no room on the disk: the folder may be used later.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Folder { error, .. } if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
+    }
+}
+
 /// A state folder, locked for this process as long as the store or a journal of it lives.
 #[derive(Debug)]
 pub struct Store {

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::model::alert::{Alert, AlertKey, CauseCount, CauseSample, Reason, State, Subject};
+use crate::model::alert::{Alert, AlertKey, CauseCount, CauseSample, Reason, Severity, State, Subject};
 use crate::model::cause::{CauseKind, Fix};
 use crate::model::inventory::ApiId;
 use crate::model::request::Endpoint;
