@@ -49,6 +49,10 @@
 //! Each 10 s of event time the rules look at the windows and the alert states step. [`notify::plan`] decides what is
 //! said, [`run::post`] writes that down where there is a state folder, [`notify::outbox`] delivers it.
 //!
+//! Between two batches [`run::pipeline`] can be saved and restored: [`model::saved`] is the form, each type keeps its own
+//! part of it, and `tests/it/restoring.rs` holds that nobody can tell the difference. A type that is saved changes
+//! together with [`engine::STATE_VERSION`] or [`notify::plan::STATE_VERSION`]; a test says so.
+//!
 //! # Where to change what
 //!
 //! A new access-log shape: [`read::access`]. A new line of a runtime: [`read::lambda`]. A sentence of an execution log:

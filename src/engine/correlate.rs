@@ -106,8 +106,8 @@ impl Cases {
     }
 
     /// What was saved, within the bounds of a new table. `None` if it cannot have been saved like this.
-    pub(super) fn resume(saved: Self, new: Self) -> Option<Self> {
-        let Self { max, wait, hold, reporting, .. } = new;
+    pub(super) fn resume(saved: Self, new: &Self) -> Option<Self> {
+        let Self { max, wait, hold, reporting, .. } = *new;
         let all = saved.order.iter().map(|(_, id)| id);
         let is_whole = all.clone().is_sorted_by(|a, b| a < b)
             && all.clone().all(|id| *id < saved.next && saved.by_id.contains_key(id))

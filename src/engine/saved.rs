@@ -40,7 +40,7 @@ impl Engine {
     }
 
     /// An engine that goes on where the saved one stood. The settings may have changed: what no longer has a place is
-    /// left out, alerts of rules that are no more among it. APIs and sources may have been added behind those that
+    /// left out, alerts of rules that are no more among it; see [`Engine::has_rule`]. APIs and sources may have been added behind those that
     /// were known; see [`Engine::extend`].
     ///
     /// # Errors
@@ -92,18 +92,17 @@ impl Engine {
     /// Takes over an alert that an earlier life of this engine handed out after the state was saved, and that was
     /// said: of a firing alert the instance goes on with its episode, of a resolved one it is over. What was looked at
     /// up to that alert's time is not looked at again for its rule and subject. To be called in the order in which
-    /// they were said, before anything else. False if the state knows of it already, or its rule is no more.
+    /// they were said, before anything else. False if the state knows of it already.
     pub fn adopt(&mut self, alert: &Alert) -> bool {
         if *alert.key.rule == *SourceBlind::NAME {
             return self.sight.adopt(alert);
         }
         let api = alert.key.api.index();
         let Some(step) = self.next_step.get(api) else { return false };
-        let is_known = step.is_some_and(|step| alert.time < step);
-        if is_known || self.settings.rules.iter().all(|rule| rule.name != alert.key.rule) {
+        if step.is_some_and(|step| alert.time < step) {
             return false;
         }
-        if self.alerts.adopt(alert) {
+        if self.has_rule(&alert.key.rule) && self.alerts.adopt(alert) {
             self.counted[api].alert();
         }
         true
@@ -112,6 +111,13 @@ impl Engine {
     /// Takes over a notice that was said in an earlier life: the outage it is about is told.
     pub fn adopt_notice(&mut self, notice: &Notice) {
         self.absences.adopt(notice);
+    }
+
+    /// Whether a rule of this name is on: alerts of others go on no more.
+    #[must_use]
+    pub fn has_rule(&self, name: &str) -> bool {
+        let blind = self.settings.source_blind.is_some() && name == SourceBlind::NAME;
+        blind || self.settings.rules.iter().any(|rule| *rule.name == *name)
     }
 
     /// Makes room for what the inventory has and the tables have not.

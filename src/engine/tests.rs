@@ -6,6 +6,7 @@ mod blind;
 use super::*;
 use crate::model::alert::{Alert, Severity, State};
 use crate::model::cause::{CauseKind, Certainty};
+use crate::model::execution::{ExecutionLine, ExecutionSays};
 use crate::model::inventory::{Api, ApiKind, Inventory, Source};
 use crate::model::invocation::LambdaLine;
 use crate::model::invocation::{LambdaSays, Refs, Report, RuntimeError};
@@ -276,4 +277,144 @@ fn requests_of_one_trace_each_have_the_invocation_that_began_in_their_time() {
     engine.finish();
     let ids: Vec<_> = failures(engine.drain()).into_iter().filter_map(|f| f.lambda_request_id).collect();
     assert_eq!(ids, ["a".into(), "b".into()] as [Arc<str>; 2]);
+}
+
+/// A line of each kind, so that each type that is saved is in it.
+fn of_everything() -> Engine {
+    let mut inventory = Inventory { apis: vec![Api::plain("shop"), Api::plain("bare")], sources: Vec::new() };
+    inventory.add_source(Source::group("/access", None, SourceKind::Access(ApiId(0))));
+    inventory.add_source(Source::group("/aws/lambda/checkout-fn", None, SourceKind::Lambda));
+    inventory.add_source(Source::group("/execution", None, SourceKind::Execution(ApiId(1))));
+    let mut engine = Engine::new(Settings { totals: true, ..Settings::new(Arc::new(inventory)) });
+    engine.seal(ACCESS, at(0));
+    incident(&mut engine);
+    let report = Report { duration_ms: Some(1.5), ..Report::default() };
+    let mut orphan = line(4, "orphan", LambdaSays::TimedOut { after_ms: 3000 });
+    if let Fact::Lambda(orphan) = &mut orphan {
+        (orphan.request_id, orphan.stream) = (None, "t".into());
+    }
+    let mut naming = line(4, "id1", LambdaSays::Line);
+    if let Fact::Lambda(naming) = &mut naming {
+        naming.refs = Some(Box::new(Refs { trace_id: None, mentions: vec!["r-other".into()] }));
+    }
+    for fact in [line(2, "id0", LambdaSays::Start), line(4, "id0", LambdaSays::Report(report)), orphan, naming] {
+        engine.ingest(LAMBDA, fact, at(6));
+    }
+    let began = ExecutionSays::Began { extended_request_id: Some("ext=".into()) };
+    let said = ExecutionSays::Cause { said: "Malformed Lambda proxy response".into(), lambda_request_id: None };
+    for says in [began, said, ExecutionSays::Completed { status: 502 }] {
+        let (stream, request_id, text) = ("s".into(), "x".into(), "text".into());
+        let line = ExecutionLine { stream, time: at(3), request_id, says, text };
+        engine.ingest(SECOND_ACCESS, Fact::Execution(line), at(6));
+    }
+    engine.seal(ACCESS, at(10));
+    engine.drain();
+    engine
+}
+
+#[test]
+fn the_saved_form_changes_with_its_version_alone() {
+    let hash = xxhash_rust::xxh3::xxh3_64(&of_everything().save());
+    assert_eq!(
+        (STATE_VERSION, format!("{hash:016x}").as_str()),
+        (1, "511286912345acdc"),
+        "the saved form has changed: raise STATE_VERSION and put the new hash here"
+    );
+}
+
+#[test]
+fn fewer_endpoints_than_were_saved_count_on_under_other() {
+    let mut engine = engine(|_| {});
+    engine.seal(ACCESS, at(0));
+    for n in 0..50_u32 {
+        let Fact::Request(mut one) = request(3, 502, Some(&n.to_string())) else { unreachable!() };
+        one.endpoint = Endpoint::new("GET", &format!("/{n}")).into();
+        engine.ingest(ACCESS, Fact::Request(one), at(5));
+    }
+    engine.drain();
+    let fewer = Settings { max_endpoints: 10, max_cases: 5, max_invocations: 5, ..engine.settings.clone() };
+    let mut engine = Engine::restore(fewer, &engine.save()).expect("saved just now");
+    let summary = engine.snapshot(at(10));
+    assert_eq!((summary.endpoints.len(), summary.failures()), (11, 50));
+    assert_eq!(summary.causes.iter().map(|c| c.count).sum::<u64>(), 50);
+    assert_eq!(*summary.endpoints[0].endpoint, Endpoint::new("GET", Endpoint::OTHER));
+    assert_eq!(engine.dropped().invocations, 45);
+    engine.ingest(ACCESS, request(4, 502, Some("one more")), at(6));
+    assert_eq!((engine.dropped().cases, failures(engine.drain()).len()), (46, 46), "each is reported as it closes");
+}
+
+#[test]
+fn alerts_of_rules_that_are_gone_are_dropped() {
+    let mut engine = engine(|_| {});
+    engine.seal(ACCESS, at(0));
+    incident(&mut engine);
+    engine.seal(ACCESS, at(10));
+    let said = alerts(engine.drain());
+    let rules = engine.settings.rules[1..].to_vec();
+    let mut engine = Engine::restore(Settings { rules, ..engine.settings.clone() }, &engine.save()).expect("saved");
+    engine.seal(ACCESS, at(20));
+    assert!(alerts(engine.drain()).iter().all(|a| &*a.key.rule == "api-5xx"));
+    assert!(engine.adopt(&Alert { time: at(30), ..said[0].clone() }), "it is news");
+    assert!(!engine.has_rule(&said[0].key.rule));
+    engine.seal(ACCESS, at(40));
+    assert!(alerts(engine.drain()).iter().all(|a| &*a.key.rule == "api-5xx"), "and nobody would resolve it");
+}
+
+#[test]
+fn an_access_log_that_is_added_does_not_stop_the_rules_until_it_is_read() {
+    let mut engine = engine(|_| {});
+    engine.seal(ACCESS, at(0));
+    engine.seal(SECOND_ACCESS, at(0));
+    let mut inventory = Inventory::clone(&engine.settings.inventory);
+    let third = inventory.add_source(Source::group("/access/new", None, SourceKind::Access(ApiId(0))));
+    inventory.apis.push(Api::plain("new"));
+    let of_new = inventory.add_source(Source::group("/new", None, SourceKind::Access(ApiId(1))));
+    let also_of_new = inventory.add_source(Source::group("/new/2", None, SourceKind::Access(ApiId(1))));
+    engine.extend(Arc::new(inventory));
+    assert_eq!(engine.reach[third.index()..], [Reach::Added, Reach::Nowhere, Reach::Nowhere]);
+    incident(&mut engine);
+    engine.seal(ACCESS, at(10));
+    engine.seal(SECOND_ACCESS, at(10));
+    assert_eq!(alerts(engine.drain()).len(), 2, "the rules go on");
+    engine.seal(third, at(10));
+    engine.seal(ACCESS, at(20));
+    engine.seal(SECOND_ACCESS, at(20));
+    assert!(alerts(engine.drain()).is_empty(), "now that it is read they wait for it as well");
+    engine.seal(third, at(20));
+    assert_eq!(alerts(engine.drain()).len(), 2, "and no look is left out");
+    engine.seal(of_new, at(20));
+    assert_eq!(engine.next_step[1], None, "an API that is new waits for all of its logs");
+    engine.seal(also_of_new, at(20));
+    assert_eq!(engine.next_step[1], Some(at(30)));
+}
+
+#[test]
+fn every_request_and_each_episode_is_counted_once_over_several_lives() {
+    let mut engine = engine(|_| {});
+    engine.seal(ACCESS, at(0));
+    incident(&mut engine);
+    engine.ingest(ACCESS, request(-3600, 200, None), at(5));
+    engine.ingest(ACCESS, request(1000, 200, None), at(1000));
+    engine.ingest(ACCESS, request(630, 502, None), at(1000));
+    assert!(engine.dropped().late_requests > 0);
+    engine.drain();
+    let mut engine = Engine::restore(engine.settings.clone(), &engine.save()).expect("saved just now");
+    assert_eq!(engine.counted(), [Counted { requests: 33, failures: 13, alerts: 0 }]);
+    incident(&mut engine);
+    engine.seal(ACCESS, at(10));
+    engine.seal(ACCESS, at(20));
+    let said = alerts(engine.drain());
+    assert_eq!(engine.counted()[0].alerts, 2, "two rules; firing on is nothing new");
+    assert!(!engine.adopt(&said[0]), "the state knows of it");
+    assert!(engine.adopt(&Alert { time: at(30), state: State::Resolved, ..said[0].clone() }));
+    assert!(engine.adopt(&Alert { time: at(40), since: at(40), episode: "next".into(), ..said[0].clone() }));
+    assert_eq!(engine.counted()[0].alerts, 3);
+    engine.seal(ACCESS, at(40));
+    assert!(alerts(engine.drain()).iter().all(|a| a.key != said[0].key), "what was looked at is not looked at again");
+    engine.seal(ACCESS, at(50));
+    let own = alerts(engine.drain()).into_iter().find(|a| a.key == said[0].key).expect("it fires on");
+    assert_eq!((&*own.episode, own.since), ("next", at(40)));
+    engine.seal(ACCESS, at(7200));
+    let over = alerts(engine.drain()).into_iter().rfind(|a| a.key == said[0].key).expect("it ends");
+    assert_eq!((over.state, &*over.episode), (State::Resolved, "next"));
 }

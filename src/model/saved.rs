@@ -106,12 +106,13 @@ pub mod in_order {
 mod tests {
     use super::*;
 
+    type State = (u32, Vec<String>);
+
     #[test]
     fn what_was_saved_is_restored_and_what_was_not_is_refused() {
         let state = (7_u32, vec!["one".to_owned(), "two".to_owned()]);
         let saved = save(3, &state);
         assert_eq!(restore(3, &saved), Ok(state));
-        type State = (u32, Vec<String>);
         assert_eq!(restore::<State>(4, &saved), Err(RestoreError::Version { found: 3, known: 4 }));
         for len in 0..saved.len() {
             assert_eq!(restore::<State>(3, &saved[..len]), Err(RestoreError::Damaged));

@@ -110,6 +110,19 @@ impl Plan {
         self.said.insert(alert.key.clone(), said);
     }
 
+    /// Nobody looks at some alerts any more, because their rule is no more: those that were said are resolved, as of
+    /// their newest look.
+    pub fn end_unless(&mut self, goes_on: impl Fn(&AlertKey) -> bool) -> Vec<Message> {
+        let over: Vec<AlertKey> = self.said.keys().filter(|key| !goes_on(key)).cloned().collect();
+        let over = over.iter().filter_map(|key| self.said.remove(key)).filter(|said| said.seq > 0);
+        let resolved = over.map(|said| {
+            let alert = Alert { state: State::Resolved, holds: false, causes: said.causes, ..said.latest };
+            let seq = said.seq.saturating_add(1);
+            Message { api: name(&self.inventory, &alert), reason: Reason::Resolved, seq, alert }
+        });
+        resolved.collect()
+    }
+
     /// An alert as it stands; returns the message that is due by it, if one is.
     pub fn look(&mut self, alert: Alert) -> Option<AlertMessage> {
         if self.said.get(&alert.key).is_some_and(|s| s.episode != alert.episode) {
@@ -283,6 +296,49 @@ mod tests {
         let resolved = plan.look(alert(20, State::Resolved, Severity::High, &[])).expect("said");
         assert_eq!(resolved.alert.causes.len(), 1);
         assert!(plan.said.is_empty(), "nothing is kept of what is over");
+    }
+
+    #[test]
+    fn the_saved_form_changes_with_its_version_alone() {
+        let mut plan = plan();
+        plan.look(alert(10, State::Firing, Severity::High, HALF));
+        let hash = xxhash_rust::xxh3::xxh3_64(&plan.save());
+        assert_eq!(
+            (STATE_VERSION, format!("{hash:016x}").as_str()),
+            (1, "2e3d718509809862"),
+            "the saved form has changed: raise STATE_VERSION and put the new hash here"
+        );
+    }
+
+    #[test]
+    fn what_is_adopted_is_not_said_again_and_counts_on() {
+        let mut first = plan();
+        let saved = first.save();
+        let new = first.look(alert(10, State::Firing, Severity::High, KNOWN)).expect("said");
+        let restore = || Plan::restore(Settings::default(), Arc::clone(&plan().inventory), &saved).expect("saved");
+        let mut next = restore();
+        next.adopt(&new);
+        assert_eq!(next.look(alert(20, State::Firing, Severity::High, KNOWN)), None);
+        let worse = next.look(alert(30, State::Firing, Severity::Critical, KNOWN)).expect("said");
+        assert_eq!((worse.reason, worse.seq), (Reason::Escalated, 2));
+        let resolved = next.look(alert(40, State::Resolved, Severity::Critical, &[])).expect("said");
+        let mut last = restore();
+        for message in [&new, &worse, &resolved] {
+            last.adopt(message);
+        }
+        assert!(last.said.is_empty());
+        last.adopt(&worse);
+        assert!(last.end_unless(|_| true).is_empty());
+        let over = last.end_unless(|key| *key.rule != *"api-5xx");
+        assert_eq!(
+            (over.len(), over[0].reason, over[0].seq, over[0].alert.state),
+            (1, Reason::Resolved, 3, State::Resolved)
+        );
+        assert!(last.said.is_empty());
+        let none = Arc::new(Inventory::default());
+        next.adopt(&new);
+        let got = Plan::restore(Settings::default(), none, &next.save()).map(drop);
+        assert_eq!(got, Err(RestoreError::Shrunk { apis: 1, sources: 0 }));
     }
 
     #[test]

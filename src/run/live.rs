@@ -165,6 +165,9 @@ impl<E: Ear> Run<'_, E> {
         stop: &CancellationToken,
     ) -> Result<Summary> {
         let clock = self.clock.clone();
+        for said in self.pipeline.end_orphans() {
+            self.ear.hear(said);
+        }
         // From here on a log that is never read is waited for.
         self.tick();
         loop {

@@ -77,6 +77,13 @@ impl Pipeline {
         }
     }
 
+    /// Alerts that were said and whose rule is no more are resolved. For a pipeline that was restored under other rules,
+    /// once it has adopted what was said.
+    pub fn end_orphans(&mut self) -> Vec<Said> {
+        let over = self.plan.end_unless(|key| self.engine.has_rule(&key.rule));
+        over.into_iter().map(|message| Said::Message(Arc::new(message))).collect()
+    }
+
     /// More is watched from now on: APIs and sources were added behind those that are known.
     pub fn extend(&mut self, inventory: &Arc<Inventory>) {
         self.engine.extend(Arc::clone(inventory));

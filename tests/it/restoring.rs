@@ -5,7 +5,7 @@
 //! saved bytes themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use gatewatch::engine::correlate::Reporting;
@@ -257,7 +257,7 @@ fn restored(engine: &Engine, settings: &Settings) -> Engine {
 // === The laws ===
 
 proptest! {
-    #![proptest_config(config(150))]
+    #![proptest_config(config(60))]
 
     #[test]
     fn an_engine_that_was_restored_cannot_be_told_from_one_that_was_not(
@@ -527,7 +527,7 @@ fn is_one_story(messages: &[Arc<Message>]) -> Result<(), TestCaseError> {
         prop_assert!(!over.contains(&(key, episode)), "said of an episode that is over: {}", message.headline());
         match standing.get(key) {
             None => {
-                prop_assert_eq!((message.reason, message.seq, message.alert.state), (Reason::New, 1, State::Firing))
+                prop_assert_eq!((message.reason, message.seq, message.alert.state), (Reason::New, 1, State::Firing));
             }
             Some((open, seq)) => {
                 prop_assert_eq!((episode, message.seq), (*open, seq + 1));
@@ -544,7 +544,7 @@ fn is_one_story(messages: &[Arc<Message>]) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(config(300))]
+    #![proptest_config(config(120))]
 
     /// The process dies; the newest state is older than what was said. The next life reads everything since again,
     /// in other pieces and with late lines in their place, and says nothing twice and nothing that contradicts.
@@ -591,6 +591,9 @@ proptest! {
 
 // === Bytes that are no state ===
 
+/// Made once: it is damaged in many ways.
+static STATE: LazyLock<(Settings, Saved)> = LazyLock::new(some_state);
+
 fn some_state() -> (Settings, Saved) {
     let mut runner = TestRunner::deterministic();
     let dice = vec((any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>(), 0_i64..300), 300).new_tree(&mut runner);
@@ -618,19 +621,19 @@ fn body(saved: &[u8]) -> &[u8] {
 
 #[test]
 fn a_state_is_of_a_version_and_of_an_inventory() {
-    let (settings, saved) = some_state();
+    let (settings, saved) = &*STATE;
     let older = resealed(body(&saved.engine).to_vec(), engine::STATE_VERSION + 1);
     let got = Engine::restore(settings.clone(), &older).map(drop);
     let known = engine::STATE_VERSION;
     assert_eq!(got, Err(RestoreError::Version { found: known + 1, known }));
-    let fewer = Settings { inventory: Arc::new(first_inventory()), ..settings };
+    let fewer = Settings { inventory: Arc::new(first_inventory()), ..settings.clone() };
     let got = Engine::restore(fewer.clone(), &saved.engine).map(drop);
     assert_eq!(got, Err(RestoreError::Shrunk { apis: 3, sources: 7 }));
-    assert!(Pipeline::restore(fewer, plan::Settings::default(), &saved).is_err());
+    assert!(Pipeline::restore(fewer, plan::Settings::default(), saved).is_err());
 }
 
 proptest! {
-    #![proptest_config(config(400))]
+    #![proptest_config(config(120))]
 
     #[test]
     fn damaged_state_is_refused(
@@ -639,7 +642,7 @@ proptest! {
         bit in 0_u8..8,
         noise in vec(any::<u8>(), 0..200),
     ) {
-        let (settings, saved) = some_state();
+        let (settings, saved) = &*STATE;
         let restore = |bytes: &[u8]| Engine::restore(settings.clone(), bytes).map(drop);
         let damaged = Err(RestoreError::Damaged);
         prop_assert_eq!(restore(&noise), damaged.clone());
@@ -657,7 +660,7 @@ proptest! {
         noise in vec(any::<u8>(), 0..200),
         dice in dice(40),
     ) {
-        let (settings, saved) = some_state();
+        let (settings, saved) = &*STATE;
         for state in [body(&saved.engine).to_vec(), body(&saved.plan).to_vec(), noise] {
             let mut state = state;
             for (index, byte) in &changes {

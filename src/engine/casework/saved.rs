@@ -19,7 +19,7 @@ impl Casework {
         let mut casework = Self {
             invocations: Invocations::resume(saved.invocations, new.invocations)?,
             executions: Executions::resume(saved.executions, &new.executions, apis)?,
-            cases: Cases::resume(saved.cases, new.cases)?,
+            cases: Cases::resume(saved.cases, &new.cases)?,
             links: Links::resume(saved.links, &new.links)?,
             functions: saved.functions,
             ..new

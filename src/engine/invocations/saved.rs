@@ -59,10 +59,10 @@ pub(super) mod sharing_streams {
         deserializer: D,
     ) -> Result<VecDeque<Invocation>, D::Error> {
         let (names, all) = <(Vec<Arc<str>>, Vec<(usize, Invocation)>)>::deserialize(deserializer)?;
-        let named = |(number, invocation): (usize, Invocation)| {
+        let with_name = |(number, invocation): (usize, Invocation)| {
             let stream = names.get(number).map(Arc::clone);
             Ok(Invocation { stream: stream.ok_or_else(|| Error::custom("a stream without a name"))?, ..invocation })
         };
-        all.into_iter().map(named).collect()
+        all.into_iter().map(with_name).collect()
     }
 }
