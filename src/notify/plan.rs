@@ -112,13 +112,13 @@ impl Plan {
 
     /// Nobody looks at some alerts any more, because their rule is no more: those that were said are resolved, as of
     /// their newest look.
-    pub fn end_unless(&mut self, goes_on: impl Fn(&AlertKey) -> bool) -> Vec<Message> {
+    pub fn end_unless(&mut self, goes_on: impl Fn(&AlertKey) -> bool) -> Vec<AlertMessage> {
         let over: Vec<AlertKey> = self.said.keys().filter(|key| !goes_on(key)).cloned().collect();
         let over = over.iter().filter_map(|key| self.said.remove(key)).filter(|said| said.seq > 0);
         let resolved = over.map(|said| {
             let alert = Alert { state: State::Resolved, holds: false, causes: said.causes, ..said.latest };
             let seq = said.seq.saturating_add(1);
-            Message { api: name(&self.inventory, &alert), reason: Reason::Resolved, seq, alert }
+            AlertMessage { api: name(&self.inventory, &alert), reason: Reason::Resolved, seq, alert }
         });
         resolved.collect()
     }

@@ -1,6 +1,6 @@
 //! The daemon: watches the configured APIs and sends messages to the sinks until it is stopped.
 
-use std::io::{ErrorKind, IsTerminal};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -15,7 +15,7 @@ use crate::aws::publish::SnsPublish;
 use crate::config::{Config, SinkKind};
 use crate::notify::sink::{Sns, Stdout, StdoutFormat};
 use crate::ops::clock::Clock;
-use crate::state::store::{StateError, Store};
+use crate::state::store::Store;
 
 /// How the daemon runs, besides what the configuration says.
 #[derive(Debug)]

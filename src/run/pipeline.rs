@@ -81,7 +81,7 @@ impl Pipeline {
     /// once it has adopted what was said.
     pub fn end_orphans(&mut self) -> Vec<Said> {
         let over = self.plan.end_unless(|key| self.engine.has_rule(&key.rule));
-        over.into_iter().map(|message| Said::Message(Arc::new(message))).collect()
+        over.into_iter().map(told).collect()
     }
 
     /// More is watched from now on: APIs and sources were added behind those that are known.

@@ -3,9 +3,6 @@
 //! One for each account, Region and API; all sources that share it ask here before each request. The decisions are
 //! `tail::budget`'s. Rule: a turn that nobody takes any more is not lost.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use tokio::sync::{mpsc, oneshot};
 
 use crate::model::time::Timestamp;
@@ -16,7 +13,6 @@ use crate::tail::budget::Budget;
 #[derive(Clone, Debug)]
 pub struct Quota {
     asks: mpsc::UnboundedSender<Ask>,
-    throttled: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
@@ -34,7 +30,7 @@ impl Quota {
         // Unbounded, because each source waits for one turn at a time.
         let (asks, asked) = mpsc::unbounded_channel();
         tokio::spawn(serve(Budget::new(ceiling, clock.now()), asked, clock));
-        Self { asks, throttled: Arc::default() }
+        Self { asks }
     }
 
     /// Waits for a turn. Whoever stops waiting gives it up.
@@ -48,14 +44,7 @@ impl Quota {
 
     /// The service refused a request for being too many.
     pub fn throttled(&self) {
-        self.throttled.fetch_add(1, Ordering::Relaxed);
         let _ = self.asks.send(Ask::Throttled);
-    }
-
-    /// Requests refused so far.
-    #[must_use]
-    pub fn refused(&self) -> u64 {
-        self.throttled.load(Ordering::Relaxed)
     }
 }
 
@@ -115,6 +104,5 @@ mod tests {
         quota.throttled();
         quota.turn(clock.now()).await;
         assert!(clock.now().since(start) > took + Duration::from_secs(1), "everybody pauses");
-        assert_eq!(quota.refused(), 1);
     }
 }

@@ -26,8 +26,8 @@ use gatewatch::notify::{self, plan, sns};
 use gatewatch::read::Reader;
 use gatewatch::run::pipeline::{Pipeline, Said};
 use gatewatch::tail::ids::IdRing;
-use gatewatch::tail::schedule::{Pace, Schedule};
-use gatewatch::tail::slice::{Next, Slice};
+use gatewatch::tail::pace::{Interval, Pace};
+use gatewatch::tail::schedule::{Look, Schedule, Step};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -556,7 +556,7 @@ fn a_message_with_very_many_causes_is_within_the_limits_too() {
 
 // === Tailing ===
 
-/// An event of the simulated group: stamp and when it becomes visible, in seconds, and whether a read may stop at it.
+/// An event of the simulated group: stamp and when it becomes visible, in seconds.
 type Put = (i64, i64);
 
 /// What happens to a page.
@@ -579,62 +579,74 @@ fn luck() -> impl Strategy<Value = Luck> {
     ]
 }
 
-/// Reads a group on the real schedule, with the real paging and ring, over 20 simulated minutes. Returns how often each
-/// event was taken in.
-fn tail(puts: &[Put], page_size: usize, lucks: &[Luck], seconds: i64) -> Vec<u32> {
+/// Reads a group on the real schedule, with the real paging and ids, and returns how often each event was taken in.
+/// Nothing can be read during `outages`; the last `calm` seconds are without trouble, so that what was missed can be
+/// fetched.
+fn tail(puts: &[Put], page_size: usize, lucks: &[Luck], outages: &[(i64, i64)], seconds: i64, calm: i64) -> Vec<u32> {
     let mut taken = vec![0; puts.len()];
     let mut by_stamp: Vec<usize> = (0..puts.len()).collect();
     by_stamp.sort_by_key(|i| puts[*i].0);
-    let mut schedule =
-        Schedule::new(Pace::new(Duration::from_secs(5), Duration::from_secs(29), FIVE_MINUTES), at(-300_000));
-    let mut ring = IdRing::new(1_000_000);
+    let s = Duration::from_secs;
+    let interval = Interval { start: s(5), min: s(5), max: s(15) };
+    let pace = Pace::new(interval, s(29), FIVE_MINUTES, Duration::from_hours(6));
+    let mut schedule = Schedule::new(pace, at(-300_000));
+    let mut ring = IdRing::default();
     let mut lucks = lucks.iter().cycle();
     for second in 0..seconds {
         let now = at(second * 1000);
-        let Some(read) = schedule.due(now) else { continue };
-        // The last minutes are without trouble, so that what was missed can be fetched; and no trouble lasts longer than
-        // the deeper reads reach back, beyond which nothing is fetched any more.
-        let calm = second > seconds - 400 || second % 70 < 10;
-        let mut slice = Slice::new(read.from, now);
-        let done = loop {
-            let luck = if calm { Luck::Fine } else { *lucks.next().expect("it goes round") };
-            let place = slice.token.as_deref().map_or(0, number_of);
-            let visible = by_stamp.iter().filter(|i| at(puts[**i].0 * 1000) >= slice.from && puts[**i].1 <= second);
-            let rest: Vec<usize> = visible.skip(place).copied().collect();
-            let token_behind =
-                |n: usize| Some(format!("{}-{:?}", place + n, slice.token.as_deref().map_or(0, str::len)));
+        let is_calm = second > seconds - calm;
+        let is_out = !is_calm && outages.iter().any(|(from, to)| (*from..*to).contains(&second));
+        for _ in 0..200 {
+            let Step::Fetch(turn) = schedule.next(now) else { break };
+            let (ask, _) = schedule.fetch(turn, now);
+            let luck = match (is_calm, is_out) {
+                (_, true) => Luck::Failed,
+                (true, _) => Luck::Fine,
+                (false, false) => *lucks.next().expect("it goes round"),
+            };
+            let place = ask.token.as_deref().map_or(0, number_of);
+            let in_time = |i: &&usize| {
+                let stamp = at(puts[**i].0 * 1000);
+                stamp >= ask.from && ask.to.is_none_or(|to| stamp <= to) && puts[**i].1 <= second
+            };
+            let mut visible: Vec<usize> = by_stamp.iter().filter(in_time).copied().collect();
+            if ask.newest_first {
+                visible.reverse();
+            }
+            let rest = visible.get(place..).unwrap_or_default();
+            let token_behind = |n: usize| Some(format!("{}-{:?}", place + n, ask.token.as_deref().map_or(0, str::len)));
             let (events, next) = match luck {
-                Luck::Failed => break false,
-                Luck::Refused if slice.token.is_some() => match slice.restart(now) {
-                    Next::Stuck => break false,
-                    Next::More | Next::Done => continue,
-                },
+                Luck::Failed => {
+                    schedule.failed(now.plus(s(2)));
+                    continue;
+                }
+                Luck::Refused if ask.token.is_some() => {
+                    if !schedule.bad_token(turn, now) {
+                        schedule.failed(now.plus(s(2)));
+                    }
+                    continue;
+                }
                 Luck::Empty => (&rest[..0], token_behind(0)),
-                Luck::Repeated if slice.token.is_some() => (&rest[..page_size.min(rest.len())], slice.token.clone()),
+                Luck::Repeated if ask.token.is_some() => (&rest[..page_size.min(rest.len())], ask.token.clone()),
                 Luck::Fine | Luck::Refused | Luck::Repeated if rest.len() > page_size => {
                     (&rest[..page_size], token_behind(page_size))
                 }
-                Luck::Fine | Luck::Refused | Luck::Repeated => (&rest[..], None),
+                Luck::Fine | Luck::Refused | Luck::Repeated => (rest, None),
             };
+            let stamp_of = |i: &usize| at(puts[*i].0 * 1000);
+            let ends = events.first().map(stamp_of).zip(events.last().map(stamp_of));
+            let mut fresh = 0;
             for i in events {
-                let (stamp, id) = (at(puts[*i].0 * 1000), EventId(*i as u128));
-                if !ring.contains(stamp, id) {
+                if ring.insert(stamp_of(i), EventId((*i as u128) << 80)) {
                     taken[*i] += 1;
-                    ring.insert(stamp, id);
+                    fresh += 1;
                 }
             }
-            match slice.page(next, now) {
-                Next::More => {}
-                Next::Done => break true,
-                Next::Stuck => break false,
+            if schedule.page(turn, next, Look { ends, fresh }, now).stuck {
+                schedule.failed(now.plus(s(2)));
             }
-        };
-        if done {
-            schedule.done(read, now);
-        } else {
-            schedule.failed(now.plus(Duration::from_secs(2)));
         }
-        ring.forget_before(schedule.horizon(now).minus(Duration::from_mins(1)));
+        ring.forget_before(schedule.horizon(now).minus(Duration::from_mins(1)), now);
     }
     taken
 }
@@ -647,16 +659,21 @@ fn number_of(token: &str) -> usize {
 proptest! {
     #![proptest_config(config(40))]
 
-    /// Late by up to minutes, stamped up to two hours ahead, over pages that are empty, repeat, are refused or fail.
+    /// Late by up to fifty minutes, stamped up to two hours ahead, over pages that are empty, repeat, are refused or
+    /// fail, and over times in which nothing can be read.
     #[test]
     fn each_event_is_taken_in_exactly_once(
-        puts in vec((0_i64..700, prop_oneof![3 => Just(0_i64), 3 => 0_i64..200, 1 => -7200_i64..0]), 0..80),
+        puts in vec((0_i64..2000, prop_oneof![3 => Just(0_i64), 3 => 0_i64..200, 2 => 0_i64..3000, 1 => -7200_i64..0]), 0..80),
         page in 1_usize..20,
         lucks in vec(luck(), 1..40),
+        outages in vec((0_i64..3000, 0_i64..4000), 0..3),
     ) {
         // (visible, lag): an event is stamped `lag` before it is seen.
         let puts: Vec<Put> = puts.into_iter().map(|(visible, lag)| (visible - lag, visible)).collect();
-        let taken = tail(&puts, page, &lucks, 1200);
+        // Nothing before the first read's origin is ever read.
+        let puts: Vec<Put> = puts.into_iter().filter(|(stamp, _)| *stamp >= -300).collect();
+        let outages: Vec<_> = outages.into_iter().map(|(from, lasts)| (from, from + lasts)).collect();
+        let taken = tail(&puts, page, &lucks, &outages, 12_000, 5000);
         for (put, times) in puts.iter().zip(taken) {
             prop_assert_eq!(times, 1, "stamped {} s, visible from {} s", put.0, put.1);
         }
@@ -664,21 +681,20 @@ proptest! {
 
     #[test]
     fn an_id_is_new_exactly_once_as_long_as_it_is_remembered(ids in vec((0_i64..3600, 0_u8..40), 0..300), horizon in 0_i64..3600) {
-        let mut ring = IdRing::new(10_000);
+        let mut ring = IdRing::default();
         let mut naive = BTreeSet::new();
         for (second, id) in &ids {
             let stamp = at(second * 1000);
             let new = naive.insert((*second, *id));
-            // The id of an event includes its stamp in life; here it must, too.
-            let id = EventId(u128::from(*id) << 64 | u128::try_from(*second).unwrap());
+            let id = EventId(u128::from(*id) << 80);
             prop_assert_eq!(ring.contains(stamp, id), !new);
             prop_assert_eq!(ring.insert(stamp, id), new);
         }
         prop_assert_eq!(ring.len(), naive.len());
         prop_assert_eq!(ring.forgotten, 0);
-        ring.forget_before(at(horizon * 1000));
+        ring.forget_before(at(horizon * 1000), at(4_000_000));
         for (second, id) in naive.iter().filter(|(s, _)| *s >= horizon) {
-            let id = EventId(u128::from(*id) << 64 | u128::try_from(*second).unwrap());
+            let id = EventId(u128::from(*id) << 80);
             prop_assert!(ring.contains(at(second * 1000), id), "what a read still reaches is remembered");
         }
     }
