@@ -33,7 +33,7 @@
 //! | [`config`] | file -> validated settings | model, settings types of read, engine, tail, notify |
 //! | [`aws`] | the AWS SDK | model, tail, notify, config |
 //! | [`ops`] | the clock, signals, logs about itself | model |
-//! | [`sim`] | simulated CloudWatch Logs and SNS, for demo, tests, benches | model |
+//! | [`sim`] | simulated CloudWatch Logs and SNS, for demo, tests, benches, other clients | model |
 //! | [`run`] | one file per way of running | all |
 //!
 //! # An event's way
@@ -51,8 +51,8 @@
 //! A new access-log shape: [`read::access`]. A new line of a runtime: [`read::lambda`]. A sentence of an execution log:
 //! [`read::execution`]. A way to join: [`engine::casework`]. What is secret: [`model::secrets`]. A new cause: [`model::cause`],
 //! then [`engine::explain`] and its fix. A rule or a state: [`engine::rules`], [`engine::alerts`]. A message's words:
-//! [`notify::text`]. A setting: [`config`], and `config.example.toml`, which a test compares. A bug: a scenario file
-//! first.
+//! [`notify::text`]. A setting: [`config`], and `config.example.toml`, which a test compares. What CloudWatch Logs does
+//! wrong: [`sim::Ill`], and a file in `tests/sim/` that `gatewatch sim` plays. A bug: a scenario file first.
 
 pub mod aws;
 pub mod config;
