@@ -102,9 +102,9 @@ fn refusals() -> Vec<(&'static str, Fault, &'static str)> {
         ("/faults/missing", Fault::Missing, "name"),
         ("/faults/infrequent", Fault::Infrequent, "class"),
         ("/faults/expired", Fault::ExpiredToken, "credentials"),
-        // The SDK tries three times before it gives up: each of these fails two reads and then half of one.
-        ("/faults/throttled", Fault::Throttle(7), "quota"),
-        ("/faults/unavailable", Fault::Unavailable(7), "ServiceUnavailable"),
+        // It is said when it lasts: at the eighth in a row.
+        ("/faults/throttled", Fault::Throttle(9), "quota"),
+        ("/faults/unavailable", Fault::Unavailable(3), "ServiceUnavailable"),
     ]
 }
 
