@@ -34,6 +34,8 @@ pub struct Saved {
     pub position: Option<Position>,
     /// Events counted since the state began.
     pub events: u64,
+    /// Ids of minutes before this one were forgotten.
+    pub floor: Option<i64>,
     /// Ids.
     pub ids: Vec<Place>,
 }
@@ -49,6 +51,9 @@ impl Seen {
     #[must_use]
     pub fn restore(saved: Saved) -> Self {
         let mut seen = Self { position: saved.position, events: saved.events, ..Self::new(true) };
+        if let Some(floor) = saved.floor {
+            seen.ring.raise_floor(floor);
+        }
         seen.add(&saved.ids);
         seen.unsaved = Some(saved.ids);
         seen
@@ -128,7 +133,12 @@ impl Seen {
     /// What to save, besides the segments written so far.
     #[must_use]
     pub fn save(&self) -> Saved {
-        Saved { position: self.position, events: self.events, ids: self.unsaved.clone().unwrap_or_default() }
+        Saved {
+            position: self.position,
+            events: self.events,
+            floor: self.ring.floor(),
+            ids: self.unsaved.clone().unwrap_or_default(),
+        }
     }
 
     /// How many ids stand in no segment.
@@ -170,6 +180,17 @@ mod tests {
         let mut again = Seen::restore(saved);
         assert!(!again.take(at(1), EventId(1)), "counted");
         assert!(again.take(at(2), EventId(2 << 100)), "not counted when it was saved");
+    }
+
+    #[test]
+    fn what_was_forgotten_is_not_new_to_the_next_life_either() {
+        let mut seen = Seen::new(true);
+        seen.take(at(10), EventId(1));
+        seen.commit(None);
+        seen.segment(at(10));
+        seen.forget_before(at(70), at(130));
+        let mut again = Seen::restore(seen.save());
+        assert!(!again.take(at(10), EventId(1)) && again.take(at(11), EventId(1)));
     }
 
     #[test]
