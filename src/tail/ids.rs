@@ -189,6 +189,12 @@ impl IdRing {
         bucket.len()
     }
 
+    /// The oldest minute of which ids are remembered.
+    #[must_use]
+    pub fn oldest(&self) -> Option<i64> {
+        self.buckets.keys().next().copied()
+    }
+
     /// Minutes before this one were forgotten, if any were.
     #[must_use]
     pub const fn floor(&self) -> Option<i64> {

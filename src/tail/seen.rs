@@ -23,8 +23,6 @@ pub struct Seen {
     unsaved: Option<Vec<Place>>,
     position: Option<Position>,
     events: u64,
-    /// No read asks for what lies before.
-    horizon: Option<Timestamp>,
 }
 
 /// A source's part of a snapshot: what stands in no segment.
@@ -96,15 +94,7 @@ impl Seen {
     /// Forgets what no read asks for any more.
     pub fn forget_before(&mut self, horizon: Timestamp, now: Timestamp) {
         // A minute of grace: the clock may be set back.
-        let horizon = horizon.minus(Duration::from_mins(1));
-        self.ring.forget_before(horizon, now);
-        self.horizon = Some(horizon);
-    }
-
-    /// No read asks for what lies before; the earliest time of all until that is known.
-    #[must_use]
-    pub fn horizon(&self) -> Timestamp {
-        self.horizon.unwrap_or(Timestamp::MIN)
+        self.ring.forget_before(horizon.minus(Duration::from_mins(1)), now);
     }
 
     /// The ids, to look at.
