@@ -39,8 +39,8 @@ struct Content {
     sources: Vec<Source>,
     /// By number.
     seen: Vec<seen::Saved>,
-    /// Of each segment the latest minute of event time.
-    segments: Vec<i64>,
+    /// By segment.
+    segments: Vec<Latest>,
     engine: Vec<u8>,
     plan: Vec<u8>,
     /// The last message that the plan knows of.
@@ -52,6 +52,10 @@ pub type Synced = Pin<Box<dyn Future<Output = bool> + Send>>;
 
 /// Ids of a segment: by number of the source.
 type SegmentIds = Vec<(u16, Vec<Place>)>;
+
+/// The latest minute of event time in a segment, of each source that has ids in it: one that cannot be read for weeks
+/// keeps its own ids and not those of all others.
+type Latest = Vec<(u16, i64)>;
 
 /// What was saved, to go on from.
 #[derive(Debug, Default)]
@@ -72,7 +76,7 @@ pub struct Restored {
 #[derive(Debug)]
 struct Unwritten {
     bytes: Vec<u8>,
-    latest: i64,
+    latest: Latest,
 }
 
 /// The state as it is kept.
@@ -80,7 +84,7 @@ struct Unwritten {
 pub struct Keep {
     /// `None` while it is being written.
     store: Option<Store>,
-    segments: Vec<(SegmentName, i64)>,
+    segments: Vec<(SegmentName, Latest)>,
     unwritten: Vec<Unwritten>,
     writing: Option<JoinHandle<Written>>,
     next: Timestamp,
@@ -94,7 +98,7 @@ pub struct Keep {
 #[derive(Debug)]
 struct Written {
     store: Store,
-    segments: Vec<(SegmentName, i64)>,
+    segments: Vec<(SegmentName, Latest)>,
     unwritten: Vec<Unwritten>,
     outcome: std::io::Result<()>,
     decided: u64,
@@ -105,7 +109,7 @@ struct Written {
 #[derive(Debug)]
 struct Job {
     store: Store,
-    segments: Vec<(SegmentName, i64)>,
+    segments: Vec<(SegmentName, Latest)>,
     unwritten: Vec<Unwritten>,
     content: Content,
     decided: u64,
@@ -256,14 +260,15 @@ impl Keep {
         let segments = std::mem::take(&mut self.segments);
         let unwritten = std::mem::take(&mut self.unwritten);
         let Saved { engine, plan } = pipeline.save();
-        let latest = segments.iter().map(|(_, latest)| *latest).chain(unwritten.iter().map(|u| u.latest));
+        let latest = segments.iter().map(|(_, latest)| latest).chain(unwritten.iter().map(|u| &u.latest));
+        let latest = latest.cloned().collect();
         let inventory = sources.inventory();
         let content = Content {
             written: now,
             apis: inventory.apis.iter().map(|api| api.name.to_string()).collect(),
             sources: inventory.sources.clone(),
-            seen: sources.seen().map(|(seen, _)| lock(seen).save()).collect(),
-            segments: latest.collect(),
+            seen: sources.seen().map(|seen| lock(seen).save()).collect(),
+            segments: latest,
             engine,
             plan,
             decided,
@@ -273,18 +278,17 @@ impl Keep {
 
     /// Moves ids into a new segment where there are enough of them, and drops segments that no read needs any more.
     fn segment(&mut self, sources: &Sources<'_>, now: Timestamp) {
-        let horizon = sources.seen().filter(|(_, polled)| *polled).map(|(seen, _)| lock(seen).horizon()).min();
-        if let Some(horizon) = horizon {
-            let minute = Place::minute_of(horizon);
-            self.segments.retain(|(_, latest)| *latest >= minute);
-        }
-        let unsaved: usize = sources.seen().map(|(seen, _)| lock(seen).unsaved()).sum();
+        let oldest: Vec<Option<i64>> = sources.seen().map(|seen| lock(seen).ring().oldest()).collect();
+        self.segments.retain(|(_, latest)| is_needed(latest, &oldest));
+        let unsaved: usize = sources.seen().map(|seen| lock(seen).unsaved()).sum();
         if unsaved < SEGMENT_MIN {
             return;
         }
-        let ids = sources.seen().zip(0_u16..).map(|((seen, _), number)| (number, lock(seen).segment(now)));
+        let ids = sources.seen().zip(0_u16..).map(|(seen, number)| (number, lock(seen).segment(now)));
         let ids: SegmentIds = ids.filter(|(_, ids)| !ids.is_empty()).collect();
-        if let Some(latest) = ids.iter().flat_map(|(_, ids)| ids).map(|place| place.minute).max() {
+        if !ids.is_empty() {
+            let latest = |places: &[Place]| places.iter().map(|place| place.minute).max();
+            let latest = ids.iter().filter_map(|(number, places)| Some((*number, latest(places)?))).collect();
             self.unwritten.push(Unwritten { bytes: bytes(&ids), latest });
         }
     }
@@ -322,12 +326,18 @@ impl Restored {
     }
 }
 
+/// Whether a source still remembers ids that may stand in a segment; `oldest` is by number of the source.
+fn is_needed(latest: &[(u16, i64)], oldest: &[Option<i64>]) -> bool {
+    let remembered = |number: u16| oldest.get(usize::from(number)).copied().flatten();
+    latest.iter().any(|(number, latest)| remembered(*number).is_some_and(|oldest| oldest <= *latest))
+}
+
 fn bytes<T: Serialize>(value: &T) -> Vec<u8> {
     postcard::to_stdvec(value).expect("plain values can be written")
 }
 
-/// What a snapshot holds, and the latest minute of each of its segments.
-fn restore(content: &[u8], files: &[(SegmentName, Vec<u8>)]) -> Result<(Restored, Vec<i64>), String> {
+/// What a snapshot holds, and what is known of its segments.
+fn restore(content: &[u8], files: &[(SegmentName, Vec<u8>)]) -> Result<(Restored, Vec<Latest>), String> {
     let content: Content = postcard::from_bytes(content).map_err(|error| format!("its content cannot be read: {error}"))?;
     let mut seen: Vec<Seen> = content.seen.into_iter().map(Seen::restore).collect();
     if seen.len() != content.sources.len() || files.len() != content.segments.len() {
@@ -349,4 +359,19 @@ fn restore(content: &[u8], files: &[(SegmentName, Vec<u8>)]) -> Result<(Restored
     let restored =
         Restored { written: Some(content.written), inventory, seen, pipeline, decided: content.decided };
     Ok((restored, content.segments))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_that_cannot_be_read_keeps_no_segments_of_others() {
+        let (both, later) = (vec![(0, 10), (1, 12)], vec![(1, 20)]);
+        // Source 0 was read until minute 10 and never again; source 1 goes on.
+        let oldest = [Some(5), Some(80)];
+        assert!(is_needed(&both, &oldest) && !is_needed(&later, &oldest));
+        assert!(is_needed(&later, &[None, Some(20)]));
+        assert!(!is_needed(&both, &[]), "nobody remembers anything");
+    }
 }

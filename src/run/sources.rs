@@ -182,9 +182,9 @@ impl<'a> Sources<'a> {
         &self.inventory
     }
 
-    /// What each source has seen, and whether it is read at the moment; by number.
-    pub fn seen(&self) -> impl Iterator<Item = (&Shared, bool)> {
-        self.seen.iter().zip(self.polled.iter().copied())
+    /// What each source has seen, by number.
+    pub fn seen(&self) -> impl Iterator<Item = &Shared> {
+        self.seen.iter()
     }
 
     /// The longest time between two hot reads of any source.

@@ -23,8 +23,6 @@ pub struct Seen {
     unsaved: Option<Vec<Place>>,
     position: Option<Position>,
     events: u64,
-    /// No read asks for what lies before.
-    horizon: Option<Timestamp>,
 }
 
 /// A source's part of a snapshot: what stands in no segment.
@@ -34,6 +32,8 @@ pub struct Saved {
     pub position: Option<Position>,
     /// Events counted since the state began.
     pub events: u64,
+    /// Ids of minutes before this one were forgotten.
+    pub floor: Option<i64>,
     /// Ids.
     pub ids: Vec<Place>,
 }
@@ -49,6 +49,9 @@ impl Seen {
     #[must_use]
     pub fn restore(saved: Saved) -> Self {
         let mut seen = Self { position: saved.position, events: saved.events, ..Self::new(true) };
+        if let Some(floor) = saved.floor {
+            seen.ring.raise_floor(floor);
+        }
         seen.add(&saved.ids);
         seen.unsaved = Some(saved.ids);
         seen
@@ -91,15 +94,7 @@ impl Seen {
     /// Forgets what no read asks for any more.
     pub fn forget_before(&mut self, horizon: Timestamp, now: Timestamp) {
         // A minute of grace: the clock may be set back.
-        let horizon = horizon.minus(Duration::from_mins(1));
-        self.ring.forget_before(horizon, now);
-        self.horizon = Some(horizon);
-    }
-
-    /// No read asks for what lies before; the earliest time of all until that is known.
-    #[must_use]
-    pub fn horizon(&self) -> Timestamp {
-        self.horizon.unwrap_or(Timestamp::MIN)
+        self.ring.forget_before(horizon.minus(Duration::from_mins(1)), now);
     }
 
     /// The ids, to look at.
@@ -128,7 +123,12 @@ impl Seen {
     /// What to save, besides the segments written so far.
     #[must_use]
     pub fn save(&self) -> Saved {
-        Saved { position: self.position, events: self.events, ids: self.unsaved.clone().unwrap_or_default() }
+        Saved {
+            position: self.position,
+            events: self.events,
+            floor: self.ring.floor(),
+            ids: self.unsaved.clone().unwrap_or_default(),
+        }
     }
 
     /// How many ids stand in no segment.
@@ -170,6 +170,17 @@ mod tests {
         let mut again = Seen::restore(saved);
         assert!(!again.take(at(1), EventId(1)), "counted");
         assert!(again.take(at(2), EventId(2 << 100)), "not counted when it was saved");
+    }
+
+    #[test]
+    fn what_was_forgotten_is_not_new_to_the_next_life_either() {
+        let mut seen = Seen::new(true);
+        seen.take(at(10), EventId(1));
+        seen.commit(None);
+        seen.segment(at(10));
+        seen.forget_before(at(70), at(130));
+        let mut again = Seen::restore(seen.save());
+        assert!(!again.take(at(10), EventId(1)) && again.take(at(11), EventId(1)));
     }
 
     #[test]
