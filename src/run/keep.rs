@@ -21,7 +21,7 @@ use crate::tail::ids::Place;
 use crate::tail::seen::{self, Seen};
 
 /// Version of what is saved here; engine and plan have their own.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Between two snapshots, at least.
 const EVERY: Duration = Duration::from_secs(5);
 /// A snapshot takes at most this part of the time.
@@ -32,6 +32,7 @@ const SEGMENT_MIN: usize = 32_768;
 /// What a snapshot holds.
 #[derive(Debug, Serialize, Deserialize)]
 struct Content {
+    began: Timestamp,
     written: Timestamp,
     /// Names, by number.
     apis: Vec<String>,
@@ -60,7 +61,9 @@ type Latest = Vec<(u16, i64)>;
 /// What was saved, to go on from.
 #[derive(Debug, Default)]
 pub struct Restored {
-    /// When; `None` where nothing was.
+    /// Since when is counted; `None` where nothing was saved.
+    pub began: Option<Timestamp>,
+    /// When it was saved; `None` where nothing was.
     pub written: Option<Timestamp>,
     /// APIs (their names only) and sources, by number. No API names a source yet.
     pub inventory: Inventory,
@@ -87,6 +90,8 @@ pub struct Keep {
     segments: Vec<(SegmentName, Latest)>,
     unwritten: Vec<Unwritten>,
     writing: Option<JoinHandle<Written>>,
+    /// Since when is counted.
+    began: Option<Timestamp>,
     next: Timestamp,
     /// Saving failed the last time.
     failing: bool,
@@ -166,6 +171,7 @@ impl Keep {
             },
         };
         let keep = Self {
+            began: restored.began,
             store: Some(store),
             segments,
             unwritten: Vec::new(),
@@ -188,6 +194,7 @@ impl Keep {
     pub fn set_aside(mut self, why: &dyn std::error::Error) -> Option<Self> {
         let set_aside = self.store.as_mut()?.set_aside(Reason::Unusable(why.to_string()));
         self.segments.clear();
+        self.began = None;
         match set_aside {
             Ok(set_aside) => tracing::warn!("{set_aside}; starting without it"),
             Err(error) => {
@@ -264,6 +271,7 @@ impl Keep {
         let latest = latest.cloned().collect();
         let inventory = sources.inventory();
         let content = Content {
+            began: *self.began.get_or_insert(now),
             written: now,
             apis: inventory.apis.iter().map(|api| api.name.to_string()).collect(),
             sources: inventory.sources.clone(),
@@ -321,8 +329,7 @@ impl Restored {
     #[must_use]
     pub fn summary(&self, now: Timestamp) -> Option<String> {
         let ago = now.since(self.written?);
-        let events: u64 = self.seen.iter().map(Seen::events).sum();
-        Some(format!("going on from the state of {} ago: {events} events counted so far", human(ago)))
+        Some(format!("going on from the state of {} ago", human(ago)))
     }
 }
 
@@ -357,7 +364,7 @@ fn restore(content: &[u8], files: &[(SegmentName, Vec<u8>)]) -> Result<(Restored
     };
     let pipeline = Some(Saved { engine: content.engine, plan: content.plan });
     let restored =
-        Restored { written: Some(content.written), inventory, seen, pipeline, decided: content.decided };
+        Restored { began: Some(content.began), written: Some(content.written), inventory, seen, pipeline, decided: content.decided };
     Ok((restored, content.segments))
 }
 
