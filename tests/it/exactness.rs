@@ -115,3 +115,119 @@ fn every_event_is_counted_once_when_all_goes_wrong() {
         all_counted(&world, folder.path(), &config, &what);
     }
 }
+
+/// Numbers that a seed repeats (splitmix64).
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % limit
+    }
+}
+
+#[test]
+fn twenty_kills_cost_no_event_and_double_none() {
+    for (seed, span) in [(4, 8), (50, 4)] {
+        let begun = std::time::Instant::now();
+        let (mut world, config, folder) = (World::new(), config(), folder());
+        let mut numbers = Numbers(seed);
+        hostile(&world, seed);
+        traffic(&world, seed, minutes(span));
+        let end = world.now().plus(minutes(span + 20 + 20));
+        let mut again = 0;
+        for _ in 0..20 {
+            let at = world.now().plus(Duration::from_millis(numbers.below(span * 6_000)));
+            let steps = u32::try_from(numbers.below(40)).expect("it is less than 40");
+            let how = if steps < 20 { End::Kill(at) } else { End::KillAfter(at, steps) };
+            let before = world.heard.len();
+            world.live(&config, minutes(5), Some(folder.path()), how);
+            again += before.saturating_sub(world.heard.len());
+            // Whoever starts it again takes a moment.
+            world.pass(Duration::from_millis(numbers.below(3000)));
+        }
+        world.live(&config, minutes(5), Some(folder.path()), End::Stop(end));
+        let what = format!("seed {seed}");
+        let made = world.service.events(ACCESS);
+        println!("{what}: {made} made, {} calls, {again} {:?}", world.asked().len(), begun.elapsed());
+        each_once(&world, &[(seed, made)], &what);
+        all_counted(&world, folder.path(), &config, &what);
+    }
+}
+
+/// How an hour is lost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Outage {
+    /// Every call fails.
+    Failing(Ill),
+    /// The process is killed, and started again after an hour.
+    NotRunning,
+}
+
+#[test]
+fn an_hour_that_is_lost_is_caught_up_beside_live_reading() {
+    let outages = [Outage::Failing(Ill::Reset), Outage::Failing(Ill::ExpiredCredentials), Outage::NotRunning];
+    for (outage, seed) in outages.into_iter().zip([6, 70, 800]) {
+        lose_an_hour(outage, seed, false);
+    }
+}
+
+#[test]
+fn an_hour_that_is_lost_is_caught_up_when_all_goes_wrong_besides() {
+    for (outage, seed) in [Outage::Failing(Ill::Reset), Outage::NotRunning].into_iter().zip([9, 1000]) {
+        lose_an_hour(outage, seed, true);
+    }
+}
+
+fn lose_an_hour(outage: Outage, seed: u64, all_goes_wrong: bool) {
+    let begun = std::time::Instant::now();
+    let what = format!("{outage:?}, seed {seed}");
+    let (mut world, config, folder) = (World::new(), config(), folder());
+    let (start, hour) = (world.now(), minutes(60));
+    let lost = start.plus(minutes(7));
+    let (resumed, ended) = (lost.plus(hour), lost.plus(hour + minutes(8)));
+    if all_goes_wrong {
+        hostile(&world, seed);
+    }
+    let like = Traffic { streams: 20, lag: long_tail(), bytes: 0, ..Traffic::new(seed, ACCESS, 5.0, start, ended) };
+    let access = Traffic { kind: Kind::Access { failing: 0.0 }, ..like.clone() };
+    let lambda = Traffic { group: LAMBDA.into(), kind: Kind::Lambda, per_second: 1.0, seed: seed + 1, ..like.clone() };
+    let (from, to) = (lost.plus(minutes(30)), lost.plus(minutes(35)));
+    let burst = Traffic { kind: Kind::Access { failing: 1.0 }, seed: seed + 2, from, to, ..like };
+    for traffic in [access, lambda, burst] {
+        world.service.feed(traffic.events());
+    }
+    if let Outage::Failing(ill) = outage {
+        world.service.trouble(Trouble::new(ill).during(lost, resumed));
+    } else {
+        world.live(&config, minutes(5), Some(folder.path()), End::Kill(lost));
+        world.pass(hour);
+    }
+    world.live(&config, minutes(5), Some(folder.path()), End::Stop(ended.plus(minutes(20 + 20))));
+
+    let of_burst = 5 * 60 * 5;
+    let made = world.service.events(ACCESS);
+    each_once(&world, &[(seed, made - of_burst), (seed + 2, of_burst)], &what);
+    all_counted(&world, folder.path(), &config, &what);
+
+    let first = world.heard.iter().filter(|heard| heard.time >= resumed).map(|heard| heard.at).min();
+    let live_after = first.expect("there is traffic").since(resumed);
+    let old = world.heard.iter().filter(|heard| heard.at >= resumed && heard.time < resumed.minus(minutes(10)));
+    println!("{what}: live after {live_after:?}, {} calls, {:?}", world.asked().len(), begun.elapsed());
+    for notice in world.notices() {
+        let missed = |heard: &&world::Heard| {
+            heard.at >= resumed && heard.at <= notice.time && heard.time >= notice.from && heard.time < notice.to
+        };
+        let (requests, failures) = (
+            world.heard.iter().filter(missed).count(),
+            world.heard.iter().filter(missed).filter(|heard| heard.failed).count(),
+        );
+        println!("{notice:?}\n   heard {requests} {failures}");
+    }
+    println!("{:?}", old.map(|heard| heard.at.since(resumed)).max());
+    for alert in world.alerts() {
+        println!("{:?} {:?} {:?}", alert.alert.key, alert.alert.state, alert.alert.time);
+    }
+}
