@@ -284,7 +284,8 @@ async fn log_groups_are_found_by_a_pattern_and_read_in_a_role() {
         "#
     ));
     let mut daemon = config.start(&moto);
-    let found = daemon.wait_stderr(|line| line.contains(ACCESS_GROUP) && line.contains("read from now on"), Duration::from_secs(20));
+    let found = daemon
+        .wait_stderr(|line| line.contains(ACCESS_GROUP) && line.contains("read from now on"), Duration::from_secs(20));
     assert!(found.is_some(), "standard error says which group was found");
     let traffic = Trickle::with_failures(moto.writer(), access);
     let alert = daemon.expect_stdout("firing alert", Duration::from_secs(40), |line| {
