@@ -5,6 +5,7 @@
 //! Rule: a state that cannot be written is said once and tried again; it never stops the watching.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use tokio::task::JoinHandle;
 use super::pipeline::{Pipeline, Saved};
 use super::room::lock;
 use super::sources::Sources;
-use crate::model::inventory::{Api, Inventory, Source};
+use crate::model::inventory::{Api, Inventory, Source, SourceId};
 use crate::model::time::{Timestamp, human};
 use crate::state::set_aside::Reason;
 use crate::state::store::{Loaded, SegmentName, StateError, Store};
@@ -286,11 +287,15 @@ impl Keep {
             let minute = Place::minute_of(horizon);
             self.segments.retain(|(_, latest)| *latest >= minute);
         }
-        let unsaved: usize = sources.seen().map(|(seen, _)| lock(seen).unsaved()).sum();
+        // A source that no API names keeps its own: its ids must outlive the segments of the others.
+        let inventory = Arc::clone(sources.inventory());
+        let named = |(_, number): &(_, u16)| !inventory.source(SourceId(*number)).apis.is_empty();
+        let named = || sources.seen().zip(0_u16..).filter(named).map(|((seen, _), number)| (number, seen));
+        let unsaved: usize = named().map(|(_, seen)| lock(seen).unsaved()).sum();
         if unsaved < SEGMENT_MIN {
             return;
         }
-        let ids = sources.seen().zip(0_u16..).map(|((seen, _), number)| (number, lock(seen).segment(now)));
+        let ids = named().map(|(number, seen)| (number, lock(seen).segment(now)));
         let ids: SegmentIds = ids.filter(|(_, ids)| !ids.is_empty()).collect();
         if let Some(latest) = ids.iter().flat_map(|(_, ids)| ids).map(|place| place.minute).max() {
             self.unwritten.push(Unwritten { bytes: bytes(&ids), latest });

@@ -5,6 +5,7 @@
 mod cli;
 mod daemon;
 mod faults;
+mod lives;
 mod moto;
 mod moto_server;
 mod properties;
