@@ -5,6 +5,7 @@
 //! Rule: a state that cannot be written is said once and tried again; it never stops the watching.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use tokio::task::JoinHandle;
 use super::pipeline::{Pipeline, Saved};
 use super::room::lock;
 use super::sources::Sources;
-use crate::model::inventory::{Api, Inventory, Source};
+use crate::model::inventory::{Api, Inventory, Source, SourceId};
 use crate::model::time::{Timestamp, human};
 use crate::ops::clock::Clock;
 use crate::state::set_aside::Reason;
@@ -275,13 +276,18 @@ impl Keep {
 
     /// Moves ids into a new segment where there are enough of them, and drops segments that no read needs any more.
     fn segment(&mut self, sources: &Sources<'_>, now: Timestamp) {
-        let oldest: Vec<Option<i64>> = sources.seen().map(|seen| lock(seen).ring().oldest()).collect();
+        // A source that no API names keeps its own with the snapshot, and nobody's segments are kept on its account.
+        let inventory = Arc::clone(sources.inventory());
+        let is_named = |number: u16| !inventory.source(SourceId(number)).apis.is_empty();
+        let oldest = |(seen, number)| is_named(number).then(|| lock(seen).ring().oldest()).flatten();
+        let oldest: Vec<Option<i64>> = sources.seen().zip(0_u16..).map(oldest).collect();
         self.segments.retain(|(_, latest)| is_needed(latest, &oldest));
-        let unsaved: usize = sources.seen().map(|seen| lock(seen).unsaved()).sum();
+        let named = || sources.seen().zip(0_u16..).filter(|(_, number)| is_named(*number));
+        let unsaved: usize = named().map(|(seen, _)| lock(seen).unsaved()).sum();
         if unsaved < SEGMENT_MIN {
             return;
         }
-        let ids = sources.seen().zip(0_u16..).map(|(seen, number)| (number, lock(seen).segment(now)));
+        let ids = named().map(|(seen, number)| (number, lock(seen).segment(now)));
         let ids: SegmentIds = ids.filter(|(_, ids)| !ids.is_empty()).collect();
         if !ids.is_empty() {
             let latest = |places: &[Place]| places.iter().map(|place| place.minute).max();
