@@ -235,14 +235,17 @@ fn lose_an_hour(outage: Outage, seed: u64, all_goes_wrong: bool) -> Duration {
     let notices = world.notices();
     let [notice] = notices.as_slice() else { panic!("{what}: {} notices instead of one", notices.len()) };
     assert!(notice.to >= resumed && notice.from < lost && lost.since(notice.from) < minutes(2), "{what}: {notice:?}");
-    // What was there to be read at the end of the hour is in it; what came late until it was told may be.
+    // What is of the hour and was there to be read at its end is in it; what came late until it was told may be.
     let missed = |heard: &&Heard| heard.at >= resumed && (notice.from..notice.to).contains(&heard.time);
     let of_notice: Vec<_> = world.heard.iter().filter(missed).filter(|heard| heard.at <= notice.time).collect();
     let visible: BTreeMap<_, _> = [&access, &burst]
         .into_iter()
         .flat_map(|traffic| traffic.events().map(|event| ((traffic.seed, event.serial), event.visible_at)))
         .collect();
-    let there = world.heard.iter().filter(missed).filter(|heard| visible[&(heard.seed, heard.serial)] <= resumed);
+    let of_hour = |heard: &&Heard| {
+        (lost..resumed).contains(&heard.time) && visible[&(heard.seed, heard.serial)] <= resumed
+    };
+    let there = world.heard.iter().filter(missed).filter(of_hour);
     let (least, most) = (there.clone().count() as u64, of_notice.len() as u64);
     println!("{what}: {} requests in the notice, {least} to {most} were missed", notice.requests);
     assert!((least..=most).contains(&notice.requests), "{what}: {notice:?}, but {least} to {most} were missed");
