@@ -281,12 +281,7 @@ impl<F: Fetch> Poll<F> {
     }
 
     /// Has the facts counted, and with them the ids and the position.
-    async fn commit(
-        &mut self,
-        facts: Vec<Fact>,
-        caught_up: bool,
-        after: &After,
-    ) -> Result<(), Stopped> {
+    async fn commit(&mut self, facts: Vec<Fact>, caught_up: bool, after: &After) -> Result<(), Stopped> {
         let position = self.schedule.position();
         if facts.is_empty() && after.sealed.is_none() {
             // Nothing for the engine: what was seen stands by itself.

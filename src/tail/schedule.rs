@@ -239,9 +239,8 @@ impl Schedule {
     /// The page to fetch now that it is this read's turn; and the gap, if one is found now.
     pub fn fetch(&mut self, turn: Turn, now: Timestamp) -> (Ask, Option<Gap>) {
         let mut gap = None;
-        let stale = |walk: &Option<Walk>, after| {
-            walk.as_ref().is_none_or(|w| w.pages == 0 || now.since(w.touched) > after)
-        };
+        let stale =
+            |walk: &Option<Walk>, after| walk.as_ref().is_none_or(|w| w.pages == 0 || now.since(w.touched) > after);
         let begins = match turn.depth {
             Depth::Hot => stale(&self.hot, STALE.0),
             Depth::Warm => stale(&self.warm, STALE.1),

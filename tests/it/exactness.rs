@@ -4,6 +4,8 @@
 //! each request as the engine hands it out, the engine's own counters, and the counters of events of each log group,
 //! which the state folder shows. Rule: nothing here is nearly; a seed that fails is named.
 
+#[cfg(target_os = "linux")]
+mod memory;
 mod world;
 
 use std::collections::BTreeMap;
@@ -242,9 +244,8 @@ fn lose_an_hour(outage: Outage, seed: u64, all_goes_wrong: bool) -> Duration {
         .into_iter()
         .flat_map(|traffic| traffic.events().map(|event| ((traffic.seed, event.serial), event.visible_at)))
         .collect();
-    let of_hour = |heard: &&Heard| {
-        (lost..resumed).contains(&heard.time) && visible[&(heard.seed, heard.serial)] <= resumed
-    };
+    let of_hour =
+        |heard: &&Heard| (lost..resumed).contains(&heard.time) && visible[&(heard.seed, heard.serial)] <= resumed;
     let there = world.heard.iter().filter(missed).filter(of_hour);
     let (least, most) = (there.clone().count() as u64, of_notice.len() as u64);
     println!("{what}: {} requests in the notice, {least} to {most} were missed", notice.requests);
@@ -338,7 +339,11 @@ fn a_hundred_logs_share_five_calls_a_second_fairly() {
         let groups: Vec<_> = (0..100).map(|n| format!("{ACCESS}-{n}")).collect();
         let (start, end) = (world.now(), world.now().plus(minutes(25)));
         for (group, seed) in groups.iter().zip(1..) {
-            let like = Traffic { bytes: 0, lag: Lag::between(seconds(1), seconds(5)), ..Traffic::new(seed, group, 0.2, start, end) };
+            let like = Traffic {
+                bytes: 0,
+                lag: Lag::between(seconds(1), seconds(5)),
+                ..Traffic::new(seed, group, 0.2, start, end)
+            };
             world.service.feed(Traffic { kind: Kind::Access { failing: 0.0 }, ..like }.events());
         }
         let mut config = Config::ad_hoc("shop", groups.clone(), Vec::new());
@@ -358,9 +363,15 @@ fn a_hundred_logs_share_five_calls_a_second_fairly() {
         gaps.sort();
         let (least, most) = (gaps[0], gaps[gaps.len() - 1]);
         let median = gaps[gaps.len() / 2];
-        println!("share {share}: {} calls, {early} throttled in the first minute, {throttled} later, gaps {least:?} to {most:?}, median {median:?}", asked.len());
+        println!(
+            "share {share}: {} calls, {early} throttled in the first minute, {throttled} later, gaps {least:?} to {most:?}, median {median:?}",
+            asked.len()
+        );
         assert_eq!(throttled, 0, "share {share}: throttled after the first minute");
-        assert!(most <= least * 2, "share {share}: a log is read every {least:?} to {most:?}, {median:?} in the median");
+        assert!(
+            most <= least * 2,
+            "share {share}: a log is read every {least:?} to {most:?}, {median:?} in the median"
+        );
     }
 }
 
@@ -402,7 +413,12 @@ fn logs_that_a_pattern_names_come_and_go() {
     let at = |minute| start.plus(minutes(minute));
     // Until half a minute before a group is deleted: what is visible for a moment only may be missed.
     let feed = |seed, group: &str, kind, from: u64, to: u64| {
-        let traffic = Traffic { kind, bytes: 0, lag: Lag::NONE, ..Traffic::new(seed, group, 1.0, at(from), at(to).minus(seconds(30))) };
+        let traffic = Traffic {
+            kind,
+            bytes: 0,
+            lag: Lag::NONE,
+            ..Traffic::new(seed, group, 1.0, at(from), at(to).minus(seconds(30)))
+        };
         world.service.feed(traffic.events());
     };
     for (group, from) in [(ALWAYS, 0), (LATER, 5), (AGAIN, 0), (GONE, 0)] {
