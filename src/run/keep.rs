@@ -99,7 +99,6 @@ pub struct Keep {
     failing: bool,
     /// How long the last one took, cut and all.
     took: Duration,
-    clock: Clock,
 }
 
 /// A snapshot that was written, or could not be.
@@ -153,7 +152,7 @@ impl Keep {
     ///
     /// # Errors
     /// When what is of no use cannot be set aside.
-    pub fn load(mut store: Store, clock: &Clock) -> Result<(Self, Restored), StateError> {
+    pub fn load(mut store: Store) -> Result<(Self, Restored), StateError> {
         let mut segments = Vec::new();
         let restored = match store.load()? {
             Loaded::Nothing => Restored::default(),
@@ -182,7 +181,6 @@ impl Keep {
             next: Timestamp::MIN,
             failing: false,
             took: Duration::ZERO,
-            clock: clock.clone(),
         };
         Ok((keep, restored))
     }
@@ -224,12 +222,12 @@ impl Keep {
     }
 
     /// Waits until the snapshot that is being written is; for ever if none is. Returns the last message that it knows.
-    pub async fn written(&mut self) -> u64 {
+    pub async fn written(&mut self, clock: &Clock) -> u64 {
         loop {
             let Some(writing) = &mut self.writing else { return std::future::pending().await };
             let written = writing.await;
             self.writing = None;
-            if let Some(decided) = written.ok().and_then(|written| self.settle(written)) {
+            if let Some(decided) = written.ok().and_then(|written| self.settle(written, clock.now())) {
                 return decided;
             }
         }
@@ -244,11 +242,11 @@ impl Keep {
         now: Timestamp,
     ) -> Option<u64> {
         if let Some(writing) = self.writing.take() {
-            self.settle(writing.await.ok()?);
+            self.settle(writing.await.ok()?, now);
         }
         let store = self.store.take()?;
         let job = self.cut(store, pipeline, sources, decided.0, now);
-        self.settle(write(job, decided.1).await)
+        self.settle(write(job, decided.1).await, now)
     }
 
     /// One consistent cut, and what writes it.
@@ -296,10 +294,10 @@ impl Keep {
         }
     }
 
-    fn settle(&mut self, written: Written) -> Option<u64> {
+    fn settle(&mut self, written: Written, now: Timestamp) -> Option<u64> {
         let folder = written.store.folder().display().to_string();
         (self.store, self.segments, self.unwritten) = (Some(written.store), written.segments, written.unwritten);
-        self.took = self.clock.now().since(written.began);
+        self.took = now.since(written.began);
         match written.outcome {
             Ok(()) => {
                 if std::mem::take(&mut self.failing) {
