@@ -38,8 +38,8 @@ use gatewatch::model::time::Timestamp;
 use gatewatch::ops::clock::Clock;
 use gatewatch::run::daemon;
 use gatewatch::run::pipeline::Said;
-use gatewatch::tail::pace::Interval;
 use gatewatch::sim::Sim;
+use gatewatch::tail::pace::Interval;
 
 const REGION: &str = "eu-west-1";
 const API: &str = "shop";
@@ -247,7 +247,11 @@ async fn whole(clients: Clients) -> Result<()> {
     const MINUTES: Duration = Duration::from_mins(5);
     let mut config = Config {
         // One read of everything is what is compared; the next ones would begin in the middle of it.
-        poll: PollConfig { interval: Interval { start: MINUTES, min: MINUTES, max: MINUTES }, quota: Some(1000.0), ..PollConfig::default() },
+        poll: PollConfig {
+            interval: Interval { start: MINUTES, min: MINUTES, max: MINUTES },
+            quota: Some(1000.0),
+            ..PollConfig::default()
+        },
         // What traffic this dense needs; the default holds less than a minute of it.
         max_invocations: 2 * REQUESTS as usize,
         sinks: Vec::new(),
