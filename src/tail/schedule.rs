@@ -204,6 +204,8 @@ impl Schedule {
         schedule.owed = position.owed;
         schedule.next_warm = Timestamp::MIN;
         schedule.next_deep = position.owed.plus(pace.cold_depth);
+        // If the last life's clock was ahead, this one's is set back.
+        schedule.latest = position.live;
         schedule
     }
 
@@ -572,6 +574,10 @@ impl Schedule {
             }
             for walk in [&mut self.hot, &mut self.warm, &mut self.deep].into_iter().flatten() {
                 walk.touched = walk.touched.min(now);
+            }
+            if self.origin > now {
+                // It was reckoned by the clock as it stood: nothing would be read until that time comes.
+                self.origin = self.origin.minus(self.latest.since(now)).min(now);
             }
         }
         self.latest = now;

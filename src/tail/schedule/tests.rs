@@ -240,6 +240,22 @@ fn a_clock_that_is_set_back_does_not_stop_the_reading() {
 }
 
 #[test]
+fn a_clock_that_was_hours_ahead_at_the_start_does_not_hide_the_present() {
+    let mut s = Source::new(Schedule::new(pace(), at(107_200 - 300)), 107_200);
+    s.run(1);
+    let position = s.schedule.position().unwrap();
+    s.asked.clear();
+    s.now = 100_001;
+    s.run(60);
+    assert!(s.asked.iter().all(|a| a.2 <= a.0 - 35), "{:?}", s.asked);
+    assert!(s.asked.iter().all(|a| a.2 >= 99_699), "not further back than was asked for: {:?}", s.asked);
+    let mut again = Source::new(Schedule::resume(pace(), position), 100_010);
+    again.run(700);
+    assert!(again.asked.iter().all(|a| a.2 <= a.0), "{:?}", again.asked);
+    assert!(again.schedule.next_deep < at(102_000), "and the last life's clock keeps no read waiting");
+}
+
+#[test]
 fn a_read_that_is_stuck_or_refused_starts_anew() {
     let mut s = Schedule::new(pace(), at(0));
     let token = || Some("a".to_owned());
