@@ -6,16 +6,16 @@
 
 use std::sync::Arc;
 
+use super::Engine;
+use super::absence::Absences;
 use super::alerts::Alerts;
 use super::casework::Casework;
 use super::counted::Counted;
 use super::endpoints::Endpoints;
 use super::rules::SourceBlind;
 use super::settings::Settings;
-use super::totals::Totals;
-use super::Engine;
-use super::absence::Absences;
 use super::sight::{Seen, Sight};
+use super::totals::Totals;
 use crate::model::alert::Alert;
 use crate::model::inventory::Inventory;
 use crate::model::notice::Notice;
@@ -26,7 +26,8 @@ use crate::model::time::Timestamp;
 pub const STATE_VERSION: u32 = 1;
 
 /// As it is read; [`Engine::save`] writes the same from where it stands.
-type State = (Vec<Endpoints>, Vec<Option<Timestamp>>, (Vec<Seen>, Absences), Vec<Counted>, Whole);
+type State = (Vec<Endpoints>, Vec<Option<Timestamp>>, (Sighted, Absences), Vec<Counted>, Whole);
+type Sighted = (Vec<Seen>, Option<Timestamp>);
 type Whole = (Casework, Alerts, Totals, u64);
 
 impl Engine {
@@ -48,11 +49,15 @@ impl Engine {
     pub fn restore(settings: Settings, saved: &[u8]) -> Result<Self, RestoreError> {
         let (endpoints, next_step, (seen, absences), counted, whole): State = saved::restore(STATE_VERSION, saved)?;
         let (casework, mut alerts, totals, future) = whole;
-        let (apis, sources) = (endpoints.len(), seen.len());
+        let (apis, sources) = (endpoints.len(), seen.0.len());
         if apis > settings.inventory.apis.len() || sources > settings.inventory.sources.len() {
             return Err(RestoreError::Shrunk { apis, sources });
         }
-        let fits = next_step.len() == apis && counted.len() == apis && alerts.fit(apis) && totals.fits(apis) && absences.fit(apis, sources);
+        let fits = next_step.len() == apis
+            && counted.len() == apis
+            && alerts.fit(apis)
+            && totals.fits(apis)
+            && absences.fit(apis, sources);
         if !fits {
             return Err(RestoreError::Damaged);
         }

@@ -5,7 +5,7 @@
 //! Rule: a state that cannot be written is said once and tried again; it never stops the watching.
 
 use std::pin::Pin;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
@@ -15,13 +15,14 @@ use super::room::lock;
 use super::sources::Sources;
 use crate::model::inventory::{Api, Inventory, Source};
 use crate::model::time::{Timestamp, human};
+use crate::ops::clock::Clock;
 use crate::state::set_aside::Reason;
 use crate::state::store::{Loaded, SegmentName, StateError, Store};
 use crate::tail::ids::Place;
 use crate::tail::seen::{self, Seen};
 
 /// Version of what is saved here; engine and plan have their own.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Between two snapshots, at least.
 const EVERY: Duration = Duration::from_secs(5);
 /// A snapshot takes at most this part of the time.
@@ -32,6 +33,7 @@ const SEGMENT_MIN: usize = 32_768;
 /// What a snapshot holds.
 #[derive(Debug, Serialize, Deserialize)]
 struct Content {
+    began: Timestamp,
     written: Timestamp,
     /// Names, by number.
     apis: Vec<String>,
@@ -60,7 +62,9 @@ type Latest = Vec<(u16, i64)>;
 /// What was saved, to go on from.
 #[derive(Debug, Default)]
 pub struct Restored {
-    /// When; `None` where nothing was.
+    /// Since when is counted; `None` where nothing was saved.
+    pub began: Option<Timestamp>,
+    /// When it was saved; `None` where nothing was.
     pub written: Option<Timestamp>,
     /// APIs (their names only) and sources, by number. No API names a source yet.
     pub inventory: Inventory,
@@ -87,11 +91,14 @@ pub struct Keep {
     segments: Vec<(SegmentName, Latest)>,
     unwritten: Vec<Unwritten>,
     writing: Option<JoinHandle<Written>>,
+    /// Since when is counted.
+    began: Option<Timestamp>,
     next: Timestamp,
     /// Saving failed the last time.
     failing: bool,
     /// How long the last one took, cut and all.
     took: Duration,
+    clock: Clock,
 }
 
 /// A snapshot that was written, or could not be.
@@ -102,7 +109,7 @@ struct Written {
     unwritten: Vec<Unwritten>,
     outcome: std::io::Result<()>,
     decided: u64,
-    took: Duration,
+    began: Timestamp,
 }
 
 /// A snapshot that was cut and is to be written.
@@ -113,14 +120,14 @@ struct Job {
     unwritten: Vec<Unwritten>,
     content: Content,
     decided: u64,
-    began: Instant,
+    began: Timestamp,
 }
 
 impl Job {
     fn write(mut self, synced: bool) -> Written {
         let outcome = if synced { self.save() } else { Err(std::io::Error::other("the journal cannot be written")) };
         let Self { store, segments, unwritten, decided, began, .. } = self;
-        Written { store, segments, unwritten, outcome, decided, took: began.elapsed() }
+        Written { store, segments, unwritten, outcome, decided, began }
     }
 
     fn save(&mut self) -> std::io::Result<()> {
@@ -145,7 +152,7 @@ impl Keep {
     ///
     /// # Errors
     /// When what is of no use cannot be set aside.
-    pub fn load(mut store: Store) -> Result<(Self, Restored), StateError> {
+    pub fn load(mut store: Store, clock: &Clock) -> Result<(Self, Restored), StateError> {
         let mut segments = Vec::new();
         let restored = match store.load()? {
             Loaded::Nothing => Restored::default(),
@@ -166,6 +173,7 @@ impl Keep {
             },
         };
         let keep = Self {
+            began: restored.began,
             store: Some(store),
             segments,
             unwritten: Vec::new(),
@@ -173,6 +181,7 @@ impl Keep {
             next: Timestamp::MIN,
             failing: false,
             took: Duration::ZERO,
+            clock: clock.clone(),
         };
         Ok((keep, restored))
     }
@@ -188,6 +197,7 @@ impl Keep {
     pub fn set_aside(mut self, why: &dyn std::error::Error) -> Option<Self> {
         let set_aside = self.store.as_mut()?.set_aside(Reason::Unusable(why.to_string()));
         self.segments.clear();
+        self.began = None;
         match set_aside {
             Ok(set_aside) => tracing::warn!("{set_aside}; starting without it"),
             Err(error) => {
@@ -205,13 +215,7 @@ impl Keep {
     }
 
     /// Cuts a snapshot and begins to write it. `decided` is the last message that was decided, and when it is safe.
-    pub fn begin(
-        &mut self,
-        pipeline: &Pipeline,
-        sources: &Sources<'_>,
-        decided: (u64, Synced),
-        now: Timestamp,
-    ) {
+    pub fn begin(&mut self, pipeline: &Pipeline, sources: &Sources<'_>, decided: (u64, Synced), now: Timestamp) {
         let Some(store) = self.store.take() else { return };
         let job = self.cut(store, pipeline, sources, decided.0, now);
         self.next = now.plus(EVERY.max(self.took * SHARE));
@@ -247,15 +251,7 @@ impl Keep {
     }
 
     /// One consistent cut, and what writes it.
-    fn cut(
-        &mut self,
-        store: Store,
-        pipeline: &Pipeline,
-        sources: &Sources<'_>,
-        decided: u64,
-        now: Timestamp,
-    ) -> Job {
-        let began = Instant::now();
+    fn cut(&mut self, store: Store, pipeline: &Pipeline, sources: &Sources<'_>, decided: u64, now: Timestamp) -> Job {
         self.segment(sources, now);
         let segments = std::mem::take(&mut self.segments);
         let unwritten = std::mem::take(&mut self.unwritten);
@@ -264,6 +260,7 @@ impl Keep {
         let latest = latest.cloned().collect();
         let inventory = sources.inventory();
         let content = Content {
+            began: *self.began.get_or_insert(now),
             written: now,
             apis: inventory.apis.iter().map(|api| api.name.to_string()).collect(),
             sources: inventory.sources.clone(),
@@ -273,7 +270,7 @@ impl Keep {
             plan,
             decided,
         };
-        Job { store, segments, unwritten, content, decided, began }
+        Job { store, segments, unwritten, content, decided, began: now }
     }
 
     /// Moves ids into a new segment where there are enough of them, and drops segments that no read needs any more.
@@ -296,7 +293,7 @@ impl Keep {
     fn settle(&mut self, written: Written) -> Option<u64> {
         let folder = written.store.folder().display().to_string();
         (self.store, self.segments, self.unwritten) = (Some(written.store), written.segments, written.unwritten);
-        self.took = written.took;
+        self.took = self.clock.now().since(written.began);
         match written.outcome {
             Ok(()) => {
                 if std::mem::take(&mut self.failing) {
@@ -321,8 +318,7 @@ impl Restored {
     #[must_use]
     pub fn summary(&self, now: Timestamp) -> Option<String> {
         let ago = now.since(self.written?);
-        let events: u64 = self.seen.iter().map(Seen::events).sum();
-        Some(format!("going on from the state of {} ago: {events} events counted so far", human(ago)))
+        Some(format!("going on from the state of {} ago", human(ago)))
     }
 }
 
@@ -338,13 +334,15 @@ fn bytes<T: Serialize>(value: &T) -> Vec<u8> {
 
 /// What a snapshot holds, and what is known of its segments.
 fn restore(content: &[u8], files: &[(SegmentName, Vec<u8>)]) -> Result<(Restored, Vec<Latest>), String> {
-    let content: Content = postcard::from_bytes(content).map_err(|error| format!("its content cannot be read: {error}"))?;
+    let content: Content =
+        postcard::from_bytes(content).map_err(|error| format!("its content cannot be read: {error}"))?;
     let mut seen: Vec<Seen> = content.seen.into_iter().map(Seen::restore).collect();
     if seen.len() != content.sources.len() || files.len() != content.segments.len() {
         return Err("its parts do not fit together".to_owned());
     }
     for (_, file) in files {
-        let ids: SegmentIds = postcard::from_bytes(file).map_err(|error| format!("a segment cannot be read: {error}"))?;
+        let ids: SegmentIds =
+            postcard::from_bytes(file).map_err(|error| format!("a segment cannot be read: {error}"))?;
         for (number, ids) in ids {
             let seen = seen.get_mut(usize::from(number)).ok_or("a segment is of a source that it does not have")?;
             seen.add(&ids);
@@ -356,8 +354,14 @@ fn restore(content: &[u8], files: &[(SegmentName, Vec<u8>)]) -> Result<(Restored
         sources: content.sources.into_iter().map(nobody).collect(),
     };
     let pipeline = Some(Saved { engine: content.engine, plan: content.plan });
-    let restored =
-        Restored { written: Some(content.written), inventory, seen, pipeline, decided: content.decided };
+    let restored = Restored {
+        began: Some(content.began),
+        written: Some(content.written),
+        inventory,
+        seen,
+        pipeline,
+        decided: content.decided,
+    };
     Ok((restored, content.segments))
 }
 

@@ -15,6 +15,7 @@ use super::keep::{Keep, Restored, Synced};
 use super::lookout::Found;
 use super::pipeline::{Pipeline, Said};
 use super::poll::Delivery;
+use super::room::lock;
 use super::sources::{Reading, Sources};
 use crate::config::Config;
 use crate::engine;
@@ -84,6 +85,8 @@ struct Run<'a, E> {
     keep: Option<Keep>,
     clock: Clock,
     ear: &'a mut E,
+    /// Since when is counted.
+    began: Timestamp,
     /// What was left out, as it was last said.
     said_dropped: (Timestamp, engine::Dropped),
 }
@@ -96,7 +99,7 @@ impl Live {
     pub async fn watch<C: Connect + Send>(self, connect: &mut C, ear: &mut impl Ear) -> Result<Summary> {
         let Self { config, region, clock, history, requests, keep, said_since, stop } = self;
         let (keep, restored) = keep.unzip();
-        let restored = restored.unwrap_or_default();
+        let mut restored = restored.unwrap_or_default();
         let mut inventory = config.add_to(restored.inventory.clone(), &region);
         let patterns = config.patterns(&inventory, &region);
         for watched in &patterns {
@@ -113,14 +116,19 @@ impl Live {
             requests,
             ..engine::Settings::new(Arc::clone(&inventory))
         };
-        let (mut pipeline, keep) = pipeline(settings, &config, &restored, keep, &said_since);
+        let (mut pipeline, keep) = pipeline(settings, &config, &mut restored, keep, &said_since);
         let (out, deliveries) = mpsc::channel(CHANNEL);
         let (tell, found) = mpsc::channel(CHANNEL);
         let reading = Reading { requests, history, keep: keep.is_some(), clock: clock.clone(), stop: stop.clone() };
         let mut sources = Sources::new(&config, inventory, reading, out, tell);
+        let (goes_on, began) = (restored.began.is_some(), restored.began.unwrap_or_else(|| clock.now()));
         sources.begin(restored, patterns, connect).await?;
         pipeline.expect_within(sources.slowest());
-        let run = Run { pipeline, keep, clock, ear, said_dropped: (Timestamp::MIN, engine::Dropped::default()) };
+        let said_dropped = (Timestamp::MIN, engine::Dropped::default());
+        let run = Run { pipeline, keep, clock, ear, began, said_dropped };
+        if goes_on {
+            run.say_counted(&sources);
+        }
         run.drive(deliveries, found, sources, connect, &stop).await
     }
 }
@@ -129,7 +137,7 @@ impl Live {
 fn pipeline(
     settings: engine::Settings,
     config: &Config,
-    restored: &Restored,
+    restored: &mut Restored,
     mut keep: Option<Keep>,
     said_since: &[Arc<Message>],
 ) -> (Pipeline, Option<Keep>) {
@@ -137,7 +145,11 @@ fn pipeline(
     if let Some(saved) = &restored.pipeline {
         match Pipeline::restore(settings.clone(), config.notify, saved) {
             Ok(pipeline) => known = Some(pipeline),
-            Err(why) => keep = keep.and_then(|keep| keep.set_aside(&why)),
+            Err(why) => {
+                keep = keep.and_then(|keep| keep.set_aside(&why));
+                // What was seen was counted by an engine that is lost: this one counts it.
+                (restored.seen, restored.began) = (Vec::new(), None);
+            }
         }
     }
     let inventory = Arc::clone(&settings.inventory);
@@ -206,6 +218,8 @@ impl<E: Ear> Run<'_, E> {
                 self.ear.saved(saved);
             }
         }
+        // As it was saved: what waits is counted by whoever goes on.
+        self.say_counted(&sources);
         for said in self.pipeline.close() {
             self.ear.hear(said);
         }
@@ -256,6 +270,16 @@ impl<E: Ear> Run<'_, E> {
             let decided = (self.ear.last(), self.ear.synced());
             keep.begin(&self.pipeline, sources, decided, self.clock.now());
         }
+    }
+
+    /// Says what was counted so far, in all lives together.
+    fn say_counted(&self, sources: &Sources<'_>) {
+        let counted = self.pipeline.engine().counted();
+        let requests: u64 = counted.iter().map(|api| api.requests).sum();
+        let failures: u64 = counted.iter().map(|api| api.failures).sum();
+        let events: u64 = sources.seen().map(|seen| lock(seen).events()).sum();
+        let began = self.began;
+        tracing::info!("counted {requests} requests ({failures} failures) and {events} events since {began}");
     }
 
     /// Says what was left out, at most once a minute while it grows.

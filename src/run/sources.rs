@@ -160,7 +160,10 @@ impl<'a> Sources<'a> {
         };
         let mut inventory = Inventory::clone(&self.inventory);
         let before = inventory.sources.len();
-        let source = Source { role: watched.like.role.clone(), ..Source::group(&name, watched.like.region.clone(), watched.like.kind) };
+        let source = Source {
+            role: watched.like.role.clone(),
+            ..Source::group(&name, watched.like.region.clone(), watched.like.kind)
+        };
         let id = inventory.add_source_of(watched.api, source);
         let new = inventory.sources.len() > before;
         self.inventory = Arc::new(inventory);
@@ -231,8 +234,7 @@ impl<'a> Sources<'a> {
             source,
         };
         let seen = Arc::clone(&self.seen[id.index()]);
-        let around =
-            Around { clock, quota, seen, room: Arc::clone(&self.room), out, stop: self.reading.stop.clone() };
+        let around = Around { clock, quota, seen, room: Arc::clone(&self.room), out, stop: self.reading.stop.clone() };
         self.polled[id.index()] = true;
         self.tasks.spawn(poll(logs, polling, around));
         Ok(())

@@ -56,7 +56,6 @@ impl Place {
 
     /// Where the event stands.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "48 of the 128 bits are what is wanted")]
     pub fn of(time: Timestamp, id: EventId) -> Self {
         let offset = time.as_millis().rem_euclid(millis(BUCKET)).cast_unsigned();
         Self { minute: time.slot(BUCKET), key: offset << 48 | (id.0 >> 80) as u64 }

@@ -4,6 +4,7 @@
 
 mod cli;
 mod daemon;
+mod exactness;
 mod faults;
 mod moto;
 mod moto_server;
