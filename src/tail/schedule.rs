@@ -102,6 +102,10 @@ pub struct Position {
     pub live: Timestamp,
     /// Where the next deep read must begin.
     pub owed: Timestamp,
+    /// Where a catch-up stands, if one is under way.
+    pub missing: Option<Timestamp>,
+    /// What lies before this is left out of it.
+    pub unread_before: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,6 +162,8 @@ pub struct Schedule {
     /// The catch-up must, too: the windows reach further back than a warm read.
     needs_deep: bool,
     unread_before: Option<Timestamp>,
+    /// Where the last life's catch-up stood: it goes on with the first hot read.
+    missing: Option<Timestamp>,
     newest_first: bool,
     /// How far back a hot read reaches that cannot begin with the newest.
     depth: Duration,
@@ -189,6 +195,7 @@ impl Schedule {
             needs_warm: true,
             needs_deep: false,
             unread_before: None,
+            missing: None,
             newest_first: true,
             depth: pace.hot_depth,
             late: pace.hot_depth,
@@ -207,6 +214,7 @@ impl Schedule {
         schedule.next_deep = position.owed.plus(pace.cold_depth);
         // If the last life's clock was ahead, this one's is set back.
         schedule.latest = position.live;
+        (schedule.missing, schedule.unread_before) = (position.missing, position.unread_before);
         schedule
     }
 
@@ -252,7 +260,7 @@ impl Schedule {
         };
         if begins {
             let depth = turn.depth;
-            *self.slot(depth) = None;
+            self.drop_walk(depth);
             if depth == Depth::Hot {
                 gap = self.find_gap(now);
             }
@@ -295,7 +303,7 @@ impl Schedule {
                 self.part_done(depth, now)
             }
             Next::Stuck => {
-                self.drop_walk(turn.depth);
+                self.give_up(turn.depth, now);
                 After { stuck: true, ..After::default() }
             }
             Next::More => {
@@ -317,7 +325,7 @@ impl Schedule {
         let Some(walk) = self.current(turn.depth) else { return true };
         let again = walk.slice.restart(now) != Next::Stuck;
         if !again {
-            self.drop_walk(turn.depth);
+            self.give_up(turn.depth, now);
         }
         again
     }
@@ -345,7 +353,13 @@ impl Schedule {
     /// How far the source is read; `None` before it was read once.
     #[must_use]
     pub fn position(&self) -> Option<Position> {
-        Some(Position { origin: self.origin, live: self.live?, owed: self.owed })
+        Some(Position {
+            origin: self.origin,
+            live: self.live?,
+            owed: self.owed,
+            missing: self.missing.or(self.missing_from()),
+            unread_before: self.unread_before,
+        })
     }
 
     /// Stamps before this are not asked for any more.
@@ -365,7 +379,8 @@ impl Schedule {
     /// When a read of this depth is due, and its turn.
     fn turn(&self, depth: Depth, walk: Option<&Walk>, next: Timestamp) -> Option<(Timestamp, Turn)> {
         if let Some(walk) = walk {
-            let tier = if walk.serves.hot { Tier::Hot } else { walk.tier };
+            // One that stands in for a hot read is begun anew as one: only so a gap is found.
+            let (tier, depth) = if walk.serves.hot { (Tier::Hot, Depth::Hot) } else { (walk.tier, depth) };
             return Some((walk.touched, Turn { tier, deadline: walk.touched.plus(tier.slack()), depth }));
         }
         let walks = [&self.warm, &self.deep];
@@ -411,6 +426,15 @@ impl Schedule {
         *self.slot(depth) = None;
     }
 
+    /// A read has failed for good. A catch-up is owed still, and goes on with the part where it stands; of all others
+    /// the next one does as well.
+    fn give_up(&mut self, depth: Depth, now: Timestamp) {
+        match self.current(depth) {
+            Some(walk) if walk.tier == Tier::CatchUp => walk.slice = Slice::new(walk.slice.from, now),
+            Some(_) | None => self.drop_walk(depth),
+        }
+    }
+
     fn walk(&self, tier: Tier, from: Timestamp, to: Option<Timestamp>, serves: Serves, now: Timestamp) -> Walk {
         Walk {
             tier,
@@ -431,7 +455,7 @@ impl Schedule {
     fn begin(&mut self, depth: Depth, now: Timestamp) {
         let soon = now.plus(self.interval / 2);
         let shared = self.roomy && self.live.is_some();
-        let hot = shared && self.hot.is_none() && (depth == Depth::Hot || self.next_hot <= soon);
+        let hot = shared && self.hot.is_none() && (depth == Depth::Hot || self.next_hot <= soon && !self.is_silent(now));
         let warm = shared && self.warm.is_none() && (depth == Depth::Warm || self.next_warm <= soon);
         let deep = shared && self.deep.is_none() && warm && self.next_deep <= soon;
         match depth {
@@ -465,26 +489,36 @@ impl Schedule {
     /// A hot read begins: if the last one is too long ago, what lies between must be caught up.
     fn find_gap(&mut self, now: Timestamp) -> Option<Gap> {
         let live = self.live?;
-        let silent = now.since(live);
-        if silent <= self.pace.hot_depth.max(self.interval * 2) {
+        if self.missing.is_none() && !self.is_silent(now) {
             return None;
         }
         // What was begun before the gap says nothing about it.
         (self.warm, self.next_warm, self.needs_warm) = (None, now, true);
-        if silent <= self.pace.bridged() {
+        let resumed = self.missing.take();
+        if resumed.is_none() && now.since(live) <= self.pace.bridged() {
             return None;
         }
         self.needs_deep = self.pace.window > self.pace.warm_depth;
         // The newest first: nothing else is to stand in for that.
         self.roomy = false;
         // One that is under way has not got as far as this one begins, or it would be done.
-        let missed = self.missing_from().unwrap_or(live).minus(self.pace.hot_depth);
+        let stood = resumed.or(self.missing_from()).unwrap_or(live);
+        let missed = stood.minus(self.pace.hot_depth);
         let from = missed.max(now.minus(self.pace.max_catchup)).max(self.origin);
-        self.unread_before = (missed < from && self.origin < from).then_some(from);
+        if missed < from && self.origin < from {
+            self.unread_before = Some(from);
+            // Nor is it what the next deep read begins with.
+            self.owed = self.owed.max(from);
+        }
         let mut walk = self.walk(Tier::CatchUp, from, Some(from.plus(PART).min(now)), Serves::default(), now);
         walk.parts = Some((now, PART));
         self.deep = Some(walk);
-        Some(Gap { from: live, to: now })
+        Some(Gap { from: resumed.unwrap_or(live), to: now })
+    }
+
+    /// No hot read was finished for longer than the next one reaches back.
+    fn is_silent(&self, now: Timestamp) -> bool {
+        self.live.is_some_and(|live| now.since(live) > self.pace.hot_depth.max(self.interval * 2))
     }
 
     /// Where a catch-up under way stands.
