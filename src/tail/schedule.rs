@@ -108,10 +108,14 @@ pub struct Position {
     pub unread_before: Option<Timestamp>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Depth {
+/// One read of each may be under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Depth {
+    /// The newest seconds.
     Hot,
+    /// The window.
     Warm,
+    /// What comes very late, or was missed.
     Deep,
 }
 
@@ -274,6 +278,13 @@ impl Schedule {
             newest_first: walk.newest_first,
         };
         (ask, gap)
+    }
+
+    /// Which read it is whose page is being fetched: it is the same from its first page to its last, while its tier
+    /// changes if it turns out to be too long to stand in for a hot one.
+    #[must_use]
+    pub fn depth(&self, turn: Turn) -> Depth {
+        self.standing_in(turn.depth)
     }
 
     /// A page of this read came.

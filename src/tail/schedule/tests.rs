@@ -282,6 +282,22 @@ fn a_catch_up_whose_tokens_are_refused_is_tried_again_and_the_rules_look_in_the_
 }
 
 #[test]
+fn a_read_keeps_its_depth_when_it_is_too_long_to_stand_in_for_a_hot_one() {
+    let mut s = Schedule::new(pace(), at(0));
+    s.live = Some(at(995));
+    s.next_deep = at(5000);
+    s.next_warm = at(1000);
+    let Step::Fetch(first) = s.next(at(1000)) else { panic!("it is due") };
+    s.fetch(first, at(1000));
+    let before = (first.tier, s.depth(first));
+    s.page(first, Some("1".to_owned()), Look::default(), at(1000));
+    s.next_hot = at(5000);
+    let Step::Fetch(second) = s.next(at(1000)) else { panic!("the read goes on") };
+    assert_eq!(s.fetch(second, at(1000)).0.token.as_deref(), Some("1"));
+    assert_eq!([before, (second.tier, s.depth(second))], [(Tier::Hot, Depth::Warm), (Tier::Warm, Depth::Warm)]);
+}
+
+#[test]
 fn nothing_before_the_origin_is_ever_read() {
     let mut s = Source::new(Schedule::new(pace(), at(990)), 1000);
     s.run(2000);
