@@ -199,6 +199,7 @@ impl<F: Fetch> Poll<F> {
             self.nameless.remove(&depth);
         }
         let request = PageRequest { group: Arc::clone(&self.polling.source.name), ask };
+        let asked = clock.now();
         let page = tokio::select! {
             biased;
             () = self.around.stop.cancelled() => return Err(Stopped),
@@ -207,20 +208,25 @@ impl<F: Fetch> Poll<F> {
         match page {
             Ok(page) => {
                 self.recovered();
+                self.heed(asked, page.answered);
                 self.hand_on(turn, depth, page).await
             }
             Err(error) => self.failed(turn, error).await,
         }
     }
 
-    /// Reads what is new in a page and hands the facts on. Ids of what is not taken in are not seen.
-    async fn hand_on(&mut self, turn: Turn, depth: Depth, page: Page) -> Result<(), Stopped> {
-        let now = self.around.clock.now();
-        if let Some(correction) = page.answered.and_then(|at| self.around.clock.correct(at)) {
+    /// The service's answer tells the time.
+    fn heed(&self, asked: Timestamp, answered: Option<Timestamp>) {
+        if let Some(correction) = answered.and_then(|at| self.around.clock.correct(asked, at)) {
             let by = human(Duration::from_millis(correction.unsigned_abs()));
             let which = if correction > 0 { "slow" } else { "fast" };
             tracing::warn!("this machine's clock is {by} {which} by the service's; reads go by the service's");
         }
+    }
+
+    /// Reads what is new in a page and hands the facts on. Ids of what is not taken in are not seen.
+    async fn hand_on(&mut self, turn: Turn, depth: Depth, page: Page) -> Result<(), Stopped> {
+        let now = self.around.clock.now();
         let (facts, look) = self.facts(depth, page.events, now);
         let after = self.schedule.page(turn, page.next, look, now);
         self.complain();
