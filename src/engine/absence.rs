@@ -93,6 +93,12 @@ impl Absences {
         }
     }
 
+    /// The source is not read any more: what it missed is not waited for.
+    pub(super) fn give_up(&mut self, source: SourceId) {
+        let closed = self.outage.as_ref().map(|outage| outage.to);
+        self.close(source, None, closed.unwrap_or(Timestamp::MIN));
+    }
+
     /// The absence that a request of an execution log belongs to, which is counted some time after its lines were read.
     pub(super) fn of_execution(&self, api: ApiId, time: Timestamp, inventory: &Inventory) -> Option<SourceId> {
         let is_its = |source: SourceId| inventory.source(source).kind == SourceKind::Execution(api);

@@ -198,6 +198,7 @@ impl Engine {
     /// The source is no longer read, and nobody waits for it: its log group was deleted, or nobody names it any more.
     pub fn retire(&mut self, source: SourceId) {
         self.sight.retire(source);
+        self.absences.give_up(source);
     }
 
     /// Reading of the source stood still for events between `from` and `to`, and catching up begins. Of a log group that

@@ -25,7 +25,12 @@ struct Inner {
     kind: Kind,
     /// What is added to it, in milliseconds.
     correction: AtomicI64,
+    /// The correction that the last answer called for, if it did: one alone may be wrong, two that agree are not.
+    doubt: AtomicI64,
 }
+
+/// No correction is called for.
+const NO_DOUBT: i64 = i64::MIN;
 
 #[derive(Debug)]
 enum Kind {
@@ -53,7 +58,7 @@ impl Clock {
     }
 
     fn of(kind: Kind) -> Self {
-        Self(Arc::new(Inner { kind, correction: AtomicI64::new(0) }))
+        Self(Arc::new(Inner { kind, correction: AtomicI64::new(0), doubt: AtomicI64::new(NO_DOUBT) }))
     }
 
     /// The time.
@@ -63,23 +68,26 @@ impl Clock {
         Timestamp::from_millis(own.as_millis().saturating_add(self.0.correction.load(Ordering::Relaxed)))
     }
 
-    /// The service's clock showed `at` just now. Returns the new correction in milliseconds, if it changes: this clock
-    /// was wrong by more than that can be explained.
+    /// The service's clock showed `at` at some time since `asked`, which this clock showed when the request was made: a
+    /// process may have slept in between. Returns the new correction in milliseconds, if it changes: this clock was
+    /// wrong by more than that can be explained, and two answers in a row say so.
     #[must_use]
-    pub fn correct(&self, at: Timestamp) -> Option<i64> {
-        let off = at.as_millis().saturating_sub(self.now().as_millis());
-        // What an answer takes on its way is longer by a fast clock.
-        let least = match &self.0.kind {
-            Kind::Wall => SKEW_MIN_MS,
-            Kind::Fast { speed, .. } => SKEW_MIN_MS.saturating_mul(i64::from(*speed)),
-        };
-        if off.abs() < least {
+    pub fn correct(&self, asked: Timestamp, at: Timestamp) -> Option<i64> {
+        let now = self.now();
+        let nearest = at.max(asked.min(now)).min(now);
+        if at.as_millis().saturating_sub(nearest.as_millis()).abs() < SKEW_MIN_MS {
+            self.0.doubt.store(NO_DOUBT, Ordering::Relaxed);
             return None;
         }
         let correction = at.as_millis().saturating_sub(self.own().as_millis());
+        let before = self.0.doubt.swap(correction, Ordering::Relaxed);
+        if before == NO_DOUBT || before.abs_diff(correction) >= SKEW_MIN_MS.unsigned_abs() {
+            return None;
+        }
         // A clock that is nearly right needs none.
-        let correction = if correction.abs() < least { 0 } else { correction };
+        let correction = if correction.abs() < SKEW_MIN_MS { 0 } else { correction };
         self.0.correction.store(correction, Ordering::Relaxed);
+        self.0.doubt.store(NO_DOUBT, Ordering::Relaxed);
         Some(correction)
     }
 
@@ -117,13 +125,32 @@ mod tests {
         let clock = Clock::from(at(1_000_000), 2);
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(clock.now(), at(1_002_000));
-        assert_eq!(clock.correct(at(1_004_000)), None, "a second or two is nothing");
-        assert_eq!(clock.correct(at(1_011_000)), None, "by a clock twice as fast twice that is nothing");
-        assert_eq!(clock.correct(at(1_302_000)), Some(300_000));
+        let correct = |ms| clock.correct(clock.now(), at(ms));
+        assert_eq!(correct(1_004_000), None, "a second or two is nothing");
+        assert_eq!(correct(1_302_000), None, "one answer may be wrong");
+        assert_eq!(correct(1_302_000), Some(300_000));
         assert_eq!(clock.now(), at(1_302_000));
-        assert_eq!(clock.correct(at(1_302_999)), None);
+        assert_eq!(correct(1_302_999), None);
         clock.sleep_until(at(1_304_000)).await;
         assert_eq!(clock.now(), at(1_304_000));
-        assert_eq!(clock.correct(at(1_004_500)), Some(0), "somebody set the clock right");
+        assert_eq!((correct(1_004_500), correct(1_004_500)), (None, Some(0)), "somebody set the clock right");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_wrong_answer_or_one_that_lay_about_for_long_corrects_nothing() {
+        let at = Timestamp::from_millis;
+        let clock = Clock::from(at(10_000_000), 1);
+        let asked = clock.now();
+        for wrong in [at(0), at(20_000_000)] {
+            assert_eq!(clock.correct(asked, wrong), None);
+            assert_eq!(clock.correct(asked, asked), None);
+        }
+        assert_eq!((clock.correct(asked, at(0)), clock.correct(asked, at(20_000_000))), (None, None), "nor two that differ");
+        // The machine slept between an answer and the reading of it.
+        tokio::time::advance(Duration::from_hours(1)).await;
+        for _ in 0..2 {
+            assert_eq!(clock.correct(asked, at(10_001_000)), None);
+        }
+        assert_eq!(clock.now(), at(13_600_000));
     }
 }

@@ -235,10 +235,13 @@ impl<E: Ear> Run<'_, E> {
     fn take(&mut self, delivery: Delivery, sources: &mut Sources<'_>) {
         let now = self.clock.now();
         match delivery {
-            Delivery::Facts { batch, position, taken } => {
+            Delivery::Facts { batch, position, caught_up, taken } => {
                 let source = batch.source;
                 let said = self.pipeline.batch(batch, now);
                 sources.commit(source, position);
+                if let Some(caught_up) = caught_up {
+                    self.pipeline.caught_up(source, caught_up.unread_before, now);
+                }
                 for said in said {
                     self.ear.hear(said);
                 }
@@ -250,7 +253,6 @@ impl<E: Ear> Run<'_, E> {
             Delivery::Absent { source, from, to, problem } => {
                 self.pipeline.absence(source, from, to, problem, now);
             }
-            Delivery::CaughtUp { source, unread_before } => self.pipeline.caught_up(source, unread_before, now),
             Delivery::Gone(source) => {
                 sources.gone(source);
                 self.pipeline.retire(source);

@@ -23,7 +23,7 @@ use crate::tail::budget::Tier;
 use crate::tail::fetch::{Fetch, FetchError, Page, PageRequest, Problem, RawEvent};
 use crate::tail::lateness::Lateness;
 use crate::tail::pace::Pace;
-use crate::tail::schedule::{After, Look, Position, Schedule, Step, Turn, back_off};
+use crate::tail::schedule::{After, CaughtUp, Depth, Look, Position, Schedule, Step, Turn, back_off};
 
 /// Names of streams kept to be shared by their events.
 const STREAMS_MAX: usize = 10_000;
@@ -43,6 +43,8 @@ pub enum Delivery {
         batch: Batch,
         /// How far the source is read with them.
         position: Option<Position>,
+        /// With them it is caught up: a state that was saved in between would wait for that for ever.
+        caught_up: Option<CaughtUp>,
         /// Answered when the engine has taken them in.
         taken: oneshot::Sender<()>,
     },
@@ -65,13 +67,6 @@ pub enum Delivery {
         to: Timestamp,
         /// Why it stood still; `None` when no read had failed.
         problem: Option<Problem>,
-    },
-    /// The source is caught up.
-    CaughtUp {
-        /// Which one.
-        source: SourceId,
-        /// What lies before this was not read: it was more than the configured maximum.
-        unread_before: Option<Timestamp>,
     },
     /// The log group is gone, which is no fault of one that a pattern found.
     Gone(SourceId),
@@ -135,8 +130,8 @@ struct Poll<F> {
     lateness: Lateness,
     /// Events stamped before this were there before it was looked for them: they say nothing about lateness.
     watching: Timestamp,
-    /// How often an event without an id was met in the read of a tier.
-    nameless: HashMap<Tier, HashMap<EventId, u32>>,
+    /// How often an event without an id was met in the read of a depth.
+    nameless: HashMap<Depth, HashMap<EventId, u32>>,
     trouble: Option<(Problem, u32)>,
     /// It was said that there is not enough room for ids.
     crowded: bool,
@@ -199,10 +194,12 @@ impl<F: Fetch> Poll<F> {
             let (source, problem) = (self.polling.id, self.trouble.map(|(problem, _)| problem));
             self.tell(Delivery::Absent { source, from: gap.from, to: gap.to, problem }).await?;
         }
+        let depth = self.schedule.depth(turn);
         if ask.token.is_none() {
-            self.nameless.remove(&turn.tier);
+            self.nameless.remove(&depth);
         }
         let request = PageRequest { group: Arc::clone(&self.polling.source.name), ask };
+        let asked = clock.now();
         let page = tokio::select! {
             biased;
             () = self.around.stop.cancelled() => return Err(Stopped),
@@ -211,21 +208,26 @@ impl<F: Fetch> Poll<F> {
         match page {
             Ok(page) => {
                 self.recovered();
-                self.hand_on(turn, page).await
+                self.heed(asked, page.answered);
+                self.hand_on(turn, depth, page).await
             }
             Err(error) => self.failed(turn, error).await,
         }
     }
 
-    /// Reads what is new in a page and hands the facts on. Ids of what is not taken in are not seen.
-    async fn hand_on(&mut self, turn: Turn, page: Page) -> Result<(), Stopped> {
-        let now = self.around.clock.now();
-        if let Some(correction) = page.answered.and_then(|at| self.around.clock.correct(at)) {
+    /// The service's answer tells the time.
+    fn heed(&self, asked: Timestamp, answered: Option<Timestamp>) {
+        if let Some(correction) = answered.and_then(|at| self.around.clock.correct(asked, at)) {
             let by = human(Duration::from_millis(correction.unsigned_abs()));
             let which = if correction > 0 { "slow" } else { "fast" };
             tracing::warn!("this machine's clock is {by} {which} by the service's; reads go by the service's");
         }
-        let (facts, look) = self.facts(turn.tier, page.events, now);
+    }
+
+    /// Reads what is new in a page and hands the facts on. Ids of what is not taken in are not seen.
+    async fn hand_on(&mut self, turn: Turn, depth: Depth, page: Page) -> Result<(), Stopped> {
+        let now = self.around.clock.now();
+        let (facts, look) = self.facts(depth, page.events, now);
         // Asked before the page is noted: the last one of a catch-up belongs to it.
         let catching_up = self.schedule.is_catching_up();
         let after = self.schedule.page(turn, page.next, look, now);
@@ -234,10 +236,6 @@ impl<F: Fetch> Poll<F> {
             self.schedule.set_lateness(self.lateness.quantile(0.99).unwrap_or(self.polling.pace.hot_depth));
         }
         self.commit(facts, catching_up, &after).await?;
-        if let Some(caught_up) = after.caught_up {
-            let unread_before = caught_up.unread_before;
-            self.tell(Delivery::CaughtUp { source: self.polling.id, unread_before }).await?;
-        }
         if after.stuck {
             let said = "the service keeps repeating its page token".to_owned();
             return self.failed(turn, FetchError { problem: Problem::Service, said }).await;
@@ -246,7 +244,7 @@ impl<F: Fetch> Poll<F> {
     }
 
     /// What of a page is new, read.
-    fn facts(&mut self, tier: Tier, events: Vec<RawEvent>, now: Timestamp) -> (Vec<Fact>, Look) {
+    fn facts(&mut self, depth: Depth, events: Vec<RawEvent>, now: Timestamp) -> (Vec<Fact>, Look) {
         // An access line says the same in any stream: its name is not looked up.
         let (by_stream, nowhere): (bool, Arc<str>) = (self.reader.knows_streams(), "".into());
         // Most of a page was seen before, but the first reads are all news: growing a vector of a page is dear.
@@ -258,7 +256,7 @@ impl<F: Fetch> Poll<F> {
         for raw in events {
             let mut id = raw.id();
             if raw.event_id.is_empty() {
-                let nameless = self.nameless.entry(tier).or_default();
+                let nameless = self.nameless.entry(depth).or_default();
                 if nameless.len() >= NAMELESS_MAX {
                     nameless.clear();
                 }
@@ -283,14 +281,15 @@ impl<F: Fetch> Poll<F> {
     /// Has the facts counted, and with them the ids and the position.
     async fn commit(&mut self, facts: Vec<Fact>, caught_up: bool, after: &After) -> Result<(), Stopped> {
         let position = self.schedule.position();
-        if facts.is_empty() && after.sealed.is_none() {
+        if facts.is_empty() && after.sealed.is_none() && after.caught_up.is_none() {
             // Nothing for the engine: what was seen stands by itself.
             lock(&self.around.seen).commit(position);
             return Ok(());
         }
         let (taken, answer) = oneshot::channel();
         let batch = Batch { source: self.polling.id, facts, sealed: after.sealed, caught_up };
-        let sent = self.around.out.send(Delivery::Facts { batch, position, taken }).await.is_ok();
+        let caught_up = after.caught_up;
+        let sent = self.around.out.send(Delivery::Facts { batch, position, caught_up, taken }).await.is_ok();
         if sent && answer.await.is_ok() {
             return Ok(());
         }

@@ -102,12 +102,20 @@ pub struct Position {
     pub live: Timestamp,
     /// Where the next deep read must begin.
     pub owed: Timestamp,
+    /// Where a catch-up stands, if one is under way.
+    pub missing: Option<Timestamp>,
+    /// What lies before this is left out of it.
+    pub unread_before: Option<Timestamp>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Depth {
+/// One read of each may be under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Depth {
+    /// The newest seconds.
     Hot,
+    /// The window.
     Warm,
+    /// What comes very late, or was missed.
     Deep,
 }
 
@@ -158,6 +166,8 @@ pub struct Schedule {
     /// The catch-up must, too: the windows reach further back than a warm read.
     needs_deep: bool,
     unread_before: Option<Timestamp>,
+    /// Where the last life's catch-up stood: it goes on with the first hot read.
+    missing: Option<Timestamp>,
     newest_first: bool,
     /// How far back a hot read reaches that cannot begin with the newest.
     depth: Duration,
@@ -189,6 +199,7 @@ impl Schedule {
             needs_warm: true,
             needs_deep: false,
             unread_before: None,
+            missing: None,
             newest_first: true,
             depth: pace.hot_depth,
             late: pace.hot_depth,
@@ -205,6 +216,9 @@ impl Schedule {
         schedule.owed = position.owed;
         schedule.next_warm = Timestamp::MIN;
         schedule.next_deep = position.owed.plus(pace.cold_depth);
+        // If the last life's clock was ahead, this one's is set back.
+        schedule.latest = position.live;
+        (schedule.missing, schedule.unread_before) = (position.missing, position.unread_before);
         schedule
     }
 
@@ -250,7 +264,7 @@ impl Schedule {
         };
         if begins {
             let depth = turn.depth;
-            *self.slot(depth) = None;
+            self.drop_walk(depth);
             if depth == Depth::Hot {
                 gap = self.find_gap(now);
             }
@@ -264,6 +278,13 @@ impl Schedule {
             newest_first: walk.newest_first,
         };
         (ask, gap)
+    }
+
+    /// Which read it is whose page is being fetched: it is the same from its first page to its last, while its tier
+    /// changes if it turns out to be too long to stand in for a hot one.
+    #[must_use]
+    pub fn depth(&self, turn: Turn) -> Depth {
+        self.standing_in(turn.depth)
     }
 
     /// A page of this read came.
@@ -293,7 +314,7 @@ impl Schedule {
                 self.part_done(depth, now)
             }
             Next::Stuck => {
-                self.drop_walk(turn.depth);
+                self.give_up(turn.depth, now);
                 After { stuck: true, ..After::default() }
             }
             Next::More => {
@@ -315,7 +336,7 @@ impl Schedule {
         let Some(walk) = self.current(turn.depth) else { return true };
         let again = walk.slice.restart(now) != Next::Stuck;
         if !again {
-            self.drop_walk(turn.depth);
+            self.give_up(turn.depth, now);
         }
         again
     }
@@ -343,7 +364,13 @@ impl Schedule {
     /// How far the source is read; `None` before it was read once.
     #[must_use]
     pub fn position(&self) -> Option<Position> {
-        Some(Position { origin: self.origin, live: self.live?, owed: self.owed })
+        Some(Position {
+            origin: self.origin,
+            live: self.live?,
+            owed: self.owed,
+            missing: self.missing.or(self.missing_from()),
+            unread_before: self.unread_before,
+        })
     }
 
     /// Stamps before this are not asked for any more.
@@ -363,7 +390,8 @@ impl Schedule {
     /// When a read of this depth is due, and its turn.
     fn turn(&self, depth: Depth, walk: Option<&Walk>, next: Timestamp) -> Option<(Timestamp, Turn)> {
         if let Some(walk) = walk {
-            let tier = if walk.serves.hot { Tier::Hot } else { walk.tier };
+            // One that stands in for a hot read is begun anew as one: only so a gap is found.
+            let (tier, depth) = if walk.serves.hot { (Tier::Hot, Depth::Hot) } else { (walk.tier, depth) };
             return Some((walk.touched, Turn { tier, deadline: walk.touched.plus(tier.slack()), depth }));
         }
         let walks = [&self.warm, &self.deep];
@@ -409,6 +437,15 @@ impl Schedule {
         *self.slot(depth) = None;
     }
 
+    /// A read has failed for good. A catch-up is owed still, and goes on with the part where it stands; of all others
+    /// the next one does as well.
+    fn give_up(&mut self, depth: Depth, now: Timestamp) {
+        match self.current(depth) {
+            Some(walk) if walk.tier == Tier::CatchUp => walk.slice = Slice::new(walk.slice.from, now),
+            Some(_) | None => self.drop_walk(depth),
+        }
+    }
+
     fn walk(&self, tier: Tier, from: Timestamp, to: Option<Timestamp>, serves: Serves, now: Timestamp) -> Walk {
         Walk {
             tier,
@@ -428,9 +465,8 @@ impl Schedule {
     /// it, as long as reads fit on a page.
     fn begin(&mut self, depth: Depth, now: Timestamp) {
         let soon = now.plus(self.interval / 2);
-        // After a gap the hot read must be one of its own: it is what finds the gap.
-        let shared = self.roomy && self.silent(now).is_some_and(|silent| !self.is_gap(silent));
-        let hot = shared && self.hot.is_none() && (depth == Depth::Hot || self.next_hot <= soon);
+        let shared = self.roomy && self.live.is_some();
+        let hot = shared && self.hot.is_none() && (depth == Depth::Hot || self.next_hot <= soon && !self.is_silent(now));
         let warm = shared && self.warm.is_none() && (depth == Depth::Warm || self.next_warm <= soon);
         let deep = shared && self.deep.is_none() && warm && self.next_deep <= soon;
         match depth {
@@ -464,41 +500,35 @@ impl Schedule {
     /// A hot read begins: if the last one is too long ago, what lies between must be caught up.
     fn find_gap(&mut self, now: Timestamp) -> Option<Gap> {
         let live = self.live?;
-        let silent = now.since(live);
-        if silent <= self.reach() {
+        if self.missing.is_none() && !self.is_silent(now) {
             return None;
         }
         // What was begun before the gap says nothing about it.
         (self.warm, self.next_warm, self.needs_warm) = (None, now, true);
-        if !self.is_gap(silent) {
+        let resumed = self.missing.take();
+        if resumed.is_none() && now.since(live) <= self.pace.bridged() {
             return None;
         }
         self.needs_deep = self.pace.window > self.pace.warm_depth;
         // The newest first: nothing else is to stand in for that.
         self.roomy = false;
         // One that is under way has not got as far as this one begins, or it would be done; and it has its margin.
-        let missed = self.missing_from().unwrap_or_else(|| live.minus(self.pace.hot_depth));
+        let missed = resumed.or(self.missing_from()).unwrap_or_else(|| live.minus(self.pace.hot_depth));
         let from = missed.max(now.minus(self.pace.max_catchup)).max(self.origin);
-        self.unread_before = (missed < from && self.origin < from).then_some(from);
+        if missed < from && self.origin < from {
+            self.unread_before = Some(from);
+            // Nor is it what the next deep read begins with.
+            self.owed = self.owed.max(from);
+        }
         let mut walk = self.walk(Tier::CatchUp, from, Some(from.plus(PART).min(now)), Serves::default(), now);
         walk.parts = Some((now, PART));
         self.deep = Some(walk);
-        Some(Gap { from: live, to: now })
+        Some(Gap { from: resumed.unwrap_or(live), to: now })
     }
 
-    /// Time since the last finished hot read began; `None` before the first.
-    fn silent(&self, now: Timestamp) -> Option<Duration> {
-        self.live.map(|live| now.since(live))
-    }
-
-    /// What a hot read makes up for by itself.
-    fn reach(&self) -> Duration {
-        self.pace.hot_depth.max(self.interval * 2)
-    }
-
-    /// Reading stood still for so long that a warm read does not make up for it.
-    fn is_gap(&self, silent: Duration) -> bool {
-        silent > self.reach() && silent > self.pace.bridged()
+    /// No hot read was finished for longer than the next one reaches back.
+    fn is_silent(&self, now: Timestamp) -> bool {
+        self.live.is_some_and(|live| now.since(live) > self.pace.hot_depth.max(self.interval * 2))
     }
 
     /// Where a catch-up under way stands.
@@ -588,6 +618,10 @@ impl Schedule {
             }
             for walk in [&mut self.hot, &mut self.warm, &mut self.deep].into_iter().flatten() {
                 walk.touched = walk.touched.min(now);
+            }
+            if self.origin > now {
+                // It was reckoned by the clock as it stood: nothing would be read until that time comes.
+                self.origin = self.origin.minus(self.latest.since(now)).min(now);
             }
         }
         self.latest = now;

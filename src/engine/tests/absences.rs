@@ -61,6 +61,18 @@ fn what_was_missed_by_all_logs_is_one_notice() {
 }
 
 #[test]
+fn a_log_that_is_gone_before_it_is_caught_up_keeps_no_notice_back() {
+    let mut engine = engine_with_canary();
+    for source in [ACCESS, LAMBDA] {
+        engine.absence(source, at(0), at(HOUR), Some(Problem::Unreachable), at(HOUR));
+    }
+    engine.caught_up(ACCESS, None, at(HOUR + 5));
+    engine.retire(LAMBDA);
+    engine.tick(at(HOUR + 15));
+    assert_eq!(notices(engine.drain()).len(), 1);
+}
+
+#[test]
 fn short_absences_say_nothing_however_many() {
     let mut engine = engine(|_| {});
     for minute in 0..60 {

@@ -190,11 +190,11 @@ fn after_a_long_gap_live_reading_goes_on_at_once_and_what_was_missed_is_caught_u
 fn a_catch_up_is_bounded_and_says_what_it_left_out() {
     let mut pace = pace();
     pace.max_catchup = Duration::from_hours(1);
-    let position = Position { origin: at(0), live: at(100_000), owed: at(97_000) };
+    let position = Position { origin: at(0), live: at(100_000), owed: at(97_000), missing: None, unread_before: None };
     let mut s = Source::new(Schedule::resume(pace, position), 110_000);
     s.run(100);
     assert_eq!(s.caught_up, [CaughtUp { unread_before: Some(at(106_400)) }]);
-    assert!(s.asked.iter().all(|a| a.2 >= 97_000));
+    assert!(s.asked.iter().all(|a| a.2 >= 106_400), "by no other read either: {:?}", s.asked);
 }
 
 #[test]
@@ -210,6 +210,91 @@ fn a_restart_goes_on_where_the_last_life_stopped() {
     assert_eq!(again.sealed.first(), Some(&10_105));
     let cold = again.asked.iter().find(|a| a.1 == Tier::Cold || a.0 - a.2 == 3600).unwrap();
     assert!(cold.2 <= 10_000 + 600 - 3600 && (10_590..=10_605).contains(&cold.0), "{cold:?}");
+}
+
+#[test]
+fn a_catch_up_goes_on_in_the_next_life_and_ends_there() {
+    let position = Position { origin: at(0), live: at(100_000), owed: at(97_000), missing: None, unread_before: None };
+    let mut s = Source::new(Schedule::resume(pace(), position), 110_000);
+    s.page = Some(1);
+    let mut steps = 0;
+    while s.schedule.missing_from().is_none_or(|from| from < at(101_000)) {
+        let Step::Fetch(turn) = s.schedule.next(at(s.now)) else { panic!("there is more to catch up") };
+        s.fetch(turn);
+        steps += 1;
+        assert!(steps < 10_000);
+    }
+    let position = s.schedule.position().unwrap();
+    assert!(position.live >= at(110_000) && s.caught_up.is_empty());
+    let mut again = Source::new(Schedule::resume(pace(), position), 110_010);
+    again.run(300);
+    assert_eq!((again.gaps.len(), again.caught_up.len()), (1, 1));
+    let first = again.asked.iter().find(|a| a.1 == Tier::CatchUp).unwrap();
+    assert!(first.2 > 100_500 && first.2 <= 101_300, "{first:?}");
+    assert_eq!(again.schedule.position().unwrap().missing, None);
+}
+
+#[test]
+fn a_gap_is_found_also_where_a_deeper_read_stood_in_for_the_hot_one_that_failed() {
+    let mut s = Source::new(Schedule::new(pace(), at(0)), 100_000);
+    loop {
+        let Step::Fetch(turn) = s.schedule.next(at(s.now)) else {
+            s.now += 1;
+            continue;
+        };
+        s.schedule.fetch(turn, at(s.now));
+        if s.schedule.warm.is_some() && s.schedule.hot.is_none() {
+            break;
+        }
+        s.schedule.page(turn, None, Look::default(), at(s.now));
+    }
+    s.schedule.failed(at(110_000));
+    s.now = 110_000;
+    s.run(60);
+    assert_eq!((s.gaps.len(), s.caught_up.len()), (1, 1), "{:?}", s.asked);
+    assert!(s.asked.iter().any(|a| a.1 == Tier::CatchUp));
+}
+
+#[test]
+fn a_catch_up_whose_tokens_are_refused_is_tried_again_and_the_rules_look_in_the_end() {
+    let interval = Interval { start: secs(5), min: secs(5), max: secs(15) };
+    let pace = Pace::new(interval, Duration::ZERO, Duration::from_hours(1), Duration::from_hours(6));
+    let position = Position { origin: at(0), live: at(100_000), owed: at(97_000), missing: None, unread_before: None };
+    let mut s = Source::new(Schedule::resume(pace, position), 110_000);
+    let mut stuck = 0;
+    while stuck < 2 {
+        let Step::Fetch(turn) = s.schedule.next(at(s.now)) else {
+            s.now += 1;
+            continue;
+        };
+        if turn.tier == Tier::CatchUp {
+            s.schedule.fetch(turn, at(s.now));
+            let after = s.schedule.page(turn, Some("a".to_owned()), Look::default(), at(s.now));
+            stuck += usize::from(after.stuck);
+        } else {
+            s.fetch(turn);
+        }
+    }
+    assert!(s.sealed.is_empty());
+    s.run(300);
+    assert_eq!(s.caught_up.len(), 1);
+    assert!(!s.sealed.is_empty());
+}
+
+#[test]
+fn a_read_keeps_its_depth_when_it_is_too_long_to_stand_in_for_a_hot_one() {
+    let mut s = Schedule::new(pace(), at(0));
+    s.live = Some(at(995));
+    s.next_deep = at(5000);
+    s.next_warm = at(1000);
+    let Step::Fetch(first) = s.next(at(1000)) else { panic!("it is due") };
+    s.fetch(first, at(1000));
+    let before = (first.tier, s.depth(first));
+    s.page(first, Some("1".to_owned()), Look::default(), at(1000));
+    s.next_hot = at(5000);
+    let Step::Fetch(second) = s.next(at(1000)) else { panic!("the read goes on") };
+    assert_eq!(s.fetch(second, at(1000)).0.token.as_deref(), Some("1"));
+    assert_eq!([before, (second.tier, s.depth(second))], [(Tier::Hot, Depth::Warm), (Tier::Warm, Depth::Warm)]);
 }
 
 #[test]
@@ -239,6 +324,22 @@ fn a_clock_that_is_set_back_does_not_stop_the_reading() {
     assert!(s.asked.len() > 200, "{}", s.asked.len());
     assert!(s.asked.iter().any(|a| a.0 - a.2 >= 3600));
     assert!(s.sealed.last() > Some(&51_000));
+}
+
+#[test]
+fn a_clock_that_was_hours_ahead_at_the_start_does_not_hide_the_present() {
+    let mut s = Source::new(Schedule::new(pace(), at(107_200 - 300)), 107_200);
+    s.run(1);
+    let position = s.schedule.position().unwrap();
+    s.asked.clear();
+    s.now = 100_001;
+    s.run(60);
+    assert!(s.asked.iter().all(|a| a.2 <= a.0 - 35), "{:?}", s.asked);
+    assert!(s.asked.iter().all(|a| a.2 >= 99_699), "not further back than was asked for: {:?}", s.asked);
+    let mut again = Source::new(Schedule::resume(pace(), position), 100_010);
+    again.run(700);
+    assert!(again.asked.iter().all(|a| a.2 <= a.0), "{:?}", again.asked);
+    assert!(again.schedule.next_deep < at(102_000), "and the last life's clock keeps no read waiting");
 }
 
 #[test]
