@@ -108,9 +108,24 @@ fn mistakes_name_file_line_key_value_and_what_is_right() {
         ("[[api]]\nname = \"shop\"\n".to_owned(), vec!["g.toml:1:", "`shop` has no access_log_groups"]),
         ("[[api]]\nname = \"\"\naccess_log_groups = [\"/a\"]\n".to_owned(), vec!["g.toml:2:", "must not be empty"]),
         (
-            "[[api]]\nname = \"shop\"\naccess_log_groups = [\"/a/*\"]\n".to_owned(),
-            vec!["g.toml:3:", "`/a/*`", "without wildcards"],
+            "[[api]]\nname = \"shop\"\naccess_log_groups = [\"*-prod\"]\n".to_owned(),
+            vec!["g.toml:3:", "`*-prod`", "every log group of the account"],
         ),
+        (
+            "[[api]]\nname = \"shop\"\naccess_log_groups = [\"/a b\"]\n".to_owned(),
+            vec!["g.toml:3:", "`/a b`", "a pattern with *"],
+        ),
+        (
+            "[[api]]\nname = \"shop\"\nexecution_log_group = \"/a/*\"\n".to_owned(),
+            vec!["g.toml:3:", "`/a/*`", "one execution-log group"],
+        ),
+        (format!("role_arn = \"admin\"\n{API}"), vec!["g.toml:1:", "`admin`", "arn:aws:iam::111122223333:role/"]),
+        (format!("state_dir = \"\"\n{API}"), vec!["g.toml:1:", "state_dir must not be empty"]),
+        (format!("{API}[poll]\nmin_interval = \"9s\"\n"), vec!["g.toml:5:", "9s is more than interval"]),
+        (format!("{API}[poll]\nmax_interval = \"1s\"\n"), vec!["g.toml:5:", "1s is less than interval"]),
+        (format!("{API}[poll]\nquota = 0.0\n"), vec!["g.toml:5:", "quota = 0.0", "0.2 to 1000"]),
+        (format!("{API}[poll]\nquota_share = 1.5\n"), vec!["g.toml:5:", "quota_share = 1.5", "0.05 to 1"]),
+        (format!("{API}[poll]\nmax_catchup = \"30d\"\n"), vec!["g.toml:5:", "max_catchup", "30d"]),
         (
             format!("{API}[[api]]\nname = \"b\"\naccess_log_groups = [\"/a\"]\n"),
             vec!["`/a`", "`shop` and `b`", "count twice"],

@@ -26,7 +26,8 @@ use crate::model::time::Timestamp;
 pub const STATE_VERSION: u32 = 1;
 
 /// As it is read; [`Engine::save`] writes the same from where it stands.
-type State = (Vec<Endpoints>, Vec<Option<Timestamp>>, (Vec<Seen>, Absences), Vec<Counted>, Whole);
+type State = (Vec<Endpoints>, Vec<Option<Timestamp>>, (Sighted, Absences), Vec<Counted>, Whole);
+type Sighted = (Vec<Seen>, Option<Timestamp>);
 type Whole = (Casework, Alerts, Totals, u64);
 
 impl Engine {
@@ -48,7 +49,7 @@ impl Engine {
     pub fn restore(settings: Settings, saved: &[u8]) -> Result<Self, RestoreError> {
         let (endpoints, next_step, (seen, absences), counted, whole): State = saved::restore(STATE_VERSION, saved)?;
         let (casework, mut alerts, totals, future) = whole;
-        let (apis, sources) = (endpoints.len(), seen.len());
+        let (apis, sources) = (endpoints.len(), seen.0.len());
         if apis > settings.inventory.apis.len() || sources > settings.inventory.sources.len() {
             return Err(RestoreError::Shrunk { apis, sources });
         }

@@ -76,6 +76,8 @@ pub(super) struct Seen {
     retired: bool,
     /// It was added while its API was watched, by another log.
     added: bool,
+    /// Arrival time of the first tick that knew of it: since then it is waited for.
+    awaited: Option<Timestamp>,
 }
 
 /// What is known of all sources.
@@ -86,8 +88,6 @@ pub(super) struct Sight {
     keys: Vec<Option<AlertKey>>,
     /// By source.
     seen: Vec<Seen>,
-    /// Arrival time of the first tick.
-    began: Option<Timestamp>,
     /// Arrival time since which somebody has been there to read.
     awake: Option<Timestamp>,
 }
@@ -96,17 +96,17 @@ impl Sight {
     /// Nothing is known of any source.
     pub(super) fn new(inventory: &Inventory) -> Self {
         let keys = keys(inventory);
-        Self { seen: vec![Seen::default(); keys.len()], keys, began: None, awake: None }
+        Self { seen: vec![Seen::default(); keys.len()], keys, awake: None }
     }
 
-    /// What is saved: all that is known. Whoever goes on from it is awake from its first tick on.
-    pub(super) fn state(&self) -> &[Seen] {
-        &self.seen
+    /// What is saved: all that is known, and since when somebody has been there to read.
+    pub(super) fn state(&self) -> (&[Seen], Option<Timestamp>) {
+        (&self.seen, self.awake)
     }
 
     /// Goes on from what was saved; sources may have been added.
-    pub(super) fn resume(inventory: &Inventory, seen: Vec<Seen>) -> Self {
-        let mut sight = Self { seen, ..Self::new(inventory) };
+    pub(super) fn resume(inventory: &Inventory, (seen, awake): (Vec<Seen>, Option<Timestamp>)) -> Self {
+        let mut sight = Self { seen, awake, ..Self::new(inventory) };
         sight.grow(inventory);
         sight
     }
@@ -183,8 +183,8 @@ impl Sight {
 
     /// A read of the source failed.
     pub(super) fn blind(&mut self, source: SourceId, problem: Problem, said: &str, now: Timestamp) {
-        self.began.get_or_insert(now);
         let seen = &mut self.seen[source.index()];
+        seen.awaited.get_or_insert(now);
         seen.since.get_or_insert(now);
         seen.trouble = Some((problem, cut(said, SAID_MAX).into()));
     }
@@ -192,12 +192,11 @@ impl Sight {
     /// Lets arrival time pass. Returns the alerts that fire or resolve by it.
     pub(super) fn tick(&mut self, settings: &Settings, now: Timestamp) -> Vec<Alert> {
         // At the start as well: what is known may be of another life.
-        if self.began.is_none() || self.next_deadline(settings).is_some_and(|due| now.since(due) >= ASLEEP) {
+        if self.awake.is_none() || self.next_deadline(settings).is_some_and(|due| now.since(due) >= ASLEEP) {
             self.awake = Some(now);
         }
-        let began = *self.began.get_or_insert(now);
         for seen in self.seen.iter_mut().filter(|seen| !seen.retired) {
-            let read_to = seen.sealed.unwrap_or(began);
+            let read_to = seen.sealed.unwrap_or(*seen.awaited.get_or_insert(now));
             if now.since(read_to) >= settings.blind_after {
                 seen.since.get_or_insert(read_to);
             }
@@ -210,10 +209,9 @@ impl Sight {
 
     /// When the next tick is wanted: a source becomes late, or an alert is due.
     pub(super) fn next_deadline(&self, settings: &Settings) -> Option<Timestamp> {
-        let began = self.began?;
         let due = |(seen, key): (&Seen, &Option<AlertKey>)| match (seen.since, settings.source_blind) {
             _ if seen.retired => None,
-            (None, _) => Some(seen.sealed.unwrap_or(began).plus(settings.blind_after)).filter(|t| *t < Timestamp::MAX),
+            (None, _) => Some(seen.sealed.or(seen.awaited)?.plus(settings.blind_after)).filter(|t| *t < Timestamp::MAX),
             (Some(since), Some(rule)) if seen.firing.is_none() && key.is_some() => {
                 Some(self.waits_since(since).plus(rule.hold))
             }

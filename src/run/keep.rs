@@ -5,8 +5,7 @@
 //! Rule: a state that cannot be written is said once and tried again; it never stops the watching.
 
 use std::pin::Pin;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
@@ -14,8 +13,9 @@ use tokio::task::JoinHandle;
 use super::pipeline::{Pipeline, Saved};
 use super::room::lock;
 use super::sources::Sources;
-use crate::model::inventory::{Api, Inventory, Source, SourceId};
+use crate::model::inventory::{Api, Inventory, Source};
 use crate::model::time::{Timestamp, human};
+use crate::ops::clock::Clock;
 use crate::state::set_aside::Reason;
 use crate::state::store::{Loaded, SegmentName, StateError, Store};
 use crate::tail::ids::Place;
@@ -41,8 +41,8 @@ struct Content {
     sources: Vec<Source>,
     /// By number.
     seen: Vec<seen::Saved>,
-    /// Of each segment the latest minute of event time.
-    segments: Vec<i64>,
+    /// By segment.
+    segments: Vec<Latest>,
     engine: Vec<u8>,
     plan: Vec<u8>,
     /// The last message that the plan knows of.
@@ -54,6 +54,10 @@ pub type Synced = Pin<Box<dyn Future<Output = bool> + Send>>;
 
 /// Ids of a segment: by number of the source.
 type SegmentIds = Vec<(u16, Vec<Place>)>;
+
+/// The latest minute of event time in a segment, of each source that has ids in it: one that cannot be read for weeks
+/// keeps its own ids and not those of all others.
+type Latest = Vec<(u16, i64)>;
 
 /// What was saved, to go on from.
 #[derive(Debug, Default)]
@@ -76,7 +80,7 @@ pub struct Restored {
 #[derive(Debug)]
 struct Unwritten {
     bytes: Vec<u8>,
-    latest: i64,
+    latest: Latest,
 }
 
 /// The state as it is kept.
@@ -84,7 +88,7 @@ struct Unwritten {
 pub struct Keep {
     /// `None` while it is being written.
     store: Option<Store>,
-    segments: Vec<(SegmentName, i64)>,
+    segments: Vec<(SegmentName, Latest)>,
     unwritten: Vec<Unwritten>,
     writing: Option<JoinHandle<Written>>,
     /// Since when is counted.
@@ -94,35 +98,36 @@ pub struct Keep {
     failing: bool,
     /// How long the last one took, cut and all.
     took: Duration,
+    clock: Clock,
 }
 
 /// A snapshot that was written, or could not be.
 #[derive(Debug)]
 struct Written {
     store: Store,
-    segments: Vec<(SegmentName, i64)>,
+    segments: Vec<(SegmentName, Latest)>,
     unwritten: Vec<Unwritten>,
     outcome: std::io::Result<()>,
     decided: u64,
-    took: Duration,
+    began: Timestamp,
 }
 
 /// A snapshot that was cut and is to be written.
 #[derive(Debug)]
 struct Job {
     store: Store,
-    segments: Vec<(SegmentName, i64)>,
+    segments: Vec<(SegmentName, Latest)>,
     unwritten: Vec<Unwritten>,
     content: Content,
     decided: u64,
-    began: Instant,
+    began: Timestamp,
 }
 
 impl Job {
     fn write(mut self, synced: bool) -> Written {
         let outcome = if synced { self.save() } else { Err(std::io::Error::other("the journal cannot be written")) };
         let Self { store, segments, unwritten, decided, began, .. } = self;
-        Written { store, segments, unwritten, outcome, decided, took: began.elapsed() }
+        Written { store, segments, unwritten, outcome, decided, began }
     }
 
     fn save(&mut self) -> std::io::Result<()> {
@@ -147,7 +152,7 @@ impl Keep {
     ///
     /// # Errors
     /// When what is of no use cannot be set aside.
-    pub fn load(mut store: Store) -> Result<(Self, Restored), StateError> {
+    pub fn load(mut store: Store, clock: &Clock) -> Result<(Self, Restored), StateError> {
         let mut segments = Vec::new();
         let restored = match store.load()? {
             Loaded::Nothing => Restored::default(),
@@ -176,6 +181,7 @@ impl Keep {
             next: Timestamp::MIN,
             failing: false,
             took: Duration::ZERO,
+            clock: clock.clone(),
         };
         Ok((keep, restored))
     }
@@ -209,13 +215,7 @@ impl Keep {
     }
 
     /// Cuts a snapshot and begins to write it. `decided` is the last message that was decided, and when it is safe.
-    pub fn begin(
-        &mut self,
-        pipeline: &Pipeline,
-        sources: &Sources<'_>,
-        decided: (u64, Synced),
-        now: Timestamp,
-    ) {
+    pub fn begin(&mut self, pipeline: &Pipeline, sources: &Sources<'_>, decided: (u64, Synced), now: Timestamp) {
         let Some(store) = self.store.take() else { return };
         let job = self.cut(store, pipeline, sources, decided.0, now);
         self.next = now.plus(EVERY.max(self.took * SHARE));
@@ -251,53 +251,41 @@ impl Keep {
     }
 
     /// One consistent cut, and what writes it.
-    fn cut(
-        &mut self,
-        store: Store,
-        pipeline: &Pipeline,
-        sources: &Sources<'_>,
-        decided: u64,
-        now: Timestamp,
-    ) -> Job {
-        let began = Instant::now();
+    fn cut(&mut self, store: Store, pipeline: &Pipeline, sources: &Sources<'_>, decided: u64, now: Timestamp) -> Job {
         self.segment(sources, now);
         let segments = std::mem::take(&mut self.segments);
         let unwritten = std::mem::take(&mut self.unwritten);
         let Saved { engine, plan } = pipeline.save();
-        let latest = segments.iter().map(|(_, latest)| *latest).chain(unwritten.iter().map(|u| u.latest));
+        let latest = segments.iter().map(|(_, latest)| latest).chain(unwritten.iter().map(|u| &u.latest));
+        let latest = latest.cloned().collect();
         let inventory = sources.inventory();
         let content = Content {
             began: *self.began.get_or_insert(now),
             written: now,
             apis: inventory.apis.iter().map(|api| api.name.to_string()).collect(),
             sources: inventory.sources.clone(),
-            seen: sources.seen().map(|(seen, _)| lock(seen).save()).collect(),
-            segments: latest.collect(),
+            seen: sources.seen().map(|seen| lock(seen).save()).collect(),
+            segments: latest,
             engine,
             plan,
             decided,
         };
-        Job { store, segments, unwritten, content, decided, began }
+        Job { store, segments, unwritten, content, decided, began: now }
     }
 
     /// Moves ids into a new segment where there are enough of them, and drops segments that no read needs any more.
     fn segment(&mut self, sources: &Sources<'_>, now: Timestamp) {
-        let horizon = sources.seen().filter(|(_, polled)| *polled).map(|(seen, _)| lock(seen).horizon()).min();
-        if let Some(horizon) = horizon {
-            let minute = Place::minute_of(horizon);
-            self.segments.retain(|(_, latest)| *latest >= minute);
-        }
-        // A source that no API names keeps its own: its ids must outlive the segments of the others.
-        let inventory = Arc::clone(sources.inventory());
-        let named = |(_, number): &(_, u16)| !inventory.source(SourceId(*number)).apis.is_empty();
-        let named = || sources.seen().zip(0_u16..).filter(named).map(|((seen, _), number)| (number, seen));
-        let unsaved: usize = named().map(|(_, seen)| lock(seen).unsaved()).sum();
+        let oldest: Vec<Option<i64>> = sources.seen().map(|seen| lock(seen).ring().oldest()).collect();
+        self.segments.retain(|(_, latest)| is_needed(latest, &oldest));
+        let unsaved: usize = sources.seen().map(|seen| lock(seen).unsaved()).sum();
         if unsaved < SEGMENT_MIN {
             return;
         }
-        let ids = named().map(|(number, seen)| (number, lock(seen).segment(now)));
+        let ids = sources.seen().zip(0_u16..).map(|(seen, number)| (number, lock(seen).segment(now)));
         let ids: SegmentIds = ids.filter(|(_, ids)| !ids.is_empty()).collect();
-        if let Some(latest) = ids.iter().flat_map(|(_, ids)| ids).map(|place| place.minute).max() {
+        if !ids.is_empty() {
+            let latest = |places: &[Place]| places.iter().map(|place| place.minute).max();
+            let latest = ids.iter().filter_map(|(number, places)| Some((*number, latest(places)?))).collect();
             self.unwritten.push(Unwritten { bytes: bytes(&ids), latest });
         }
     }
@@ -305,7 +293,7 @@ impl Keep {
     fn settle(&mut self, written: Written) -> Option<u64> {
         let folder = written.store.folder().display().to_string();
         (self.store, self.segments, self.unwritten) = (Some(written.store), written.segments, written.unwritten);
-        self.took = written.took;
+        self.took = self.clock.now().since(written.began);
         match written.outcome {
             Ok(()) => {
                 if std::mem::take(&mut self.failing) {
@@ -334,19 +322,27 @@ impl Restored {
     }
 }
 
+/// Whether a source still remembers ids that may stand in a segment; `oldest` is by number of the source.
+fn is_needed(latest: &[(u16, i64)], oldest: &[Option<i64>]) -> bool {
+    let remembered = |number: u16| oldest.get(usize::from(number)).copied().flatten();
+    latest.iter().any(|(number, latest)| remembered(*number).is_some_and(|oldest| oldest <= *latest))
+}
+
 fn bytes<T: Serialize>(value: &T) -> Vec<u8> {
     postcard::to_stdvec(value).expect("plain values can be written")
 }
 
-/// What a snapshot holds, and the latest minute of each of its segments.
-fn restore(content: &[u8], files: &[(SegmentName, Vec<u8>)]) -> Result<(Restored, Vec<i64>), String> {
-    let content: Content = postcard::from_bytes(content).map_err(|error| format!("its content cannot be read: {error}"))?;
+/// What a snapshot holds, and what is known of its segments.
+fn restore(content: &[u8], files: &[(SegmentName, Vec<u8>)]) -> Result<(Restored, Vec<Latest>), String> {
+    let content: Content =
+        postcard::from_bytes(content).map_err(|error| format!("its content cannot be read: {error}"))?;
     let mut seen: Vec<Seen> = content.seen.into_iter().map(Seen::restore).collect();
     if seen.len() != content.sources.len() || files.len() != content.segments.len() {
         return Err("its parts do not fit together".to_owned());
     }
     for (_, file) in files {
-        let ids: SegmentIds = postcard::from_bytes(file).map_err(|error| format!("a segment cannot be read: {error}"))?;
+        let ids: SegmentIds =
+            postcard::from_bytes(file).map_err(|error| format!("a segment cannot be read: {error}"))?;
         for (number, ids) in ids {
             let seen = seen.get_mut(usize::from(number)).ok_or("a segment is of a source that it does not have")?;
             seen.add(&ids);
@@ -358,7 +354,28 @@ fn restore(content: &[u8], files: &[(SegmentName, Vec<u8>)]) -> Result<(Restored
         sources: content.sources.into_iter().map(nobody).collect(),
     };
     let pipeline = Some(Saved { engine: content.engine, plan: content.plan });
-    let restored =
-        Restored { began: Some(content.began), written: Some(content.written), inventory, seen, pipeline, decided: content.decided };
+    let restored = Restored {
+        began: Some(content.began),
+        written: Some(content.written),
+        inventory,
+        seen,
+        pipeline,
+        decided: content.decided,
+    };
     Ok((restored, content.segments))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_that_cannot_be_read_keeps_no_segments_of_others() {
+        let (both, later) = (vec![(0, 10), (1, 12)], vec![(1, 20)]);
+        // Source 0 was read until minute 10 and never again; source 1 goes on.
+        let oldest = [Some(5), Some(80)];
+        assert!(is_needed(&both, &oldest) && !is_needed(&later, &oldest));
+        assert!(is_needed(&later, &[None, Some(20)]));
+        assert!(!is_needed(&both, &[]), "nobody remembers anything");
+    }
 }

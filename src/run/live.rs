@@ -277,7 +277,7 @@ impl<E: Ear> Run<'_, E> {
         let counted = self.pipeline.engine().counted();
         let requests: u64 = counted.iter().map(|api| api.requests).sum();
         let failures: u64 = counted.iter().map(|api| api.failures).sum();
-        let events: u64 = sources.seen().map(|(seen, _)| lock(seen).events()).sum();
+        let events: u64 = sources.seen().map(|seen| lock(seen).events()).sum();
         let began = self.began;
         tracing::info!("counted {requests} requests ({failures} failures) and {events} events since {began}");
     }

@@ -16,6 +16,7 @@ use crate::model::event::{EventId, Fact};
 use crate::model::inventory::{SourceId, SourceKind};
 use crate::model::time::Timestamp;
 use crate::read::Reader;
+use crate::tail::fetch::RawEvent;
 use crate::tail::ids::IdRing;
 use crate::view::report::UnreadLines;
 
@@ -235,10 +236,10 @@ impl Reading {
     fn hand_on(&mut self, facts: &mut Vec<Fact>, id: Option<EventId>) -> Result<(), Closed> {
         // An event that ends a block, or in which several lines are glued, becomes several facts: each has an id of its
         // own, counted from the last, because what stands before depends on where a file begins.
-        let mut behind = facts.len() as u128;
+        let mut behind = u32::try_from(facts.len()).unwrap_or(u32::MAX);
         for fact in facts.drain(..) {
-            behind -= 1;
-            let id = id.map(|EventId(id)| EventId(id.wrapping_add(behind)));
+            behind = behind.saturating_sub(1);
+            let id = id.map(|id| RawEvent::nth(id, behind));
             let time = match &fact {
                 Fact::Request(request) => request.time(),
                 Fact::Lambda(line) => line.time,

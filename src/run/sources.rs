@@ -104,10 +104,10 @@ impl<'a> Sources<'a> {
     ) -> Result<()> {
         let mut saved = restored.seen.into_iter();
         for (source, number) in Arc::clone(&self.inventory).sources.iter().zip(0_u16..) {
-            let mut seen = saved.next().unwrap_or_else(|| Seen::new(self.reading.keep));
-            if source.apis.is_empty() {
-                seen.retire(self.reading.clock.now());
-            }
+            let seen = match saved.next() {
+                Some(seen) if !source.apis.is_empty() => seen,
+                _ => Seen::new(self.reading.keep),
+            };
             self.seen.push(Shared::new(seen.into()));
             self.polled.push(false);
             if !source.apis.is_empty() {
@@ -160,7 +160,10 @@ impl<'a> Sources<'a> {
         };
         let mut inventory = Inventory::clone(&self.inventory);
         let before = inventory.sources.len();
-        let source = Source { role: watched.like.role.clone(), ..Source::group(&name, watched.like.region.clone(), watched.like.kind) };
+        let source = Source {
+            role: watched.like.role.clone(),
+            ..Source::group(&name, watched.like.region.clone(), watched.like.kind)
+        };
         let id = inventory.add_source_of(watched.api, source);
         let new = inventory.sources.len() > before;
         self.inventory = Arc::new(inventory);
@@ -182,9 +185,9 @@ impl<'a> Sources<'a> {
         &self.inventory
     }
 
-    /// What each source has seen, and whether it is read at the moment; by number.
-    pub fn seen(&self) -> impl Iterator<Item = (&Shared, bool)> {
-        self.seen.iter().zip(self.polled.iter().copied())
+    /// What each source has seen, by number.
+    pub fn seen(&self) -> impl Iterator<Item = &Shared> {
+        self.seen.iter()
     }
 
     /// The longest time between two hot reads of any source.
@@ -231,8 +234,7 @@ impl<'a> Sources<'a> {
             source,
         };
         let seen = Arc::clone(&self.seen[id.index()]);
-        let around =
-            Around { clock, quota, seen, room: Arc::clone(&self.room), out, stop: self.reading.stop.clone() };
+        let around = Around { clock, quota, seen, room: Arc::clone(&self.room), out, stop: self.reading.stop.clone() };
         self.polled[id.index()] = true;
         self.tasks.spawn(poll(logs, polling, around));
         Ok(())

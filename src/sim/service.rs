@@ -152,7 +152,8 @@ impl Service {
     }
 
     /// Has the service take in these events by itself, each when it becomes visible. They must come in the order of
-    /// `visible_at`, as those of [`super::Script`] and [`super::Traffic`] do; none is made before its time.
+    /// `visible_at`, as those of [`super::Script`] and [`super::Traffic`] do; none is put in before its time, and a group that was not
+    /// made is made by its first event.
     pub fn feed(&self, events: impl Iterator<Item = Planned> + Send + 'static) {
         let events: Feed = Box::new(events);
         self.state().feeds.push(events.peekable());

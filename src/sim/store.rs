@@ -229,20 +229,27 @@ fn fill<'a>(
 /// Appends `text` to `out` as a JSON string.
 pub(super) fn push_json(out: &mut String, text: &str) {
     out.push('"');
-    let mut rest = text;
-    // Events are put by the million in debug builds: whole runs are copied, not characters.
-    while let Some(at) = rest.bytes().position(|b| b < 0x20 || b == b'"' || b == b'\\') {
-        out.push_str(&rest[..at]);
-        match rest.as_bytes()[at] {
-            b'"' => out.push_str("\\\""),
-            b'\\' => out.push_str("\\\\"),
-            b'\n' => out.push_str("\\n"),
-            b'\t' => out.push_str("\\t"),
-            control => write!(out, "\\u{control:04x}").expect("writing to a string cannot fail"),
+    // Events are put by the million in debug builds: a plain loop, and whole runs are copied.
+    let bytes = text.as_bytes();
+    let (mut run, mut at) = (0, 0);
+    while at < bytes.len() {
+        let byte = bytes[at];
+        if byte == b'"' || byte == b'\\' {
+            out.push_str(&text[run..at]);
+            out.push('\\');
+            run = at;
+        } else if byte < 0x20 {
+            out.push_str(&text[run..at]);
+            match byte {
+                b'\n' => out.push_str("\\n"),
+                b'\t' => out.push_str("\\t"),
+                control => write!(out, "\\u{control:04x}").expect("writing to a string cannot fail"),
+            }
+            run = at + 1;
         }
-        rest = &rest[at + 1..];
+        at += 1;
     }
-    out.push_str(rest);
+    out.push_str(&text[run..]);
     out.push('"');
 }
 

@@ -19,7 +19,9 @@ const INCREASE: f64 = 0.05;
 const INCREASE_EVERY: Duration = Duration::from_secs(10);
 /// How long nobody asks after a throttled request.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The rate never falls below this, in requests a second: a daemon that never asks never learns that it may.
+/// The rate never falls below this part of the ceiling, nor below so many requests a second: a daemon that never asks
+/// never learns that it may.
+const SHARE_MIN: f64 = 0.1;
 const RATE_MIN: f64 = 0.2;
 
 /// Kinds of reads, most urgent first.
@@ -149,7 +151,7 @@ impl<T> Budget<T> {
         self.throttled += 1;
         // Those that were under way together are one event.
         if now >= self.paused {
-            self.rate = (self.rate * DECREASE).max(RATE_MIN);
+            self.rate = (self.rate * DECREASE).max(RATE_MIN).max(self.ceiling * SHARE_MIN);
             self.changed = now;
         }
         self.tokens = self.tokens.min(0.0);

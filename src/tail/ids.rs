@@ -3,8 +3,9 @@
 //! A bucket for each minute of event time; whole buckets are forgotten once no read can reach them any more. Within its
 //! minute an id is eight bytes: the millisecond, and 48 bits of the hash. Two events collide only if they bear the
 //! same millisecond *and* agree in 48 bits: with a hundred events in a millisecond that is one in 3 000 000 000 000.
-//! Rule: bounded by whoever owns it; when buckets have to go early the oldest goes first, and from then on everything
-//! that old counts as seen: missing a late event is better than counting early ones again with every read.
+//! Rule: bounded by whoever owns it. Where a bucket was forgotten, for its age or early for lack of room, everything
+//! that old counts as seen from then on: missing a late event is better than counting others again, should a read reach
+//! there after all because the clock was set back.
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -55,7 +56,6 @@ impl Place {
 
     /// Where the event stands.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "48 of the 128 bits are what is wanted")]
     pub fn of(time: Timestamp, id: EventId) -> Self {
         let offset = time.as_millis().rem_euclid(millis(BUCKET)).cast_unsigned();
         Self { minute: time.slot(BUCKET), key: offset << 48 | (id.0 >> 80) as u64 }
@@ -118,7 +118,7 @@ impl Bucket {
 pub struct IdRing {
     buckets: BTreeMap<i64, Bucket>,
     len: usize,
-    /// Buckets before this one were dropped for lack of room.
+    /// Buckets before this one were forgotten.
     floor: Option<i64>,
     /// Ids dropped for lack of room, while a read could still reach them.
     pub forgotten: u64,
@@ -169,6 +169,9 @@ impl IdRing {
     pub fn forget_before(&mut self, horizon: Timestamp, now: Timestamp) {
         let kept = self.buckets.split_off(&horizon.slot(BUCKET));
         let gone = std::mem::replace(&mut self.buckets, kept);
+        if let Some((latest, _)) = gone.last_key_value() {
+            self.raise_floor(latest + 1);
+        }
         self.len -= gone.values().map(Bucket::len).sum::<usize>();
         // What is being read most goes on growing; a table for what is older would be room for nothing.
         for (_, bucket) in self.buckets.range_mut(..now.slot(BUCKET).saturating_sub(1)) {
@@ -179,16 +182,27 @@ impl IdRing {
     /// Drops the oldest bucket because there is no room. Returns how many ids went.
     pub fn drop_oldest(&mut self) -> usize {
         let Some((minute, bucket)) = self.buckets.pop_first() else { return 0 };
-        self.floor = Some(minute + 1);
+        self.raise_floor(minute + 1);
         self.len -= bucket.len();
         self.forgotten += bucket.len() as u64;
         bucket.len()
     }
 
-    /// All that are remembered.
-    pub fn places(&self) -> impl Iterator<Item = Place> {
-        let place = |minute| move |key: &u64| Place { minute, key: *key };
-        self.buckets.iter().flat_map(move |(minute, b)| b.sorted.iter().chain(&b.fresh).map(place(*minute)))
+    /// The oldest minute of which ids are remembered.
+    #[must_use]
+    pub fn oldest(&self) -> Option<i64> {
+        self.buckets.keys().next().copied()
+    }
+
+    /// Minutes before this one were forgotten, if any were.
+    #[must_use]
+    pub const fn floor(&self) -> Option<i64> {
+        self.floor
+    }
+
+    /// Minutes before this one were forgotten.
+    pub fn raise_floor(&mut self, minute: i64) {
+        self.floor = self.floor.max(Some(minute));
     }
 
     /// How many ids are remembered.
@@ -219,6 +233,20 @@ mod tests {
     /// An id whose hash is well spread, as real ones are.
     fn id(n: u64) -> EventId {
         EventId(xxhash_rust::xxh3::xxh3_128(&n.to_le_bytes()))
+    }
+
+    #[test]
+    fn what_was_forgotten_for_its_age_is_not_new_when_the_clock_is_set_back() {
+        let mut ring = IdRing::default();
+        for minute in [10, 11, 12] {
+            ring.insert(at(minute), id(1));
+        }
+        ring.forget_before(at(12), at(72));
+        assert!(!ring.insert(at(11), id(1)) && !ring.insert(at(12), id(1)));
+        assert!(ring.insert(at(12), id(2)));
+        let mut ring = IdRing::default();
+        ring.forget_before(at(500), at(560));
+        assert!(ring.insert(at(12), id(1)), "nothing was known of that time");
     }
 
     #[test]

@@ -13,9 +13,6 @@ use super::schedule::Position;
 use crate::model::event::EventId;
 use crate::model::time::Timestamp;
 
-/// Of a source that is not read any more ids are kept of so long before its last read.
-const RETIRED: Duration = Duration::from_mins(2);
-
 /// Ids of one source, and its position.
 #[derive(Debug, Default)]
 pub struct Seen {
@@ -26,8 +23,6 @@ pub struct Seen {
     unsaved: Option<Vec<Place>>,
     position: Option<Position>,
     events: u64,
-    /// No read asks for what lies before.
-    horizon: Option<Timestamp>,
 }
 
 /// A source's part of a snapshot: what stands in no segment.
@@ -37,6 +32,8 @@ pub struct Saved {
     pub position: Option<Position>,
     /// Events counted since the state began.
     pub events: u64,
+    /// Ids of minutes before this one were forgotten.
+    pub floor: Option<i64>,
     /// Ids.
     pub ids: Vec<Place>,
 }
@@ -52,6 +49,9 @@ impl Seen {
     #[must_use]
     pub fn restore(saved: Saved) -> Self {
         let mut seen = Self { position: saved.position, events: saved.events, ..Self::new(true) };
+        if let Some(floor) = saved.floor {
+            seen.ring.raise_floor(floor);
+        }
         seen.add(&saved.ids);
         seen.unsaved = Some(saved.ids);
         seen
@@ -94,31 +94,13 @@ impl Seen {
     /// Forgets what no read asks for any more.
     pub fn forget_before(&mut self, horizon: Timestamp, now: Timestamp) {
         // A minute of grace: the clock may be set back.
-        let horizon = horizon.minus(Duration::from_mins(1));
-        self.ring.forget_before(horizon, now);
-        self.horizon = Some(horizon);
-    }
-
-    /// No read asks for what lies before; the earliest time of all until that is known.
-    #[must_use]
-    pub fn horizon(&self) -> Timestamp {
-        self.horizon.unwrap_or(Timestamp::MIN)
+        self.ring.forget_before(horizon.minus(Duration::from_mins(1)), now);
     }
 
     /// The ids, to look at.
     #[must_use]
     pub const fn ring(&self) -> &IdRing {
         &self.ring
-    }
-
-    /// Nobody names the source any more. In case it is named again it goes on from its last read: what was seen shortly
-    /// before is kept, and does not need the segments that it stood in; nothing before that is ever read again.
-    pub fn retire(&mut self, now: Timestamp) {
-        if let Some(position) = &mut self.position {
-            position.origin = position.origin.max(position.live.minus(RETIRED));
-            self.ring.forget_before(position.origin, now);
-        }
-        self.unsaved = self.unsaved.take().map(|_| self.ring.places().collect());
     }
 
     /// Makes room by forgetting the oldest minute. Returns how many ids went.
@@ -141,7 +123,12 @@ impl Seen {
     /// What to save, besides the segments written so far.
     #[must_use]
     pub fn save(&self) -> Saved {
-        Saved { position: self.position, events: self.events, ids: self.unsaved.clone().unwrap_or_default() }
+        Saved {
+            position: self.position,
+            events: self.events,
+            floor: self.ring.floor(),
+            ids: self.unsaved.clone().unwrap_or_default(),
+        }
     }
 
     /// How many ids stand in no segment.
@@ -186,20 +173,14 @@ mod tests {
     }
 
     #[test]
-    fn a_retired_source_keeps_its_last_minutes_without_its_segments() {
+    fn what_was_forgotten_is_not_new_to_the_next_life_either() {
         let mut seen = Seen::new(true);
-        for minute in 0..10 {
-            seen.take(at(minute), EventId(0));
-        }
-        seen.commit(Some(Position { origin: at(0), live: at(9), owed: at(0) }));
-        let segment = seen.segment(at(9));
+        seen.take(at(10), EventId(1));
+        seen.commit(None);
+        seen.segment(at(10));
+        seen.forget_before(at(70), at(130));
         let mut again = Seen::restore(seen.save());
-        again.add(&segment);
-        again.retire(at(20));
-        let mut again = Seen::restore(again.save());
-        assert_eq!((again.events(), again.position().map(|p| p.origin)), (10, Some(at(7))));
-        again.retire(at(40));
-        assert!((7..10).all(|minute| !again.take(at(minute), EventId(0))) && again.take(at(6), EventId(0)));
+        assert!(!again.take(at(10), EventId(1)) && again.take(at(11), EventId(1)));
     }
 
     #[test]

@@ -54,7 +54,7 @@ fn config(head: &str, apis: &[(&str, &[&str])]) -> Config {
         let groups: Vec<_> = groups.iter().map(|g| format!("{g:?}")).collect();
         format!("[[api]]\nname = \"{name}\"\naccess_log_groups = [{}]\n", groups.join(", "))
     });
-    let text = format!("window = \"60s\"\n{head}\n[poll]\ninterval = \"500ms\"\n{}", tables.collect::<String>());
+    let text = format!("window = \"60s\"\n{head}\n[poll]\ninterval = \"500ms\"\nquota = 1000.0\n{}", tables.collect::<String>());
     std::fs::write(&path, text).expect("a file can be written");
     Config { path, _folder: folder }
 }
@@ -102,9 +102,9 @@ fn refusals() -> Vec<(&'static str, Fault, &'static str)> {
         ("/faults/missing", Fault::Missing, "name"),
         ("/faults/infrequent", Fault::Infrequent, "class"),
         ("/faults/expired", Fault::ExpiredToken, "credentials"),
-        // The SDK tries three times before it gives up: each of these fails two reads and then half of one.
-        ("/faults/throttled", Fault::Throttle(7), "quota"),
-        ("/faults/unavailable", Fault::Unavailable(7), "ServiceUnavailable"),
+        // It is said when it lasts: at the eighth in a row.
+        ("/faults/throttled", Fault::Throttle(9), "quota"),
+        ("/faults/unavailable", Fault::Unavailable(3), "ServiceUnavailable"),
     ]
 }
 

@@ -4,6 +4,7 @@
 
 mod cli;
 mod daemon;
+mod exactness;
 mod faults;
 mod lives;
 mod moto;
