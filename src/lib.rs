@@ -41,9 +41,10 @@
 //!
 //! # An event's way
 //!
-//! [`aws::fetch`] gets a page. The source's task in `run/poll.rs` drops what [`tail::ids`] has seen and lets a
-//! [`read::Reader`] make facts. A bounded channel carries the batch to the one owner of the [`engine::Engine`]; only
-//! what it has taken in stays seen. A request is counted in its endpoint's slot; if it failed a
+//! [`tail::schedule`] says which page of a source is next, [`tail::budget`] whose turn it is, [`aws::fetch`] gets it. The
+//! source's task in `run/poll.rs` drops what [`tail::seen`] has and lets a [`read::Reader`] make facts. A bounded channel
+//! carries the batch to the one owner of the [`engine::Engine`] in [`run::live`]; only what it has taken in is committed
+//! as seen, so that both can be saved as one by [`run::keep`]. A request is counted in its endpoint's slot; if it failed a
 //! case is opened. A Lambda line goes to its invocation, a line of an execution log to its request;
 //! [`engine::casework`] brings case and invocation together, and [`engine::explain`] decides.
 //! Each 10 s of event time the rules look at the windows and the alert states step. [`notify::plan`] decides what is

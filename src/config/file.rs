@@ -10,7 +10,7 @@ use toml::Spanned;
 use super::problem::{ConfigError, Source};
 use super::rules::RuleTable;
 use super::{
-    ALL_GROUPS_MAX, APIS_MAX, ApiConfig, Config, GROUPS_MAX, PollConfig, SinkConfig, SinkKind, WINDOW_MAX, group_name,
+    ALL_GROUPS_MAX, APIS_MAX, ApiConfig, Config, GROUPS_MAX, SinkConfig, SinkKind, WINDOW_MAX, group_name,
     shared_access_groups,
 };
 use crate::engine::rules::Rule;
@@ -23,7 +23,6 @@ use crate::notify::sink::StdoutFormat;
 use crate::notify::sns::Format;
 use crate::read::Template;
 use crate::tail::groups::Pattern;
-use crate::tail::pace::Interval;
 
 /// A duration as text, such as `"30s"`.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +45,7 @@ pub(super) struct File {
     max_endpoints: Option<Spanned<u64>>,
     max_invocations: Option<Spanned<u64>>,
     #[serde(default)]
-    poll: PollTable,
+    poll: super::poll::PollTable,
     #[serde(default)]
     notify: NotifyTable,
     #[serde(default)]
@@ -55,18 +54,6 @@ pub(super) struct File {
     rule: Vec<Spanned<RuleTable>>,
     #[serde(default)]
     sink: Vec<Spanned<SinkTable>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PollTable {
-    interval: Option<Spanned<Span>>,
-    min_interval: Option<Spanned<Span>>,
-    max_interval: Option<Spanned<Span>>,
-    quota: Option<Spanned<f64>>,
-    quota_share: Option<Spanned<f64>>,
-    max_catchup: Option<Spanned<Span>>,
-    max_ids: Option<Spanned<u64>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -158,7 +145,7 @@ impl File {
             window,
             role_arn: self.role_arn.as_ref().map(|r| role_arn(source, r)).transpose()?,
             state_dir: self.state_dir.map(|d| filled(source, &d, "state_dir")).transpose()?.map(Into::into),
-            poll: poll(source, &self.poll, &defaults.poll)?,
+            poll: super::poll::poll(source, &self.poll, &defaults.poll)?,
             max_endpoints: count(source, self.max_endpoints.as_ref(), 1, 100_000, defaults.max_endpoints)?,
             max_invocations: count(source, self.max_invocations.as_ref(), 100, 10_000_000, defaults.max_invocations)?,
             notify: plan::Settings {
@@ -190,33 +177,6 @@ impl File {
     }
 }
 
-fn poll(source: &Source<'_>, table: &PollTable, defaults: &PollConfig) -> Result<PollConfig, ConfigError> {
-    let start = between(source, table.interval.as_ref(), "500ms", "5m", defaults.interval.start)?;
-    let min = between(source, table.min_interval.as_ref(), "500ms", "5m", start)?;
-    let max = between(source, table.max_interval.as_ref(), "500ms", "5m", defaults.interval.max.max(start))?;
-    let order = |value: Option<&Spanned<Span>>, wrong: bool, text: &str| match value {
-        Some(value) if wrong => Err(source.wrong(value.span(), format!("{} {text}", human(value.get_ref().0)))),
-        Some(_) | None => Ok(()),
-    };
-    order(table.min_interval.as_ref(), min > start, "is more than interval: reads get faster down to min_interval")?;
-    order(table.max_interval.as_ref(), max < start, "is less than interval: reads get slower up to max_interval")?;
-    let number = |value: Option<&Spanned<f64>>, least: f64, most: f64| match value {
-        Some(value) if !(least..=most).contains(value.get_ref()) => {
-            let wrong = format!("{} is out of range: {least} to {most}", value.get_ref());
-            Err(source.wrong(value.span(), wrong))
-        }
-        Some(value) => Ok(Some(*value.get_ref())),
-        None => Ok(None),
-    };
-    Ok(PollConfig {
-        interval: Interval { start, min, max },
-        quota: number(table.quota.as_ref(), 0.2, 1000.0)?,
-        quota_share: number(table.quota_share.as_ref(), 0.05, 1.0)?.unwrap_or(defaults.quota_share),
-        max_catchup: between(source, table.max_catchup.as_ref(), "0s", "336h", defaults.max_catchup)?,
-        max_ids: count(source, table.max_ids.as_ref(), 10_000, 1_000_000_000, defaults.max_ids)?,
-    })
-}
-
 /// `arn:aws:iam::111122223333:role/NAME`, in any partition.
 fn role_arn(source: &Source<'_>, arn: &Spanned<String>) -> Result<String, ConfigError> {
     let parts: Vec<&str> = arn.get_ref().splitn(6, ':').collect();
@@ -239,7 +199,7 @@ fn filled(source: &Source<'_>, text: &Spanned<String>, key: &str) -> Result<Stri
     Ok(text.get_ref().clone())
 }
 
-fn between(
+pub(super) fn between(
     source: &Source<'_>,
     value: Option<&Spanned<Span>>,
     least: &str,

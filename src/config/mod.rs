@@ -5,6 +5,7 @@
 //! message that names the file, the line, the key with its value, and what would be right; nothing is guessed.
 
 mod file;
+mod poll;
 mod problem;
 mod rules;
 
@@ -330,10 +331,13 @@ impl Config {
     }
 }
 
+/// What a log group is for an API.
+type KindOf = fn(ApiId) -> SourceKind;
+
 impl ApiConfig {
     /// Its log groups and patterns, and what each is.
-    fn groups(&self) -> Vec<(&str, fn(ApiId) -> SourceKind)> {
-        let access = self.access_log_groups.iter().map(|g| (g.as_str(), SourceKind::Access as fn(ApiId) -> SourceKind));
+    fn groups(&self) -> Vec<(&str, KindOf)> {
+        let access = self.access_log_groups.iter().map(|g| (g.as_str(), SourceKind::Access as KindOf));
         let lambda = self.lambda_log_groups.iter().map(|g| (g.as_str(), (|_| SourceKind::Lambda) as _));
         let execution = self.execution_log_group.iter().map(|g| (g.as_str(), SourceKind::Execution as _));
         access.chain(lambda).chain(execution).collect()

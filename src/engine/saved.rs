@@ -6,16 +6,16 @@
 
 use std::sync::Arc;
 
+use super::Engine;
+use super::absence::Absences;
 use super::alerts::Alerts;
 use super::casework::Casework;
 use super::counted::Counted;
 use super::endpoints::Endpoints;
 use super::rules::SourceBlind;
 use super::settings::Settings;
-use super::totals::Totals;
-use super::Engine;
-use super::absence::Absences;
 use super::sight::{Seen, Sight};
+use super::totals::Totals;
 use crate::model::alert::Alert;
 use crate::model::inventory::Inventory;
 use crate::model::notice::Notice;
@@ -53,7 +53,11 @@ impl Engine {
         if apis > settings.inventory.apis.len() || sources > settings.inventory.sources.len() {
             return Err(RestoreError::Shrunk { apis, sources });
         }
-        let fits = next_step.len() == apis && counted.len() == apis && alerts.fit(apis) && totals.fits(apis) && absences.fit(apis, sources);
+        let fits = next_step.len() == apis
+            && counted.len() == apis
+            && alerts.fit(apis)
+            && totals.fits(apis)
+            && absences.fit(apis, sources);
         if !fits {
             return Err(RestoreError::Damaged);
         }

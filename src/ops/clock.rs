@@ -68,12 +68,17 @@ impl Clock {
     #[must_use]
     pub fn correct(&self, at: Timestamp) -> Option<i64> {
         let off = at.as_millis().saturating_sub(self.now().as_millis());
-        if off.abs() < SKEW_MIN_MS {
+        // What an answer takes on its way is longer by a fast clock.
+        let least = match &self.0.kind {
+            Kind::Wall => SKEW_MIN_MS,
+            Kind::Fast { speed, .. } => SKEW_MIN_MS.saturating_mul(i64::from(*speed)),
+        };
+        if off.abs() < least {
             return None;
         }
         let correction = at.as_millis().saturating_sub(self.own().as_millis());
         // A clock that is nearly right needs none.
-        let correction = if correction.abs() < SKEW_MIN_MS { 0 } else { correction };
+        let correction = if correction.abs() < least { 0 } else { correction };
         self.0.correction.store(correction, Ordering::Relaxed);
         Some(correction)
     }
@@ -113,6 +118,7 @@ mod tests {
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(clock.now(), at(1_002_000));
         assert_eq!(clock.correct(at(1_004_000)), None, "a second or two is nothing");
+        assert_eq!(clock.correct(at(1_011_000)), None, "by a clock twice as fast twice that is nothing");
         assert_eq!(clock.correct(at(1_302_000)), Some(300_000));
         assert_eq!(clock.now(), at(1_302_000));
         assert_eq!(clock.correct(at(1_302_999)), None);

@@ -13,7 +13,6 @@ pub mod stamp;
 
 use std::collections::BTreeMap;
 
-
 pub use self::access::Template;
 use self::access::When;
 use crate::model::cause::words;

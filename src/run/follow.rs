@@ -52,16 +52,15 @@ pub async fn run(
         stop: stop.clone(),
     };
     let mut outcome = Ok(());
-    let summary = live
-        .watch(&mut clients, &mut |said: Said| {
-            if outcome.is_ok() {
-                outcome = print(&mut io::stdout().lock(), &said, &inventory, show);
-                if outcome.is_err() {
-                    stop.cancel();
-                }
+    let mut hear = |said: Said| {
+        if outcome.is_ok() {
+            outcome = print(&mut io::stdout().lock(), &said, &inventory, show);
+            if outcome.is_err() {
+                stop.cancel();
             }
-        })
-        .await?;
+        }
+    };
+    let summary = Box::pin(live.watch(&mut clients, &mut hear)).await?;
     if outcome.is_ok() && show != Show::Json && summary.requests() > 0 {
         outcome = write!(io::stdout().lock(), "\n{}", report::text(&summary, &inventory, &[]));
     }

@@ -54,7 +54,11 @@ pub async fn look_out<L: List>(
                 trouble = None;
                 let none = groups.is_empty();
                 if none && !empty {
-                    tracing::warn!("no log group fits {}; it is looked for every {} s", watched.pattern, EVERY.as_secs());
+                    tracing::warn!(
+                        "no log group fits {}; it is looked for every {} s",
+                        watched.pattern,
+                        EVERY.as_secs()
+                    );
                 }
                 empty = none;
                 for change in known.update(groups) {
@@ -66,11 +70,13 @@ pub async fn look_out<L: List>(
             }
             Err(error) => {
                 if trouble.replace(error.problem) != Some(error.problem) {
-                    let advice = match error.problem {
-                        Problem::Denied => "allow logs:DescribeLogGroups",
-                        other => other.advice(),
-                    };
-                    tracing::warn!("log groups that fit {} cannot be listed: {} ({advice})", watched.pattern, error.said);
+                    let denied = error.problem == Problem::Denied;
+                    let advice = if denied { "allow logs:DescribeLogGroups" } else { error.problem.advice() };
+                    tracing::warn!(
+                        "log groups that fit {} cannot be listed: {} ({advice})",
+                        watched.pattern,
+                        error.said
+                    );
                 }
                 clock.now().plus(RETRY)
             }
@@ -84,12 +90,7 @@ pub async fn look_out<L: List>(
 }
 
 /// The complete listing.
-async fn list<L: List>(
-    logs: &L,
-    watched: &Watched,
-    quota: &Quota,
-    clock: &Clock,
-) -> Result<Vec<Listed>, FetchError> {
+async fn list<L: List>(logs: &L, watched: &Watched, quota: &Quota, clock: &Clock) -> Result<Vec<Listed>, FetchError> {
     let mut groups = Vec::new();
     let mut token = None;
     loop {

@@ -19,5 +19,5 @@ mod progress;
 mod quota;
 pub mod replay;
 mod room;
-mod sources;
 pub mod sim;
+mod sources;

@@ -279,12 +279,7 @@ impl<F: Fetch> Poll<F> {
     }
 
     /// Has the facts counted, and with them the ids and the position.
-    async fn commit(
-        &mut self,
-        turn: Turn,
-        facts: Vec<Fact>,
-        after: &After,
-    ) -> Result<(), Stopped> {
+    async fn commit(&mut self, turn: Turn, facts: Vec<Fact>, after: &After) -> Result<(), Stopped> {
         let position = self.schedule.position();
         if facts.is_empty() && after.sealed.is_none() {
             // Nothing for the engine: what was seen stands by itself.
@@ -316,7 +311,15 @@ impl<F: Fetch> Poll<F> {
                 return Err(Stopped);
             }
             Problem::Throttled => self.around.quota.throttled(),
-            _ => {}
+            Problem::NotFound
+            | Problem::Denied
+            | Problem::Unsupported
+            | Problem::BadToken
+            | Problem::Refused
+            | Problem::Credentials
+            | Problem::Unreachable
+            | Problem::Service
+            | Problem::Late => {}
         }
         let before = self.trouble.filter(|(problem, _)| *problem == error.problem).map_or(0, |(_, n)| n);
         let failures = before + 1;

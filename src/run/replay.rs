@@ -147,10 +147,22 @@ impl Replay {
         let all_ids = self.requests || !self.execution.is_empty();
         for (path, kind) in access.chain(lambda).chain(execution) {
             let id = SourceId(u16::try_from(files.len()).unwrap_or(u16::MAX));
-            match File::open(path, id, kind, Reader::of(kind, self.config.format(&self.config.apis[0].name, kind), all_ids)) {
+            match File::open(
+                path,
+                id,
+                kind,
+                Reader::of(kind, self.config.format(&self.config.apis[0].name, kind), all_ids),
+            ) {
                 Ok(file) => {
                     let name = file.name.as_str().into();
-                    inventory.sources.push(Source { name, region: None, role: None, kind, function: None, apis: vec![ApiId(0)] });
+                    inventory.sources.push(Source {
+                        name,
+                        region: None,
+                        role: None,
+                        kind,
+                        function: None,
+                        apis: vec![ApiId(0)],
+                    });
                     files.push(file);
                 }
                 Err(error) => tracing::error!("{error}"),

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::model::event::EventId;
-pub use crate::model::problem::Problem;
 use super::groups::List;
 use super::schedule::Ask;
+use crate::model::event::EventId;
+pub use crate::model::problem::Problem;
 use crate::model::time::Timestamp;
 
 /// What to ask for.

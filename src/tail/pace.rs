@@ -81,7 +81,7 @@ impl Pace {
     /// A time without reading that the next warm read covers safely; what is longer must be caught up.
     #[must_use]
     pub fn bridged(&self) -> Duration {
-        self.warm_depth - self.warm_every.min(self.warm_depth / 2)
+        self.warm_depth.saturating_sub(self.warm_every.min(self.warm_depth / 2))
     }
 }
 

@@ -62,12 +62,18 @@ impl std::fmt::Display for Cadence {
         let Self { sources, rate, asked, .. } = self;
         if self.is_short() {
             let asked = human(*asked);
-            write!(f, "{sources} log groups share {rate:.1} requests/s: each is read every {reachable}, not every {asked}")
+            write!(
+                f,
+                "{sources} log groups share {rate:.1} requests/s: each is read every {reachable}, not every {asked}"
+            )
         } else {
             let used = Tier::Hot.word();
             #[expect(clippy::cast_precision_loss, reason = "a few thousand sources at most")]
             let share = *sources as f64 / asked.as_secs_f64() / rate * 100.0;
-            write!(f, "{sources} log groups share {rate:.1} requests/s: each is read every {reachable} ({used} reads take {share:.0} %)")
+            write!(
+                f,
+                "{sources} log groups share {rate:.1} requests/s: each is read every {reachable} ({used} reads take {share:.0} %)"
+            )
         }
     }
 }

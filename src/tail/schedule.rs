@@ -137,6 +137,7 @@ struct Serves {
 
 /// The schedule of one source.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own, and all combinations occur")]
 pub struct Schedule {
     pace: Pace,
     origin: Timestamp,
@@ -239,9 +240,8 @@ impl Schedule {
     /// The page to fetch now that it is this read's turn; and the gap, if one is found now.
     pub fn fetch(&mut self, turn: Turn, now: Timestamp) -> (Ask, Option<Gap>) {
         let mut gap = None;
-        let stale = |walk: &Option<Walk>, after| {
-            walk.as_ref().is_none_or(|w| w.pages == 0 || now.since(w.touched) > after)
-        };
+        let stale =
+            |walk: &Option<Walk>, after| walk.as_ref().is_none_or(|w| w.pages == 0 || now.since(w.touched) > after);
         let begins = match turn.depth {
             Depth::Hot => stale(&self.hot, STALE.0),
             Depth::Warm => stale(&self.warm, STALE.1),
@@ -400,7 +400,7 @@ impl Schedule {
         match depth {
             Depth::Hot if self.hot.is_none() && serves(&self.warm) => Depth::Warm,
             Depth::Hot if self.hot.is_none() && serves(&self.deep) => Depth::Deep,
-            depth => depth,
+            Depth::Hot | Depth::Warm | Depth::Deep => depth,
         }
     }
 

@@ -54,7 +54,10 @@ fn config(head: &str, apis: &[(&str, &[&str])]) -> Config {
         let groups: Vec<_> = groups.iter().map(|g| format!("{g:?}")).collect();
         format!("[[api]]\nname = \"{name}\"\naccess_log_groups = [{}]\n", groups.join(", "))
     });
-    let text = format!("window = \"60s\"\n{head}\n[poll]\ninterval = \"500ms\"\nquota = 1000.0\n{}", tables.collect::<String>());
+    let text = format!(
+        "window = \"60s\"\n{head}\n[poll]\ninterval = \"500ms\"\nmax_interval = \"500ms\"\nquota = 1000.0\n{}",
+        tables.collect::<String>()
+    );
     std::fs::write(&path, text).expect("a file can be written");
     Config { path, _folder: folder }
 }

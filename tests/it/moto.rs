@@ -259,6 +259,46 @@ async fn each_event_counts_once_although_reads_overlap() {
     assert!(lines.iter().all(|line| line["state"] == "firing"), "a resolve was said at shutdown");
 }
 
+/// The role is taken on at the STS of moto, and the log groups are looked up by DescribeLogGroups of moto.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn log_groups_are_found_by_a_pattern_and_read_in_a_role() {
+    const OTHER: &str = "/aws/elsewhere/shop-prod";
+    let moto = Moto::start();
+    let access = access_streams();
+    for group in [ACCESS_GROUP, OTHER] {
+        moto.create_group(group, &access).await;
+    }
+    let (prefix, _) = ACCESS_GROUP.rsplit_once('/').expect("a path");
+    let config = config(&format!(
+        r#"
+        window = "60s"
+        role_arn = "arn:aws:iam::123456789012:role/reader"
+        [poll]
+        interval = "1s"
+        [[api]]
+        name = "shop"
+        access_log_groups = ["{prefix}/*-prod"]
+        [[sink]]
+        kind = "stdout"
+        format = "json"
+        "#
+    ));
+    let mut daemon = config.start(&moto);
+    let found = daemon
+        .wait_stderr(|line| line.contains(ACCESS_GROUP) && line.contains("read from now on"), Duration::from_secs(20));
+    assert!(found.is_some(), "standard error says which group was found");
+    let traffic = Trickle::with_failures(moto.writer(), access);
+    let alert = daemon.expect_stdout("firing alert", Duration::from_secs(40), |line| {
+        line["state"] == "firing" && line["rule"] == "endpoint-5xx"
+    });
+    assert_alert_shape(&alert);
+    traffic.assert_counts(&alert);
+    assert_eq!(daemon.terminate(Duration::from_secs(10)), 0);
+    let said = daemon.stderr_text();
+    assert!(!said.contains(OTHER), "what does not fit is not read: {said}");
+    assert!(said.contains("as arn:aws:iam::123456789012:role/reader"), "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_missing_group_is_named_once_and_the_rest_goes_on() {
     const GONE: &str = "/aws/apigateway/gone-prod";

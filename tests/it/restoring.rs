@@ -363,8 +363,12 @@ proptest! {
 
 fn say(pipeline: &mut Pipeline, event: Event, now: Timestamp) -> Vec<Said> {
     match event {
-        Event::Fact(source, fact) => pipeline.batch(Batch { source, facts: vec![fact], sealed: None, caught_up: false }, now),
-        Event::Seal(source, at) => pipeline.batch(Batch { source, facts: Vec::new(), sealed: Some(at), caught_up: false }, now),
+        Event::Fact(source, fact) => {
+            pipeline.batch(Batch { source, facts: vec![fact], sealed: None, caught_up: false }, now)
+        }
+        Event::Seal(source, at) => {
+            pipeline.batch(Batch { source, facts: Vec::new(), sealed: Some(at), caught_up: false }, now)
+        }
         Event::Blind(source) => {
             pipeline.blind(source, Problem::Unreachable, "no answer", now);
             Vec::new()

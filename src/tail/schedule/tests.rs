@@ -1,3 +1,5 @@
+//! What is asked for when, over hours of simulated time.
+
 use super::*;
 use crate::tail::pace::Interval;
 
