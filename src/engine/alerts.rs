@@ -118,8 +118,7 @@ impl Alerts {
 
     /// Drops what is of other rules, or of an API that is not watched.
     pub(super) fn retain(&mut self, rules: &[Rule], inventory: &Inventory) {
-        let is_on =
-            |key: &AlertKey| rules.iter().any(|rule| rule.name == key.rule) && inventory.is_watched(key.api);
+        let is_on = |key: &AlertKey| rules.iter().any(|rule| rule.name == key.rule) && inventory.is_watched(key.api);
         self.instances.retain(|key, _| is_on(key));
         self.adopted.retain(|key, _| is_on(key));
     }

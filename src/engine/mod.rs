@@ -200,7 +200,8 @@ impl Engine {
         self.sight.retire(source);
     }
 
-    /// Reading of the source stood still for events between `from` and `to`, and catching up begins.
+    /// Reading of the source stood still for events between `from` and `to`, and catching up begins. Of a log group that
+    /// was gone meanwhile nothing was missed.
     pub fn absence(
         &mut self,
         source: SourceId,
@@ -209,6 +210,9 @@ impl Engine {
         problem: Option<Problem>,
         now: Timestamp,
     ) {
+        if self.sight.reach(source) == Reach::Retired {
+            return;
+        }
         let told = self.absences.open(source, (from, to), problem, &self.settings.inventory, now);
         self.outputs.extend(told.map(|notice| Output::Notice(Box::new(notice))));
     }

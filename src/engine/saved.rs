@@ -41,8 +41,8 @@ impl Engine {
     }
 
     /// An engine that goes on where the saved one stood. The settings may have changed: what no longer has a place is
-    /// left out, alerts that nobody would look at among it; see [`Engine::looks_at`]. APIs and sources may have been added behind those that
-    /// were known; see [`Engine::extend`].
+    /// left out, alerts that nobody would look at among it; see [`Engine::looks_at`]. APIs and sources may have been
+    /// added behind those that were known; see [`Engine::extend`].
     ///
     /// # Errors
     /// When the bytes are damaged, of another version, or about more than the inventory has.

@@ -226,12 +226,14 @@ impl<F: Fetch> Poll<F> {
             tracing::warn!("this machine's clock is {by} {which} by the service's; reads go by the service's");
         }
         let (facts, look) = self.facts(turn.tier, page.events, now);
+        // Asked before the page is noted: the last one of a catch-up belongs to it.
+        let catching_up = self.schedule.is_catching_up();
         let after = self.schedule.page(turn, page.next, look, now);
         self.complain();
         if after.sealed.is_some() {
             self.schedule.set_lateness(self.lateness.quantile(0.99).unwrap_or(self.polling.pace.hot_depth));
         }
-        self.commit(turn, facts, &after).await?;
+        self.commit(facts, catching_up, &after).await?;
         if let Some(caught_up) = after.caught_up {
             let unread_before = caught_up.unread_before;
             self.tell(Delivery::CaughtUp { source: self.polling.id, unread_before }).await?;
@@ -279,7 +281,7 @@ impl<F: Fetch> Poll<F> {
     }
 
     /// Has the facts counted, and with them the ids and the position.
-    async fn commit(&mut self, turn: Turn, facts: Vec<Fact>, after: &After) -> Result<(), Stopped> {
+    async fn commit(&mut self, facts: Vec<Fact>, caught_up: bool, after: &After) -> Result<(), Stopped> {
         let position = self.schedule.position();
         if facts.is_empty() && after.sealed.is_none() {
             // Nothing for the engine: what was seen stands by itself.
@@ -287,7 +289,6 @@ impl<F: Fetch> Poll<F> {
             return Ok(());
         }
         let (taken, answer) = oneshot::channel();
-        let caught_up = self.schedule.is_catching_up() && turn.tier != Tier::Hot;
         let batch = Batch { source: self.polling.id, facts, sealed: after.sealed, caught_up };
         let sent = self.around.out.send(Delivery::Facts { batch, position, taken }).await.is_ok();
         if sent && answer.await.is_ok() {

@@ -105,11 +105,8 @@ impl<'a> Sources<'a> {
         let mut saved = restored.seen.into_iter();
         for (source, number) in Arc::clone(&self.inventory).sources.iter().zip(0_u16..) {
             let mut seen = saved.next().unwrap_or_else(|| Seen::new(self.reading.keep));
-            if source.apis.is_empty()
-                && let Some(position) = seen.position()
-            {
-                // Nobody names it for now. When it is named again it goes on from here, and what is older counts as seen.
-                seen.forget_before(position.live, self.reading.clock.now());
+            if source.apis.is_empty() {
+                seen.retire(self.reading.clock.now());
             }
             self.seen.push(Shared::new(seen.into()));
             self.polled.push(false);

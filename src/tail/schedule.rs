@@ -428,7 +428,8 @@ impl Schedule {
     /// it, as long as reads fit on a page.
     fn begin(&mut self, depth: Depth, now: Timestamp) {
         let soon = now.plus(self.interval / 2);
-        let shared = self.roomy && self.live.is_some();
+        // After a gap the hot read must be one of its own: it is what finds the gap.
+        let shared = self.roomy && self.silent(now).is_some_and(|silent| !self.is_gap(silent));
         let hot = shared && self.hot.is_none() && (depth == Depth::Hot || self.next_hot <= soon);
         let warm = shared && self.warm.is_none() && (depth == Depth::Warm || self.next_warm <= soon);
         let deep = shared && self.deep.is_none() && warm && self.next_deep <= soon;
@@ -464,25 +465,40 @@ impl Schedule {
     fn find_gap(&mut self, now: Timestamp) -> Option<Gap> {
         let live = self.live?;
         let silent = now.since(live);
-        if silent <= self.pace.hot_depth.max(self.interval * 2) {
+        if silent <= self.reach() {
             return None;
         }
         // What was begun before the gap says nothing about it.
         (self.warm, self.next_warm, self.needs_warm) = (None, now, true);
-        if silent <= self.pace.bridged() {
+        if !self.is_gap(silent) {
             return None;
         }
         self.needs_deep = self.pace.window > self.pace.warm_depth;
         // The newest first: nothing else is to stand in for that.
         self.roomy = false;
-        // One that is under way has not got as far as this one begins, or it would be done.
-        let missed = self.missing_from().unwrap_or(live).minus(self.pace.hot_depth);
+        // One that is under way has not got as far as this one begins, or it would be done; and it has its margin.
+        let missed = self.missing_from().unwrap_or_else(|| live.minus(self.pace.hot_depth));
         let from = missed.max(now.minus(self.pace.max_catchup)).max(self.origin);
         self.unread_before = (missed < from && self.origin < from).then_some(from);
         let mut walk = self.walk(Tier::CatchUp, from, Some(from.plus(PART).min(now)), Serves::default(), now);
         walk.parts = Some((now, PART));
         self.deep = Some(walk);
         Some(Gap { from: live, to: now })
+    }
+
+    /// Time since the last finished hot read began; `None` before the first.
+    fn silent(&self, now: Timestamp) -> Option<Duration> {
+        self.live.map(|live| now.since(live))
+    }
+
+    /// What a hot read makes up for by itself.
+    fn reach(&self) -> Duration {
+        self.pace.hot_depth.max(self.interval * 2)
+    }
+
+    /// Reading stood still for so long that a warm read does not make up for it.
+    fn is_gap(&self, silent: Duration) -> bool {
+        silent > self.reach() && silent > self.pace.bridged()
     }
 
     /// Where a catch-up under way stands.
@@ -578,10 +594,11 @@ impl Schedule {
     }
 }
 
-/// How long to wait after `failures` failed reads in a row: doubling from a second, at most half a minute.
+/// How long to wait after `failures` failed reads in a row: doubling from a second, at most ten: live reading
+/// must be back soon after the trouble is over, however long it took.
 #[must_use]
 pub fn back_off(failures: u32) -> Duration {
-    Duration::from_secs(1 << failures.saturating_sub(1).min(5)).min(Duration::from_secs(30))
+    Duration::from_secs(1 << failures.saturating_sub(1).min(5)).min(Duration::from_secs(10))
 }
 
 #[cfg(test)]

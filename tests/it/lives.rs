@@ -180,7 +180,8 @@ fn story(lives: &[Vec<Value>]) -> (Vec<Value>, usize) {
     let (mut story, mut again) = (Vec::new(), 0);
     for (life, lines) in lives.iter().enumerate() {
         for line in lines {
-            let name = (line["episode"].as_str().expect("it has one").to_owned(), line["seq"].as_u64().expect("a number"));
+            let name =
+                (line["episode"].as_str().expect("it has one").to_owned(), line["seq"].as_u64().expect("a number"));
             match said.insert(name, (life, line)) {
                 None => story.push(line.clone()),
                 Some((before, first)) => {
@@ -245,7 +246,8 @@ fn put_traffic(sim: &Sim, slots: usize, dice: &mut Dice, put: &mut Counts) -> i6
                 let status = if is_bad(shop, slot) && (40..360).contains(&n) && n % 2 == 0 { 502 } else { 200 };
                 let time = at(from + n * 25);
                 let late = if dice.below(20) == 0 { dice.between(1_000, 5_000) } else { dice.between(20, 900) };
-                let stamp = if status == 200 && dice.below(100) == 0 { time.plus(dice.between(0, 20_000)) } else { time };
+                let stamp =
+                    if status == 200 && dice.below(100) == 0 { time.plus(dice.between(0, 20_000)) } else { time };
                 put.put(sim, group, (stamp, time.plus(late)), status);
             }
         }
@@ -284,7 +286,9 @@ async fn is_killed(deaths: usize, slots: usize, seed: u64) {
     let sim = simulation().await;
     let home = Home::new(&sim);
     let api = |group: &&str| {
-        format!("[[api]]\nname = \"{group}\"\naccess_log_groups = [\"{group}\"]\nlambda_log_groups = [\"{FUNCTION}\"]\n")
+        format!(
+            "[[api]]\nname = \"{group}\"\naccess_log_groups = [\"{group}\"]\nlambda_log_groups = [\"{FUNCTION}\"]\n"
+        )
     };
     let rule = |name| format!("[[rule]]\nname = \"{name}\"\nwindow = \"10s\"\nkeep_firing_for = \"0s\"\n");
     let apis: String = SHOPS.iter().map(api).collect();
@@ -301,7 +305,11 @@ async fn is_killed(deaths: usize, slots: usize, seed: u64) {
     stop(&mut daemon);
     lives.push(daemon.stdout_json());
 
-    assert_eq!(counted(&daemon).last(), Some(&put), "all that was made was counted once, in {deaths} lives and this one");
+    assert_eq!(
+        counted(&daemon).last(),
+        Some(&put),
+        "all that was made was counted once, in {deaths} lives and this one"
+    );
     let (story, again) = story(&lives);
     takes_turns(&story);
     let mut fired = BTreeSet::new();
@@ -318,7 +326,10 @@ async fn is_killed(deaths: usize, slots: usize, seed: u64) {
     fired.retain(|(_, since)| *since < end.as_millis());
     assert!(resolved.is_superset(&fired), "what fired before the last slot is over: {resolved:?}");
     let progress = counted(&daemon).first().copied().unwrap_or_default();
-    eprintln!("{deaths} deaths: {put:?} made and counted, {progress:?} at the last start; {} said, {again} again", story.len());
+    eprintln!(
+        "{deaths} deaths: {put:?} made and counted, {progress:?} at the last start; {} said, {again} again",
+        story.len()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
