@@ -194,6 +194,7 @@ fn an_hour_that_is_lost_is_caught_up_when_all_goes_wrong_besides() {
 
 /// Seven minutes of traffic, an hour that is lost with a burst of failures in its middle, and six minutes more. Returns
 /// how long after the hour the first request of after it was counted.
+#[expect(clippy::print_stdout, reason = "figures for whoever runs it with --nocapture")]
 fn lose_an_hour(outage: Outage, seed: u64, all_goes_wrong: bool) -> Duration {
     let what = format!("{outage:?}, seed {seed}");
     let (mut world, config, folder) = (World::new(), config(), folder());
@@ -253,8 +254,8 @@ fn lose_an_hour(outage: Outage, seed: u64, all_goes_wrong: bool) -> Duration {
     assert_eq!(notice.failures, of_burst, "{what}: the burst is in it");
 
     // Live reading does not wait for the catch-up.
-    let live: Vec<_> = world.heard.iter().filter(|heard| heard.time >= resumed).map(|heard| heard.at).collect();
-    let first = live.iter().min().expect("there is traffic").since(resumed);
+    let newer: Vec<_> = world.heard.iter().filter(|heard| heard.time >= resumed).map(|heard| heard.at).collect();
+    let first = newer.iter().min().expect("there is traffic").since(resumed);
     let old = there.filter(|heard| heard.time < resumed.minus(minutes(10))).map(|heard| heard.at).max();
     let caught_up = old.expect("there was traffic").since(resumed);
     println!("{what}: live after {first:?}, caught up after {caught_up:?}, {} calls", world.asked().len());

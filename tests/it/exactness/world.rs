@@ -342,14 +342,14 @@ struct Logs {
 
 #[derive(Deserialize)]
 struct Events {
-    events: Vec<Event>,
+    events: Vec<Line>,
     #[serde(rename = "nextToken")]
     next: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Event {
+struct Line {
     event_id: String,
     log_stream_name: String,
     timestamp: i64,
