@@ -307,7 +307,10 @@ impl Ear for Listener<'_> {
     }
 
     fn synced(&self) -> Synced {
-        Box::pin(self.post.synced())
+        // The journal has a thread of its own. The clock stands while that writes, as it does for the snapshot.
+        let synced = self.post.synced();
+        let wait = || tokio::runtime::Handle::current().block_on(synced);
+        Box::pin(async { tokio::task::spawn_blocking(wait).await.unwrap_or(false) })
     }
 
     fn saved(&mut self, number: u64) {
