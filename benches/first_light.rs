@@ -31,7 +31,7 @@ use common::access::{Line, hash, uuid};
 use common::proc;
 use common::spread::spread;
 use gatewatch::aws::clients::Clients;
-use gatewatch::config::Config;
+use gatewatch::config::{Config, PollConfig};
 use gatewatch::model::alert::Subject;
 use gatewatch::model::cause::{CauseKind, Certainty, Join};
 use gatewatch::model::time::Timestamp;
@@ -39,6 +39,7 @@ use gatewatch::ops::clock::Clock;
 use gatewatch::run::daemon;
 use gatewatch::run::pipeline::Said;
 use gatewatch::sim::Sim;
+use gatewatch::tail::pace::Interval;
 
 const REGION: &str = "eu-west-1";
 const API: &str = "shop";
@@ -213,10 +214,10 @@ async fn measured(endpoint: &str, passes: &str, side: impl AsyncFn(Clients) -> R
 }
 
 /// The bare loop: every page of both groups at the same time, as gatewatch does it, and nothing but counting.
-async fn bare(mut clients: Clients) -> Result<()> {
+async fn bare(clients: Clients) -> Result<()> {
     let mut groups = JoinSet::new();
     for (group, expected) in [(ACCESS_GROUP, REQUESTS), (LAMBDA_GROUP, lambda_lines())] {
-        let client = clients.logs(REGION);
+        let client = clients.bare_logs(REGION);
         groups.spawn(async move {
             let from = Clock::wall().now().minus(Config::default().window).as_millis();
             let (mut count, mut token) = (0, None);
@@ -243,9 +244,14 @@ async fn bare(mut clients: Clients) -> Result<()> {
 /// one message of the API's rule, which looks once the access log is read; that all Lambda lines were read by the
 /// explanation of the last failure, which stands in the last of them.
 async fn whole(clients: Clients) -> Result<()> {
+    const MINUTES: Duration = Duration::from_mins(5);
     let mut config = Config {
         // One read of everything is what is compared; the next ones would begin in the middle of it.
-        interval: Duration::from_mins(5),
+        poll: PollConfig {
+            interval: Interval { start: MINUTES, min: MINUTES, max: MINUTES },
+            quota: Some(1000.0),
+            ..PollConfig::default()
+        },
         // What traffic this dense needs; the default holds less than a minute of it.
         max_invocations: 2 * REQUESTS as usize,
         sinks: Vec::new(),

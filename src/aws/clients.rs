@@ -53,6 +53,13 @@ impl Clients {
         self.base.region().map(Region::as_ref)
     }
 
+    /// The CloudWatch Logs client of a Region as the SDK makes it: for a comparison with what is built on it.
+    #[must_use]
+    pub fn bare_logs(&self, region: &str) -> aws_sdk_cloudwatchlogs::Client {
+        let config = aws_sdk_cloudwatchlogs::config::Builder::from(&self.base).region(Region::new(region.to_owned()));
+        aws_sdk_cloudwatchlogs::Client::from_conf(config.build())
+    }
+
     /// The SNS client of a Region.
     pub fn sns(&mut self, region: &str) -> aws_sdk_sns::Client {
         let base = &self.base;

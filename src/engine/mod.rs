@@ -201,7 +201,8 @@ impl Engine {
         self.absences.give_up(source);
     }
 
-    /// Reading of the source stood still for events between `from` and `to`, and catching up begins.
+    /// Reading of the source stood still for events between `from` and `to`, and catching up begins. Of a log group that
+    /// was gone meanwhile nothing was missed.
     pub fn absence(
         &mut self,
         source: SourceId,
@@ -210,6 +211,9 @@ impl Engine {
         problem: Option<Problem>,
         now: Timestamp,
     ) {
+        if self.sight.reach(source) == Reach::Retired {
+            return;
+        }
         let told = self.absences.open(source, (from, to), problem, &self.settings.inventory, now);
         self.outputs.extend(told.map(|notice| Output::Notice(Box::new(notice))));
     }

@@ -16,7 +16,7 @@ use super::rules::SourceBlind;
 use super::settings::Settings;
 use super::sight::{Seen, Sight};
 use super::totals::Totals;
-use crate::model::alert::Alert;
+use crate::model::alert::{Alert, AlertKey};
 use crate::model::inventory::Inventory;
 use crate::model::notice::Notice;
 use crate::model::saved::{self, RestoreError};
@@ -41,8 +41,8 @@ impl Engine {
     }
 
     /// An engine that goes on where the saved one stood. The settings may have changed: what no longer has a place is
-    /// left out, alerts of rules that are no more among it; see [`Engine::has_rule`]. APIs and sources may have been added behind those that
-    /// were known; see [`Engine::extend`].
+    /// left out, alerts that nobody would look at among it; see [`Engine::looks_at`]. APIs and sources may have been
+    /// added behind those that were known; see [`Engine::extend`].
     ///
     /// # Errors
     /// When the bytes are damaged, of another version, or about more than the inventory has.
@@ -61,7 +61,7 @@ impl Engine {
         if !fits {
             return Err(RestoreError::Damaged);
         }
-        alerts.retain(&settings.rules);
+        alerts.retain(&settings.rules, &settings.inventory);
         let (max, longest) = (settings.max_endpoints, settings.longest_window());
         let endpoints = endpoints.into_iter().map(|e| Endpoints::resume(e, max, longest));
         let mut engine = Self {
@@ -107,7 +107,7 @@ impl Engine {
         if step.is_some_and(|step| alert.time < step) {
             return false;
         }
-        if self.has_rule(&alert.key.rule) && self.alerts.adopt(alert) {
+        if self.looks_at(&alert.key) && self.alerts.adopt(alert) {
             self.counted[api].alert();
         }
         true
@@ -123,6 +123,12 @@ impl Engine {
     pub fn has_rule(&self, name: &str) -> bool {
         let blind = self.settings.source_blind.is_some() && name == SourceBlind::NAME;
         blind || self.settings.rules.iter().any(|rule| *rule.name == *name)
+    }
+
+    /// Whether an alert of this key is looked at: its rule is on, and its API has a log.
+    #[must_use]
+    pub fn looks_at(&self, key: &AlertKey) -> bool {
+        self.has_rule(&key.rule) && self.settings.inventory.is_watched(key.api)
     }
 
     /// Makes room for what the inventory has and the tables have not.

@@ -192,6 +192,12 @@ impl Inventory {
         id
     }
 
+    /// Whether this API has a log: a state may know of APIs that nobody names any more.
+    #[must_use]
+    pub fn is_watched(&self, api: ApiId) -> bool {
+        self.sources.iter().any(|s| s.apis.contains(&api))
+    }
+
     /// Whether an access log of this API is read.
     #[must_use]
     pub fn has_access(&self, api: ApiId) -> bool {

@@ -38,7 +38,7 @@ pub async fn run(config: Config, mut clients: Clients, options: Options, hear: i
     let Options { clock, requests, state_dir, stop } = options;
     let region = clients.region().unwrap_or("-").to_owned();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), region, "{}", config.summary());
-    let (keep, mut opening) = open_state(state_dir.as_deref(), &clock)?;
+    let (keep, mut opening) = open_state(state_dir.as_deref())?;
     // Also where nothing was saved: a plan that knows nothing must not number its messages as others were.
     let decided = keep.as_ref().map_or(0, |(_, restored)| restored.decided);
     let said_since = opening.decisions_after(decided);
@@ -85,12 +85,12 @@ impl<H: FnMut(&Said)> Ear for Desk<H> {
 
 /// Opens the state folder, if there is to be one, and the journal in it. A full disk is no reason not to watch; another
 /// process in the folder, or one that cannot be used, is a mistake that is said before anything starts.
-fn open_state(folder: Option<&Path>, clock: &Clock) -> Result<(Option<(Keep, Restored)>, Opening)> {
+fn open_state(folder: Option<&Path>) -> Result<(Option<(Keep, Restored)>, Opening)> {
     let Some(folder) = folder else { return Ok((None, Opening::new())) };
     let opened = Store::open(folder, VERSION).and_then(|(store, opened)| {
         let how = if opened.made { "made" } else { "opened" };
         tracing::info!(leftovers = opened.leftovers, "state folder {} {how}", folder.display());
-        let (keep, restored) = Keep::load(store, clock)?;
+        let (keep, restored) = Keep::load(store)?;
         let opening = Opening::kept(keep.store(), restored.decided)?;
         Ok((Some((keep, restored)), opening))
     });

@@ -5,6 +5,7 @@
 //! Rule: a state that cannot be written is said once and tried again; it never stops the watching.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use tokio::task::JoinHandle;
 use super::pipeline::{Pipeline, Saved};
 use super::room::lock;
 use super::sources::Sources;
-use crate::model::inventory::{Api, Inventory, Source};
+use crate::model::inventory::{Api, Inventory, Source, SourceId};
 use crate::model::time::{Timestamp, human};
 use crate::ops::clock::Clock;
 use crate::state::set_aside::Reason;
@@ -102,7 +103,6 @@ pub struct Keep {
     failing: bool,
     /// How long the last one took, cut and all.
     took: Duration,
-    clock: Clock,
 }
 
 /// A snapshot that was written, or could not be.
@@ -156,7 +156,7 @@ impl Keep {
     ///
     /// # Errors
     /// When what is of no use cannot be set aside.
-    pub fn load(mut store: Store, clock: &Clock) -> Result<(Self, Restored), StateError> {
+    pub fn load(mut store: Store) -> Result<(Self, Restored), StateError> {
         let mut segments = Vec::new();
         let restored = match store.load()? {
             Loaded::Nothing => Restored::default(),
@@ -186,7 +186,6 @@ impl Keep {
             cut: Timestamp::MIN,
             failing: false,
             took: Duration::ZERO,
-            clock: clock.clone(),
         };
         Ok((keep, restored))
     }
@@ -231,12 +230,12 @@ impl Keep {
     }
 
     /// Waits until the snapshot that is being written is; for ever if none is. Returns the last message that it knows.
-    pub async fn written(&mut self) -> u64 {
+    pub async fn written(&mut self, clock: &Clock) -> u64 {
         loop {
             let Some(writing) = &mut self.writing else { return std::future::pending().await };
             let written = writing.await;
             self.writing = None;
-            if let Some(decided) = written.ok().and_then(|written| self.settle(written)) {
+            if let Some(decided) = written.ok().and_then(|written| self.settle(written, clock.now())) {
                 return decided;
             }
         }
@@ -251,11 +250,11 @@ impl Keep {
         now: Timestamp,
     ) -> Option<u64> {
         if let Some(writing) = self.writing.take() {
-            self.settle(writing.await.ok()?);
+            self.settle(writing.await.ok()?, now);
         }
         let store = self.store.take()?;
         let job = self.cut(store, pipeline, sources, decided.0, now);
-        self.settle(write(job, decided.1).await)
+        self.settle(write(job, decided.1).await, now)
     }
 
     /// One consistent cut, and what writes it.
@@ -283,13 +282,18 @@ impl Keep {
 
     /// Moves ids into a new segment where there are enough of them, and drops segments that no read needs any more.
     fn segment(&mut self, sources: &Sources<'_>, now: Timestamp) {
-        let oldest: Vec<Option<i64>> = sources.seen().map(|seen| lock(seen).ring().oldest()).collect();
+        // A source that no API names keeps its own with the snapshot, and nobody's segments are kept on its account.
+        let inventory = Arc::clone(sources.inventory());
+        let is_named = |number: u16| !inventory.source(SourceId(number)).apis.is_empty();
+        let oldest = |(seen, number)| is_named(number).then(|| lock(seen).ring().oldest()).flatten();
+        let oldest: Vec<Option<i64>> = sources.seen().zip(0_u16..).map(oldest).collect();
         self.segments.retain(|(_, latest)| is_needed(latest, &oldest));
-        let unsaved: usize = sources.seen().map(|seen| lock(seen).unsaved()).sum();
+        let named = || sources.seen().zip(0_u16..).filter(|(_, number)| is_named(*number));
+        let unsaved: usize = named().map(|(seen, _)| lock(seen).unsaved()).sum();
         if unsaved < SEGMENT_MIN {
             return;
         }
-        let ids = sources.seen().zip(0_u16..).map(|(seen, number)| (number, lock(seen).segment(now)));
+        let ids = named().map(|(seen, number)| (number, lock(seen).segment(now)));
         let ids: SegmentIds = ids.filter(|(_, ids)| !ids.is_empty()).collect();
         if !ids.is_empty() {
             let latest = |places: &[Place]| places.iter().map(|place| place.minute).max();
@@ -298,10 +302,10 @@ impl Keep {
         }
     }
 
-    fn settle(&mut self, written: Written) -> Option<u64> {
+    fn settle(&mut self, written: Written, now: Timestamp) -> Option<u64> {
         let folder = written.store.folder().display().to_string();
         (self.store, self.segments, self.unwritten) = (Some(written.store), written.segments, written.unwritten);
-        self.took = self.clock.now().since(written.began);
+        self.took = now.since(written.began);
         match written.outcome {
             Ok(()) => {
                 if std::mem::take(&mut self.failing) {

@@ -213,7 +213,7 @@ impl<E: Ear> Run<'_, E> {
                 }
                 () = clock.sleep_until(deadline.unwrap_or(Timestamp::MIN)), if deadline.is_some() => self.tick(),
                 () = clock.sleep_until(save_at.unwrap_or(Timestamp::MIN)), if save_at.is_some() => self.save(&sources),
-                saved = written(&mut self.keep) => self.ear.saved(saved),
+                saved = written(&mut self.keep, &clock) => self.ear.saved(saved),
                 Some(ended) = sources.tasks.join_next() => {
                     if let Err(panic) = ended {
                         stop.cancel();
@@ -310,9 +310,9 @@ impl<E: Ear> Run<'_, E> {
 }
 
 /// Waits until a state is saved; for ever where none is being written.
-async fn written(keep: &mut Option<Keep>) -> u64 {
+async fn written(keep: &mut Option<Keep>, clock: &Clock) -> u64 {
     match keep {
-        Some(keep) => keep.written().await,
+        Some(keep) => keep.written(clock).await,
         None => std::future::pending().await,
     }
 }

@@ -77,10 +77,10 @@ impl Pipeline {
         }
     }
 
-    /// Alerts that were said and whose rule is no more are resolved. For a pipeline that was restored under other rules,
-    /// once it has adopted what was said.
+    /// Alerts that were said and that nobody looks at any more, because their rule or their API is no more, are
+    /// resolved. For a pipeline that was restored under other settings, once it has adopted what was said.
     pub fn end_orphans(&mut self) -> Vec<Said> {
-        let over = self.plan.end_unless(|key| self.engine.has_rule(&key.rule));
+        let over = self.plan.end_unless(|key| self.engine.looks_at(key));
         over.into_iter().map(told).collect()
     }
 

@@ -228,12 +228,14 @@ impl<F: Fetch> Poll<F> {
     async fn hand_on(&mut self, turn: Turn, depth: Depth, page: Page) -> Result<(), Stopped> {
         let now = self.around.clock.now();
         let (facts, look) = self.facts(depth, page.events, now);
+        // Asked before the page is noted: the last one of a catch-up belongs to it.
+        let catching_up = self.schedule.is_catching_up();
         let after = self.schedule.page(turn, page.next, look, now);
         self.complain();
         if after.sealed.is_some() {
             self.schedule.set_lateness(self.lateness.quantile(0.99).unwrap_or(self.polling.pace.hot_depth));
         }
-        self.commit(turn, facts, &after).await?;
+        self.commit(facts, catching_up, &after).await?;
         if after.stuck {
             let said = "the service keeps repeating its page token".to_owned();
             return self.failed(turn, FetchError { problem: Problem::Service, said }).await;
@@ -277,7 +279,7 @@ impl<F: Fetch> Poll<F> {
     }
 
     /// Has the facts counted, and with them the ids and the position.
-    async fn commit(&mut self, turn: Turn, facts: Vec<Fact>, after: &After) -> Result<(), Stopped> {
+    async fn commit(&mut self, facts: Vec<Fact>, caught_up: bool, after: &After) -> Result<(), Stopped> {
         let position = self.schedule.position();
         if facts.is_empty() && after.sealed.is_none() && after.caught_up.is_none() {
             // Nothing for the engine: what was seen stands by itself.
@@ -285,9 +287,7 @@ impl<F: Fetch> Poll<F> {
             return Ok(());
         }
         let (taken, answer) = oneshot::channel();
-        // Its last page is of the catch-up, too.
-        let missed = (self.schedule.is_catching_up() || after.caught_up.is_some()) && turn.tier != Tier::Hot;
-        let batch = Batch { source: self.polling.id, facts, sealed: after.sealed, caught_up: missed };
+        let batch = Batch { source: self.polling.id, facts, sealed: after.sealed, caught_up };
         let caught_up = after.caught_up;
         let sent = self.around.out.send(Delivery::Facts { batch, position, caught_up, taken }).await.is_ok();
         if sent && answer.await.is_ok() {

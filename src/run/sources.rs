@@ -110,10 +110,10 @@ impl<'a> Sources<'a> {
     ) -> Result<()> {
         let mut saved = restored.seen.into_iter();
         for (source, number) in Arc::clone(&self.inventory).sources.iter().zip(0_u16..) {
-            let seen = match saved.next() {
-                Some(seen) if !source.apis.is_empty() => seen,
-                _ => Seen::new(self.reading.keep),
-            };
+            let mut seen = saved.next().unwrap_or_else(|| Seen::new(self.reading.keep));
+            if source.apis.is_empty() {
+                seen.retire(self.reading.clock.now());
+            }
             self.seen.push(Shared::new(seen.into()));
             self.polled.push(false);
             if !source.apis.is_empty() {

@@ -205,6 +205,12 @@ impl IdRing {
         self.floor = self.floor.max(Some(minute));
     }
 
+    /// All that are remembered.
+    pub fn places(&self) -> impl Iterator<Item = Place> {
+        let place = |minute| move |key: &u64| Place { minute, key: *key };
+        self.buckets.iter().flat_map(move |(minute, b)| b.sorted.iter().chain(&b.fresh).map(place(*minute)))
+    }
+
     /// How many ids are remembered.
     #[must_use]
     pub const fn len(&self) -> usize {

@@ -512,9 +512,8 @@ impl Schedule {
         self.needs_deep = self.pace.window > self.pace.warm_depth;
         // The newest first: nothing else is to stand in for that.
         self.roomy = false;
-        // One that is under way has not got as far as this one begins, or it would be done.
-        let stood = resumed.or(self.missing_from()).unwrap_or(live);
-        let missed = stood.minus(self.pace.hot_depth);
+        // One that is under way has not got as far as this one begins, or it would be done; and it has its margin.
+        let missed = resumed.or(self.missing_from()).unwrap_or_else(|| live.minus(self.pace.hot_depth));
         let from = missed.max(now.minus(self.pace.max_catchup)).max(self.origin);
         if missed < from && self.origin < from {
             self.unread_before = Some(from);
@@ -629,10 +628,11 @@ impl Schedule {
     }
 }
 
-/// How long to wait after `failures` failed reads in a row: doubling from a second, at most half a minute.
+/// How long to wait after `failures` failed reads in a row: doubling from a second, at most ten: live reading
+/// must be back soon after the trouble is over, however long it took.
 #[must_use]
 pub fn back_off(failures: u32) -> Duration {
-    Duration::from_secs(1 << failures.saturating_sub(1).min(5)).min(Duration::from_secs(30))
+    Duration::from_secs(1 << failures.saturating_sub(1).min(5)).min(Duration::from_secs(10))
 }
 
 #[cfg(test)]

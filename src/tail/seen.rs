@@ -13,6 +13,9 @@ use super::schedule::Position;
 use crate::model::event::EventId;
 use crate::model::time::Timestamp;
 
+/// Of a source that is not read any more ids are kept of so long before its last read.
+const RETIRED: Duration = Duration::from_mins(2);
+
 /// Ids of one source, and its position.
 #[derive(Debug, Default)]
 pub struct Seen {
@@ -103,6 +106,16 @@ impl Seen {
         &self.ring
     }
 
+    /// Nobody names the source any more. In case it is named again it goes on from its last read: what was seen shortly
+    /// before is kept, and does not need the segments that it stood in; nothing before that is ever read again.
+    pub fn retire(&mut self, now: Timestamp) {
+        if let Some(position) = &mut self.position {
+            position.origin = position.origin.max(position.live.minus(RETIRED));
+            self.ring.forget_before(position.origin, now);
+        }
+        self.unsaved = self.unsaved.take().map(|_| self.ring.places().collect());
+    }
+
     /// Makes room by forgetting the oldest minute. Returns how many ids went.
     pub fn make_room(&mut self) -> usize {
         self.ring.drop_oldest()
@@ -181,6 +194,23 @@ mod tests {
         seen.forget_before(at(70), at(130));
         let mut again = Seen::restore(seen.save());
         assert!(!again.take(at(10), EventId(1)) && again.take(at(11), EventId(1)));
+    }
+
+    #[test]
+    fn a_retired_source_keeps_its_last_minutes_without_its_segments() {
+        let mut seen = Seen::new(true);
+        for minute in 0..10 {
+            seen.take(at(minute), EventId(0));
+        }
+        seen.commit(Some(Position { origin: at(0), live: at(9), owed: at(0) }));
+        let segment = seen.segment(at(9));
+        let mut again = Seen::restore(seen.save());
+        again.add(&segment);
+        again.retire(at(20));
+        let mut again = Seen::restore(again.save());
+        assert_eq!((again.events(), again.position().map(|p| p.origin)), (10, Some(at(7))));
+        again.retire(at(40));
+        assert!((7..10).all(|minute| !again.take(at(minute), EventId(0))) && again.take(at(6), EventId(0)));
     }
 
     #[test]

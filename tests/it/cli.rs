@@ -125,6 +125,33 @@ fn a_value_out_of_range_is_one_line_with_the_range() {
 }
 
 #[test]
+fn state_roles_and_pace_are_checked_before_anything_starts() {
+    assert_mistake(&format!("state_dir = \" \"\n{API}"), &["config.toml:1", "state_dir", "empty"]);
+    assert_mistake(&format!("state_dir = 5\n{API}"), &["config.toml:1", "state_dir = 5", "string"]);
+    assert_mistake(&format!("role_arn = \"admin\"\n{API}"), &["config.toml:1", "`admin`", "arn:aws:iam::"]);
+    assert_mistake(
+        &format!("{API}role_arn = \"arn:aws:iam::1:role/x\"\n"),
+        &["config.toml:4", "arn:aws:iam::1:role/x", "arn:aws:iam::111122223333:role/"],
+    );
+    for (line, words) in [
+        ("min_interval = \"100ms\"", &["100ms", "500ms to 5m"][..]),
+        ("min_interval = \"6s\"", &["6s is more than interval"]),
+        ("max_interval = \"1h\"", &["1h", "500ms to 5m"]),
+        ("max_interval = \"2s\"", &["2s is less than interval"]),
+        ("max_interval = 15", &["string"]),
+        ("quota = 0.1", &["0.2 to 1000"]),
+        ("quota = nan", &["NaN", "0.2 to 1000"]),
+        ("quota = \"10\"", &["expected"]),
+        ("quota_share = 1.1", &["0.05 to 1"]),
+        ("quota_share = 50", &["0.05 to 1"]),
+        ("max_catchup = \"15d\"", &["`15d`", "\"5m\""]),
+        ("max_catchup = \"337h\"", &["0s to 336h"]),
+    ] {
+        assert_mistake(&format!("{API}[poll]\n{line}\n"), &[&["config.toml:5", line], words].concat());
+    }
+}
+
+#[test]
 fn apis_that_cannot_be_told_apart_or_watched_are_mistakes() {
     assert_mistake(&format!("{API}\n{API}"), &["config.toml:6", "`shop`", "names must differ"]);
     let other = API.replace("\"shop\"", "\"other\"");

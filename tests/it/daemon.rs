@@ -135,6 +135,21 @@ impl Daemon {
         self.end("INT", within)
     }
 
+    /// Kills it (SIGKILL), as a power cut would. All output has been read then.
+    pub(crate) fn kill(&mut self) {
+        assert!(self.child.try_wait().expect("the program is our child").is_none(), "it had ended by itself");
+        self.child.kill().expect("a child can be killed");
+        self.child.wait().expect("the program is our child");
+        for reader in self.readers.drain(..) {
+            reader.join().expect("a reader does not panic");
+        }
+    }
+
+    /// Waits until it ends by itself, and returns the exit code. All output has been read then.
+    pub(crate) fn ended(&mut self, within: Duration) -> i32 {
+        self.wait_end("its own end", within)
+    }
+
     fn end(&mut self, signal: &str, within: Duration) -> i32 {
         if let Some(status) = self.child.try_wait().expect("the program is our child") {
             panic!("the program had ended before SIG{signal}, with {status}");
@@ -142,12 +157,16 @@ impl Daemon {
         // The shell's own `kill`: a slim container has no other.
         let kill = Command::new("sh").args(["-c", &format!("kill -{signal} {}", self.child.id())]).status();
         assert!(kill.expect("a shell can be run").success(), "SIG{signal} could not be sent");
+        self.wait_end(&format!("SIG{signal}"), within)
+    }
+
+    fn wait_end(&mut self, why: &str, within: Duration) -> i32 {
         let begun = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("the program is our child") {
                 break status;
             }
-            assert!(begun.elapsed() < within, "the program still runs {within:?} after SIG{signal}");
+            assert!(begun.elapsed() < within, "the program still runs, {within:?} of waiting for {why}");
             thread::sleep(Duration::from_millis(20));
         };
         for reader in self.readers.drain(..) {

@@ -6,6 +6,7 @@ mod cli;
 mod daemon;
 mod exactness;
 mod faults;
+mod lives;
 mod moto;
 mod moto_server;
 mod properties;

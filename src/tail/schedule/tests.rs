@@ -362,6 +362,30 @@ fn a_read_that_is_stuck_or_refused_starts_anew() {
 #[test]
 fn waiting_grows_and_is_bounded() {
     let waits: Vec<_> = (1..8).map(|n| back_off(n).as_secs()).collect();
-    assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30]);
-    assert_eq!(back_off(u32::MAX).as_secs(), 30);
+    assert_eq!(waits, [1, 2, 4, 8, 10, 10, 10]);
+    assert_eq!(back_off(u32::MAX).as_secs(), 10);
+}
+
+#[test]
+fn a_gap_is_found_and_no_wider_than_it_is_although_a_deeper_read_stood_in_for_the_hot_one() {
+    let mut s = Source::new(Schedule::new(pace(), at(90_000)), 100_000);
+    s.run(60);
+    // The next read is a warm one in place of a hot one, and fails, as all do for an hour.
+    while s.now < 103_600 {
+        match s.schedule.next(at(s.now)) {
+            Step::Wait(until) => s.now = until.as_millis() / 1000,
+            Step::Fetch(turn) => {
+                s.gaps.extend(s.schedule.fetch(turn, at(s.now)).1);
+                s.schedule.failed(at(s.now + 10));
+            }
+        }
+    }
+    s.asked.clear();
+    s.run(120);
+    let live = s.gaps[0].from;
+    assert!(s.gaps.iter().all(|gap| gap.from == live) && live >= at(100_050), "{:?}", s.gaps);
+    assert!(s.gaps.last().is_some_and(|gap| gap.to >= at(103_600)));
+    assert_eq!(s.caught_up.len(), 1);
+    let from = s.asked.iter().filter(|a| a.1 == Tier::CatchUp).map(|a| at(a.2)).min();
+    assert_eq!(from, Some(live.minus(pace().hot_depth)), "once its margin, however often it was tried");
 }

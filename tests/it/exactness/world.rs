@@ -151,8 +151,10 @@ impl World {
         self.messages().iter().filter_map(notice).collect()
     }
 
-    /// One life of the daemon.
-    pub(super) fn live(&mut self, config: &Config, history: Duration, folder: Option<&Path>, end: End) {
+    /// One life of the daemon. Returns how many requests of the life before are said again, because they were counted
+    /// after its last snapshot.
+    pub(super) fn live(&mut self, config: &Config, history: Duration, folder: Option<&Path>, end: End) -> usize {
+        let before = self.heard.len();
         let kept = folder.map(|folder| Keep::load(open(folder)).expect("the state folder can be read"));
         if let Some((_, restored)) = &kept {
             let known = totals(restored, config).requests();
@@ -160,6 +162,7 @@ impl World {
             self.heard.truncate(usize::try_from(known).expect("a few at most"));
             assert_eq!(self.heard.len() as u64, known, "more is counted than was ever said");
         }
+        let again = before - self.heard.len();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         let runtime = runtime.expect("a runtime can be made");
         let start = self.now();
@@ -172,6 +175,7 @@ impl World {
         });
         // The end of the runtime waits for a file that is being written, and drops all else where it stands.
         drop(runtime);
+        again
     }
 
     async fn watch(
@@ -338,14 +342,14 @@ struct Logs {
 
 #[derive(Deserialize)]
 struct Events {
-    events: Vec<Event>,
+    events: Vec<Line>,
     #[serde(rename = "nextToken")]
     next: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Event {
+struct Line {
     event_id: String,
     log_stream_name: String,
     timestamp: i64,
