@@ -145,7 +145,11 @@ mod tests {
             assert_eq!(clock.correct(asked, wrong), None);
             assert_eq!(clock.correct(asked, asked), None);
         }
-        assert_eq!((clock.correct(asked, at(0)), clock.correct(asked, at(20_000_000))), (None, None), "nor two that differ");
+        assert_eq!(
+            (clock.correct(asked, at(0)), clock.correct(asked, at(20_000_000))),
+            (None, None),
+            "nor two that differ"
+        );
         // The machine slept between an answer and the reading of it.
         tokio::time::advance(Duration::from_hours(1)).await;
         for _ in 0..2 {

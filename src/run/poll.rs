@@ -19,7 +19,6 @@ use crate::model::inventory::{Source, SourceId};
 use crate::model::time::{Timestamp, human};
 use crate::ops::clock::Clock;
 use crate::read::{Reader, Template};
-use crate::tail::budget::Tier;
 use crate::tail::fetch::{Fetch, FetchError, Page, PageRequest, Problem, RawEvent};
 use crate::tail::lateness::Lateness;
 use crate::tail::pace::Pace;

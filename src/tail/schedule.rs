@@ -466,7 +466,8 @@ impl Schedule {
     fn begin(&mut self, depth: Depth, now: Timestamp) {
         let soon = now.plus(self.interval / 2);
         let shared = self.roomy && self.live.is_some();
-        let hot = shared && self.hot.is_none() && (depth == Depth::Hot || self.next_hot <= soon && !self.is_silent(now));
+        let hot =
+            shared && self.hot.is_none() && (depth == Depth::Hot || self.next_hot <= soon && !self.is_silent(now));
         let warm = shared && self.warm.is_none() && (depth == Depth::Warm || self.next_warm <= soon);
         let deep = shared && self.deep.is_none() && warm && self.next_deep <= soon;
         match depth {
