@@ -214,9 +214,8 @@ impl Keep {
 
     /// When the next snapshot is due; `None` while one is being written.
     #[must_use]
-    pub fn next(&self) -> Option<Timestamp> {
+    pub fn next(&self, now: Timestamp) -> Option<Timestamp> {
         // A clock that was set back has no say in it.
-        let now = self.clock.now();
         self.store.as_ref().map(|_| if now < self.cut { now } else { self.next })
     }
 

@@ -199,7 +199,7 @@ impl<E: Ear> Run<'_, E> {
         self.tick();
         loop {
             let deadline = self.pipeline.next_deadline();
-            let save_at = self.keep.as_ref().and_then(Keep::next);
+            let save_at = self.keep.as_ref().and_then(|keep| keep.next(clock.now()));
             tokio::select! {
                 delivery = deliveries.recv() => match delivery {
                     Some(delivery) => self.take(delivery, &mut sources),
