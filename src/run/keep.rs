@@ -28,6 +28,8 @@ pub const VERSION: u32 = 2;
 const EVERY: Duration = Duration::from_secs(5);
 /// A snapshot takes at most this part of the time.
 const SHARE: u32 = 20;
+/// Between two snapshots, at most, however long one takes: a clock that is corrected meanwhile makes it look like hours.
+const LONGEST: Duration = Duration::from_mins(10);
 /// So many ids are put into a segment.
 const SEGMENT_MIN: usize = 32_768;
 
@@ -95,6 +97,8 @@ pub struct Keep {
     /// Since when is counted.
     began: Option<Timestamp>,
     next: Timestamp,
+    /// When the last one was cut.
+    cut: Timestamp,
     /// Saving failed the last time.
     failing: bool,
     /// How long the last one took, cut and all.
@@ -179,6 +183,7 @@ impl Keep {
             unwritten: Vec::new(),
             writing: None,
             next: Timestamp::MIN,
+            cut: Timestamp::MIN,
             failing: false,
             took: Duration::ZERO,
         };
@@ -209,15 +214,17 @@ impl Keep {
 
     /// When the next snapshot is due; `None` while one is being written.
     #[must_use]
-    pub fn next(&self) -> Option<Timestamp> {
-        self.store.as_ref().map(|_| self.next)
+    pub fn next(&self, now: Timestamp) -> Option<Timestamp> {
+        // A clock that was set back has no say in it.
+        self.store.as_ref().map(|_| if now < self.cut { now } else { self.next })
     }
 
     /// Cuts a snapshot and begins to write it. `decided` is the last message that was decided, and when it is safe.
     pub fn begin(&mut self, pipeline: &Pipeline, sources: &Sources<'_>, decided: (u64, Synced), now: Timestamp) {
         let Some(store) = self.store.take() else { return };
         let job = self.cut(store, pipeline, sources, decided.0, now);
-        self.next = now.plus(EVERY.max(self.took * SHARE));
+        self.cut = now;
+        self.next = now.plus(pause(self.took));
         self.writing = Some(tokio::spawn(write(job, decided.1)));
     }
 
@@ -326,6 +333,11 @@ impl Restored {
     }
 }
 
+/// From one snapshot to the next, where the last took so long.
+fn pause(took: Duration) -> Duration {
+    took.saturating_mul(SHARE).clamp(EVERY, LONGEST)
+}
+
 /// Whether a source still remembers ids that may stand in a segment; `oldest` is by number of the source.
 fn is_needed(latest: &[(u16, i64)], oldest: &[Option<i64>]) -> bool {
     let remembered = |number: u16| oldest.get(usize::from(number)).copied().flatten();
@@ -372,6 +384,12 @@ fn restore(content: &[u8], files: &[(SegmentName, Vec<u8>)]) -> Result<(Restored
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn snapshots_come_however_wrong_the_clock_was() {
+        let s = Duration::from_secs;
+        assert_eq!([s(0), s(1), s(7200)].map(pause), [EVERY, s(20), LONGEST]);
+    }
 
     #[test]
     fn a_source_that_cannot_be_read_keeps_no_segments_of_others() {

@@ -19,7 +19,7 @@ use super::room::lock;
 use super::sources::{Reading, Sources};
 use crate::config::Config;
 use crate::engine;
-use crate::model::inventory::SourceId;
+use crate::model::inventory::{Inventory, SourceId};
 use crate::model::summary::Summary;
 use crate::model::time::Timestamp;
 use crate::notify::message::Message;
@@ -161,9 +161,24 @@ fn pipeline(
         }
     }
     for message in said_since {
-        pipeline.adopt(message);
+        if let Some(message) = as_numbered(message, &inventory) {
+            pipeline.adopt(&message);
+        }
     }
     (pipeline, keep)
+}
+
+/// What was said in an earlier life, with the number that its API has now: another configuration may have given it
+/// another one. `None` where that API is not watched any more.
+fn as_numbered(message: &Arc<Message>, inventory: &Inventory) -> Option<Arc<Message>> {
+    let Message::Alert(said) = &**message else { return Some(Arc::clone(message)) };
+    let api = inventory.find_api(&said.api)?;
+    if api == said.alert.key.api {
+        return Some(Arc::clone(message));
+    }
+    let mut said = said.clone();
+    said.alert.key.api = api;
+    Some(Arc::new(Message::Alert(said)))
 }
 
 impl<E: Ear> Run<'_, E> {
@@ -184,7 +199,7 @@ impl<E: Ear> Run<'_, E> {
         self.tick();
         loop {
             let deadline = self.pipeline.next_deadline();
-            let save_at = self.keep.as_ref().and_then(Keep::next);
+            let save_at = self.keep.as_ref().and_then(|keep| keep.next(clock.now()));
             tokio::select! {
                 delivery = deliveries.recv() => match delivery {
                     Some(delivery) => self.take(delivery, &mut sources),
@@ -299,5 +314,44 @@ async fn written(keep: &mut Option<Keep>, clock: &Clock) -> u64 {
     match keep {
         Some(keep) => keep.written(clock).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::alert::{Alert, AlertKey, Reason, Severity, State, Subject};
+    use crate::model::inventory::{Api, ApiId};
+    use crate::notify::message::AlertMessage;
+
+    #[test]
+    fn what_was_said_of_an_api_goes_on_under_the_number_it_has_now() {
+        let at = Timestamp::from_millis(0);
+        let alert = Alert {
+            key: AlertKey { rule: "api-5xx".into(), api: ApiId(0), subject: Subject::Api },
+            state: State::Firing,
+            severity: Severity::High,
+            value: 0.5,
+            errors: 1,
+            requests: 2,
+            window: Duration::from_mins(5),
+            time: at,
+            since: at,
+            episode: "e".into(),
+            holds: true,
+            causes: Vec::new(),
+            blindness: None,
+        };
+        let said = AlertMessage { alert, api: "shop".into(), reason: Reason::New, seq: 1 };
+        let said = Arc::new(Message::from(said));
+        let number = |apis: &[&str]| {
+            let inventory = Inventory { apis: apis.iter().map(|name| Api::plain(name)).collect(), sources: Vec::new() };
+            as_numbered(&said, &inventory).map(|m| m.alert().unwrap().alert.key.api)
+        };
+        assert_eq!(number(&["shop"]), Some(ApiId(0)));
+        assert_eq!(number(&["blog", "shop"]), Some(ApiId(1)));
+        assert_eq!(number(&["blog"]), None);
     }
 }

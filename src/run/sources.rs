@@ -30,6 +30,9 @@ use crate::tail::seen::Seen;
 /// Whose quota it is: Region and role.
 type Account = (Arc<str>, Option<Arc<str>>);
 
+/// Log groups that are known, of all lives: a pattern may fit any number of them, and a number has sixteen bits.
+const SOURCES_MAX: usize = 20_000;
+
 /// How sources are read.
 #[derive(Clone, Debug)]
 pub struct Reading {
@@ -62,6 +65,8 @@ pub struct Sources<'a> {
     said: BTreeMap<Account, Cadence>,
     out: Option<mpsc::Sender<Delivery>>,
     tell: Option<mpsc::Sender<Found>>,
+    /// It was said that there are too many.
+    full: bool,
     /// The tasks.
     pub tasks: JoinSet<()>,
 }
@@ -88,6 +93,7 @@ impl<'a> Sources<'a> {
             said: BTreeMap::new(),
             out: Some(out),
             tell: Some(tell),
+            full: false,
             tasks: JoinSet::new(),
         }
     }
@@ -164,6 +170,16 @@ impl<'a> Sources<'a> {
             role: watched.like.role.clone(),
             ..Source::group(&name, watched.like.region.clone(), watched.like.kind)
         };
+        if before >= SOURCES_MAX && !inventory.sources.iter().any(|known| known.is(&source)) {
+            if !std::mem::replace(&mut self.full, true) {
+                tracing::warn!(
+                    "log group {name} fits {} and is not read: {SOURCES_MAX} log groups are known already, those that are \
+                     gone among them; name fewer by the pattern, or start with an empty state_dir",
+                    watched.pattern
+                );
+            }
+            return Ok(false);
+        }
         let id = inventory.add_source_of(watched.api, source);
         let new = inventory.sources.len() > before;
         self.inventory = Arc::new(inventory);
