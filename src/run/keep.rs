@@ -234,6 +234,7 @@ impl Keep {
             let Some(writing) = &mut self.writing else { return std::future::pending().await };
             let written = writing.await;
             self.writing = None;
+            let written = written.inspect_err(|panic| tracing::error!("the state is no longer saved: {panic}"));
             if let Some(decided) = written.ok().and_then(|written| self.settle(written, clock.now())) {
                 return decided;
             }

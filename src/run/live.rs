@@ -29,6 +29,8 @@ use crate::tail::fetch::Connect;
 /// Batches between the sources and the engine. One per source is under way at a time, so this is enough for each to
 /// hand on without waiting for the others.
 const CHANNEL: usize = 64;
+/// How long the last state may take to be saved: a stop must end soon.
+const SAVE_MAX: Duration = Duration::from_secs(2);
 /// Between two lines about what was left out.
 const COMPLAIN_EVERY: Duration = Duration::from_mins(1);
 
@@ -229,8 +231,11 @@ impl<E: Ear> Run<'_, E> {
         // Saved before the cases are closed: whoever goes on from here still waits for them.
         if let Some(keep) = self.keep.take() {
             let (last, synced) = (self.ear.last(), self.ear.synced());
-            if let Some(saved) = keep.finish(&self.pipeline, &sources, (last, synced), clock.now()).await {
-                self.ear.saved(saved);
+            let finish = keep.finish(&self.pipeline, &sources, (last, synced), clock.now());
+            match tokio::time::timeout(SAVE_MAX, finish).await {
+                Ok(saved) => saved.into_iter().for_each(|saved| self.ear.saved(saved)),
+                // The one before is as good: what came after it is read again.
+                Err(_) => tracing::warn!("the last state was not saved within {} s", SAVE_MAX.as_secs()),
             }
         }
         // As it was saved: what waits is counted by whoever goes on.

@@ -33,6 +33,9 @@ const TIDY_EVERY: Duration = Duration::from_secs(10);
 /// Throttled so often in a row, a source counts as one that cannot be read.
 const THROTTLED_MAX: u32 = 8;
 
+/// Not found so often in a row, a log group that a pattern found is gone.
+const NOT_FOUND_MAX: u32 = 5;
+
 /// What a source hands on.
 #[derive(Debug)]
 pub enum Delivery {
@@ -232,7 +235,7 @@ impl<F: Fetch> Poll<F> {
         let after = self.schedule.page(turn, page.next, look, now);
         self.complain();
         if after.sealed.is_some() {
-            self.schedule.set_lateness(self.lateness.quantile(0.99).unwrap_or(self.polling.pace.hot_depth));
+            self.schedule.set_lateness(self.lateness.quantile(0.95).unwrap_or(self.polling.pace.hot_depth));
         }
         self.commit(facts, catching_up, &after).await?;
         if after.stuck {
@@ -305,9 +308,15 @@ impl<F: Fetch> Poll<F> {
                 return Ok(());
             }
             Problem::BadToken if self.schedule.bad_token(turn, now) => return Ok(()),
+            // A group that was listed may not be known everywhere yet, and one that was deleted is no fault.
             Problem::NotFound if self.polling.found => {
-                self.tell(Delivery::Gone(self.polling.id)).await?;
-                return Err(Stopped);
+                let failures = self.failed_again(Problem::NotFound);
+                if failures >= NOT_FOUND_MAX {
+                    self.tell(Delivery::Gone(self.polling.id)).await?;
+                    return Err(Stopped);
+                }
+                self.schedule.failed(now.plus(back_off(failures)));
+                return Ok(());
             }
             Problem::Throttled => self.around.quota.throttled(),
             Problem::NotFound
@@ -320,9 +329,7 @@ impl<F: Fetch> Poll<F> {
             | Problem::Service
             | Problem::Late => {}
         }
-        let before = self.trouble.filter(|(problem, _)| *problem == error.problem).map_or(0, |(_, n)| n);
-        let failures = before + 1;
-        self.trouble = Some((error.problem, failures));
+        let failures = self.failed_again(error.problem);
         if error.problem == Problem::Throttled {
             // The budget has slowed down everybody who shares it: no need to wait besides.
             if failures < THROTTLED_MAX {
@@ -339,6 +346,13 @@ impl<F: Fetch> Poll<F> {
         self.tell(Delivery::Blind { source: self.polling.id, problem: error.problem, said: error.said }).await
     }
 
+    /// How often in a row it has failed in this way.
+    fn failed_again(&mut self, problem: Problem) -> u32 {
+        let before = self.trouble.filter(|(before, _)| *before == problem).map_or(0, |(_, n)| n);
+        self.trouble = Some((problem, before.saturating_add(1)));
+        before.saturating_add(1)
+    }
+
     async fn tell(&self, delivery: Delivery) -> Result<(), Stopped> {
         self.around.out.send(delivery).await.map_err(|_| Stopped)
     }
@@ -346,6 +360,7 @@ impl<F: Fetch> Poll<F> {
     fn recovered(&mut self) {
         if let Some((problem, failures)) = self.trouble.take()
             && (problem != Problem::Throttled || failures >= THROTTLED_MAX)
+            && !(problem == Problem::NotFound && self.polling.found)
         {
             tracing::info!("log group {} is read again after {failures} failed requests", self.polling.source.name);
         }

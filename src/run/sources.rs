@@ -22,7 +22,7 @@ use crate::model::inventory::{Inventory, Source, SourceId, SourceKind};
 use crate::ops::clock::Clock;
 use crate::tail::fetch::Connect;
 use crate::tail::groups::Change;
-use crate::tail::pace::Pace;
+use crate::tail::pace::{Interval, Pace};
 use crate::tail::quota::{Cadence, DESCRIBE_LOG_GROUPS, filter_log_events};
 use crate::tail::schedule::Position;
 use crate::tail::seen::Seen;
@@ -123,7 +123,7 @@ impl<'a> Sources<'a> {
         }
         self.say_cadence();
         for watched in patterns {
-            let account = account(&watched.like).context("every pattern has a Region")?;
+            let account = account_of(&watched.like).context("every pattern has a Region")?;
             let logs = connect.logs(&account.0, account.1.as_deref()).await;
             let (share, clock) = (self.config.poll.quota_share, &self.reading.clock);
             let listing = || Quota::start(DESCRIBE_LOG_GROUPS * share, clock.clone());
@@ -220,6 +220,7 @@ impl<'a> Sources<'a> {
     /// A source's task has ended, because its log group is gone.
     pub fn gone(&mut self, source: SourceId) {
         self.polled[source.index()] = false;
+        lock(&self.seen[source.index()]).retire(self.reading.clock.now());
         tracing::info!("log group {} is gone and no longer read", self.inventory.source(source).name);
     }
 
@@ -233,14 +234,14 @@ impl<'a> Sources<'a> {
     async fn read<C: Connect>(&mut self, id: SourceId, found: bool, connect: &mut C) -> Result<()> {
         let Some(out) = self.out.clone() else { return Ok(()) };
         let source = self.inventory.source(id).clone();
-        let account = account(&source).with_context(|| format!("log group {} has no Region", source.name))?;
+        let account = account_of(&source).with_context(|| format!("log group {} has no Region", source.name))?;
         let logs = connect.logs(&account.0, account.1.as_deref()).await;
-        let (rate, clock) = (self.rate(&account), self.reading.clock.clone());
+        let (rate, pace, clock) = (self.rate(&account), self.pace(&source, &account), self.reading.clock.clone());
         let quota = self.quotas.entry(account).or_insert_with(|| Quota::start(rate, clock.clone())).clone();
         let api = self.inventory.api_of(source.kind);
         let polling = Polling {
             id,
-            pace: self.pace(&source),
+            pace,
             origin: clock.now().minus(self.reading.history),
             format: api.and_then(|api| self.config.format(&api.name, source.kind)),
             // A request that the execution log has counted is told by its ID.
@@ -256,9 +257,21 @@ impl<'a> Sources<'a> {
         Ok(())
     }
 
-    fn pace(&self, source: &Source) -> Pace {
+    /// How a source is to be read: as was asked for.
+    fn asked_pace(&self, source: &Source, interval: Interval) -> Pace {
         let lag = self.inventory.api_of(source.kind).map_or(Duration::ZERO, |api| api.integration_timeout);
-        Pace::new(self.config.poll.interval, lag, self.config.longest_window(), self.config.poll.max_catchup)
+        Pace::new(interval, lag, self.config.longest_window(), self.config.poll.max_catchup)
+    }
+
+    /// How a source is read: as far apart as the budget brings it about, and then deeper as well, or a gap would be seen
+    /// between each two reads.
+    fn pace(&self, source: &Source, account: &Account) -> Pace {
+        let asked = self.config.poll.interval;
+        let same = |other: &&Source| !other.apis.is_empty() && account_of(other).as_ref() == Some(account);
+        let sources = self.inventory.sources.iter().filter(same).count();
+        let reachable = Cadence::of(sources, self.rate(account), &self.asked_pace(source, asked)).reachable;
+        let start = asked.start.max(reachable);
+        self.asked_pace(source, Interval { start, max: asked.max.max(start), ..asked })
     }
 
     /// Requests a second that may be made in this account and Region.
@@ -271,12 +284,12 @@ impl<'a> Sources<'a> {
     fn say_cadence(&mut self) {
         let mut accounts: BTreeMap<Account, Vec<&Source>> = BTreeMap::new();
         for (source, _) in self.inventory.sources.iter().zip(&self.polled).filter(|(_, polled)| **polled) {
-            if let Some(account) = account(source) {
+            if let Some(account) = account_of(source) {
                 accounts.entry(account).or_default().push(source);
             }
         }
         for (account, sources) in accounts {
-            let cadence = Cadence::of(sources.len(), self.rate(&account), &self.pace(sources[0]));
+            let cadence = Cadence::of(sources.len(), self.rate(&account), &self.asked_pace(sources[0], self.config.poll.interval));
             let known = self.said.insert(account.clone(), cadence);
             if known == Some(cadence) {
                 continue;
@@ -295,6 +308,6 @@ impl<'a> Sources<'a> {
     }
 }
 
-fn account(source: &Source) -> Option<Account> {
+fn account_of(source: &Source) -> Option<Account> {
     Some((Arc::clone(source.region.as_ref()?), source.role.clone()))
 }

@@ -9,34 +9,20 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use super::budget::Tier;
 use super::pace::Pace;
-use super::slice::{Next, Slice};
+pub use super::position::{CaughtUp, Gap, Position};
+use super::slice::Next;
+pub use super::walk::{Ask, Depth, Look};
+use super::walk::{Serves, Walk, Walks};
 use crate::model::time::Timestamp;
 
-/// A part of a catch-up, at first; it grows while its parts are small.
-const PART: Duration = Duration::from_mins(5);
-/// A part takes this many pages at least, or the next is twice as long, and at most, or it is half as long.
-const PART_PAGES: (u32, u32) = (5, 50);
 /// A hot read that got no page for so long starts anew, because it is no longer about now; a warm one after this.
 const STALE: (Duration, Duration) = (Duration::from_mins(1), Duration::from_mins(5));
+/// Between two pages of a cold read, at most.
+const SPREAD_MAX: Duration = Duration::from_secs(10);
 /// The least that a hot read must cover, whatever the volume, besides two intervals.
 const OVERLAP_MIN: Duration = Duration::from_secs(10);
-
-/// A page to be fetched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ask {
-    /// Stamp from which on events are asked for.
-    pub from: Timestamp,
-    /// Stamp up to which, inclusive; open where `None`, so that stamps in the future are seen.
-    pub to: Option<Timestamp>,
-    /// Where the page begins.
-    pub token: Option<String>,
-    /// Newest events first.
-    pub newest_first: bool,
-}
 
 /// What to do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,15 +43,6 @@ pub struct Turn {
     depth: Depth,
 }
 
-/// How a page looked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Look {
-    /// Stamps of its first and last event.
-    pub ends: Option<(Timestamp, Timestamp)>,
-    /// Events on it that had not been seen before.
-    pub fresh: usize,
-}
-
 /// What follows from a page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct After {
@@ -75,72 +52,6 @@ pub struct After {
     pub caught_up: Option<CaughtUp>,
     /// The service keeps repeating its token: the read has failed.
     pub stuck: bool,
-}
-
-/// A catch-up that is complete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CaughtUp {
-    /// What lies before this was missed and is not read: it is more than is caught up.
-    pub unread_before: Option<Timestamp>,
-}
-
-/// Reading stood still.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gap {
-    /// From then.
-    pub from: Timestamp,
-    /// Until now.
-    pub to: Timestamp,
-}
-
-/// How far a source is read: what a restart goes on from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Position {
-    /// Nothing before this is ever read.
-    pub origin: Timestamp,
-    /// When the last hot read that was finished began.
-    pub live: Timestamp,
-    /// Where the next deep read must begin.
-    pub owed: Timestamp,
-    /// Where a catch-up stands, if one is under way.
-    pub missing: Option<Timestamp>,
-    /// What lies before this is left out of it.
-    pub unread_before: Option<Timestamp>,
-}
-
-/// One read of each may be under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Depth {
-    /// The newest seconds.
-    Hot,
-    /// The window.
-    Warm,
-    /// What comes very late, or was missed.
-    Deep,
-}
-
-/// A read under way.
-#[derive(Clone, Debug)]
-struct Walk {
-    tier: Tier,
-    slice: Slice,
-    to: Option<Timestamp>,
-    /// What the current part of a longer read is bounded by: the whole ends here, and the part is this long.
-    parts: Option<(Timestamp, Duration)>,
-    began: Timestamp,
-    /// When it got its last page.
-    touched: Timestamp,
-    pages: u32,
-    fresh: usize,
-    newest_first: bool,
-    /// It stands in for the shallower reads that were due with it, if it fits on one page.
-    serves: Serves,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Serves {
-    hot: bool,
-    warm: bool,
 }
 
 /// The schedule of one source.
@@ -153,9 +64,7 @@ pub struct Schedule {
     next_hot: Timestamp,
     next_warm: Timestamp,
     next_deep: Timestamp,
-    hot: Option<Walk>,
-    warm: Option<Walk>,
-    deep: Option<Walk>,
+    walks: Walks,
     /// Nothing is asked for before this, after a failure.
     retry: Timestamp,
     /// When the last finished hot read began.
@@ -171,10 +80,12 @@ pub struct Schedule {
     newest_first: bool,
     /// How far back a hot read reaches that cannot begin with the newest.
     depth: Duration,
-    /// How late all but one in a hundred events come, where known.
+    /// How late all but one in twenty events come, where known.
     late: Duration,
     /// The last reads fitted on one page each.
     roomy: bool,
+    /// Pages of the last warm read.
+    warm_pages: u32,
     /// The latest time that was shown.
     latest: Timestamp,
 }
@@ -190,9 +101,7 @@ impl Schedule {
             next_hot: Timestamp::MIN,
             next_warm: Timestamp::MAX,
             next_deep: Timestamp::MIN,
-            hot: None,
-            warm: None,
-            deep: None,
+            walks: Walks { hot: None, warm: None, deep: None },
             retry: Timestamp::MIN,
             live: None,
             owed: origin,
@@ -204,6 +113,7 @@ impl Schedule {
             depth: pace.hot_depth,
             late: pace.hot_depth,
             roomy: true,
+            warm_pages: 0,
             latest: Timestamp::MIN,
         }
     }
@@ -228,11 +138,7 @@ impl Schedule {
         if now < self.retry {
             return Step::Wait(self.retry);
         }
-        let turns = [
-            self.turn(Depth::Hot, self.hot.as_ref(), self.next_hot),
-            self.turn(Depth::Warm, self.warm.as_ref(), self.next_warm),
-            self.turn(Depth::Deep, self.deep.as_ref(), self.next_deep),
-        ];
+        let turns = self.turns();
         let ready = turns.iter().flatten().filter(|(due, _)| *due <= now).map(|(_, turn)| *turn);
         match ready.min_by_key(|turn| turn.deadline) {
             Some(turn) => Step::Fetch(turn),
@@ -243,54 +149,42 @@ impl Schedule {
     /// When a read that is not under way becomes due after `now`: whoever waits for a turn must look again then.
     #[must_use]
     pub fn due_after(&self, now: Timestamp) -> Timestamp {
-        let idle = [
-            self.turn(Depth::Hot, self.hot.as_ref(), self.next_hot),
-            self.turn(Depth::Warm, self.warm.as_ref(), self.next_warm),
-            self.turn(Depth::Deep, self.deep.as_ref(), self.next_deep),
-        ];
-        idle.iter().flatten().map(|(due, _)| *due).filter(|due| *due > now).min().unwrap_or(Timestamp::MAX)
+        self.turns().iter().flatten().map(|(due, _)| *due).filter(|due| *due > now).min().unwrap_or(Timestamp::MAX)
     }
 
     /// The page to fetch now that it is this read's turn; and the gap, if one is found now.
     pub fn fetch(&mut self, turn: Turn, now: Timestamp) -> (Ask, Option<Gap>) {
         let mut gap = None;
-        let stale =
-            |walk: &Option<Walk>, after| walk.as_ref().is_none_or(|w| w.pages == 0 || now.since(w.touched) > after);
+        let stale = |walk: &Option<Walk>, after| walk.as_ref().is_none_or(|w| w.is_stale(after, now));
         let begins = match turn.depth {
-            Depth::Hot => stale(&self.hot, STALE.0),
-            Depth::Warm => stale(&self.warm, STALE.1),
+            // Where many share a small quota each page takes its time.
+            Depth::Hot => stale(&self.walks.hot, STALE.0.max(self.pace.interval.start * 3)),
+            Depth::Warm => stale(&self.walks.warm, STALE.1.max(self.pace.interval.start * 3)),
             // It may wait long for its turn; until it has a page it can begin later as well.
-            Depth::Deep => self.deep.as_ref().is_none_or(|w| w.pages == 0 && w.tier != Tier::CatchUp),
+            Depth::Deep => self.walks.deep.as_ref().is_none_or(|w| w.pages == 0 && w.tier != Tier::CatchUp),
         };
         if begins {
             let depth = turn.depth;
-            self.drop_walk(depth);
+            self.walks.drop(depth);
             if depth == Depth::Hot {
                 gap = self.find_gap(now);
             }
             self.begin(depth, now);
         }
-        let walk = self.current(turn.depth).expect("it was begun above");
-        let ask = Ask {
-            from: walk.slice.from,
-            to: walk.to,
-            token: walk.slice.token.clone(),
-            newest_first: walk.newest_first,
-        };
-        (ask, gap)
+        (self.walks.current(turn.depth).expect("it was begun above").ask(), gap)
     }
 
     /// Which read it is whose page is being fetched: it is the same from its first page to its last, while its tier
     /// changes if it turns out to be too long to stand in for a hot one.
     #[must_use]
     pub fn depth(&self, turn: Turn) -> Depth {
-        self.standing_in(turn.depth)
+        self.walks.standing_in(turn.depth)
     }
 
     /// A page of this read came.
     pub fn page(&mut self, turn: Turn, next: Option<String>, look: Look, now: Timestamp) -> After {
         let essential = self.essential();
-        let Some(walk) = self.current(turn.depth) else { return After::default() };
+        let Some(walk) = self.walks.current(turn.depth) else { return After::default() };
         walk.pages += 1;
         walk.touched = now;
         walk.fresh += look.fresh;
@@ -310,15 +204,15 @@ impl Schedule {
         }
         match next {
             Next::Done => {
-                let depth = self.standing_in(turn.depth);
+                let depth = self.walks.standing_in(turn.depth);
                 self.part_done(depth, now)
             }
             Next::Stuck => {
-                self.give_up(turn.depth, now);
+                self.walks.give_up(turn.depth, now);
                 After { stuck: true, ..After::default() }
             }
             Next::More => {
-                let lost = self.current(turn.depth).map(|walk| std::mem::take(&mut walk.serves)).unwrap_or_default();
+                let lost = self.walks.current(turn.depth).map(|walk| std::mem::take(&mut walk.serves)).unwrap_or_default();
                 self.roomy &= !(lost.hot || lost.warm);
                 if lost.hot {
                     self.next_hot = now;
@@ -333,20 +227,15 @@ impl Schedule {
 
     /// The service refused the token of this read. True if it starts anew, false if it has failed.
     pub fn bad_token(&mut self, turn: Turn, now: Timestamp) -> bool {
-        let Some(walk) = self.current(turn.depth) else { return true };
-        let again = walk.slice.restart(now) != Next::Stuck;
-        if !again {
-            self.give_up(turn.depth, now);
-        }
-        again
+        self.walks.restart(turn.depth, now)
     }
 
     /// The service refused the request itself. True if the next one is asked for in another way.
     pub fn refused(&mut self, turn: Turn) -> bool {
-        let asked = self.current(turn.depth).is_some_and(|walk| walk.newest_first);
+        let asked = self.walks.current(turn.depth).is_some_and(|walk| walk.newest_first);
         if asked {
             self.newest_first = false;
-            self.drop_walk(turn.depth);
+            self.walks.drop(turn.depth);
         }
         asked
     }
@@ -356,7 +245,7 @@ impl Schedule {
         self.retry = retry;
     }
 
-    /// All but one in a hundred events come no later than this.
+    /// All but one in twenty events come no later than this. A hot read need not reach the others: the next warm one does.
     pub fn set_lateness(&mut self, late: Duration) {
         self.late = late;
     }
@@ -368,7 +257,7 @@ impl Schedule {
             origin: self.origin,
             live: self.live?,
             owed: self.owed,
-            missing: self.missing.or(self.missing_from()),
+            missing: self.missing.or(self.walks.missing_from()),
             unread_before: self.unread_before,
         })
     }
@@ -377,14 +266,23 @@ impl Schedule {
     #[must_use]
     pub fn horizon(&self, now: Timestamp) -> Timestamp {
         let deepest = now.minus(self.pace.cold_depth).min(self.owed);
-        let walks = [&self.hot, &self.warm, &self.deep];
-        walks.into_iter().flatten().map(|w| w.slice.from).fold(deepest, Timestamp::min).max(self.origin)
+        self.walks.iter().map(|w| w.slice.from).fold(deepest, Timestamp::min).max(self.origin)
     }
 
     /// It reads what was missed.
     #[must_use]
     pub fn is_catching_up(&self) -> bool {
-        self.missing_from().is_some()
+        self.walks.missing_from().is_some()
+    }
+
+    /// When each read is due, and its turn.
+    fn turns(&self) -> [Option<(Timestamp, Turn)>; 3] {
+        let Walks { hot, warm, deep } = &self.walks;
+        [
+            self.turn(Depth::Hot, hot.as_ref(), self.next_hot),
+            self.turn(Depth::Warm, warm.as_ref(), self.next_warm),
+            self.turn(Depth::Deep, deep.as_ref(), self.next_deep),
+        ]
     }
 
     /// When a read of this depth is due, and its turn.
@@ -392,10 +290,10 @@ impl Schedule {
         if let Some(walk) = walk {
             // One that stands in for a hot read is begun anew as one: only so a gap is found.
             let (tier, depth) = if walk.serves.hot { (Tier::Hot, Depth::Hot) } else { (walk.tier, depth) };
-            return Some((walk.touched, Turn { tier, deadline: walk.touched.plus(tier.slack()), depth }));
+            let due = if tier == Tier::Cold { walk.touched.plus(self.spread()) } else { walk.touched };
+            return Some((due, Turn { tier, deadline: due.plus(tier.slack()), depth }));
         }
-        let walks = [&self.warm, &self.deep];
-        let mut serving = walks.into_iter().flatten().map(|w| w.serves);
+        let mut serving = self.walks.iter().map(|w| w.serves);
         let tier = match depth {
             // The first read is a deep one, and all others wait for it.
             Depth::Hot | Depth::Warm if self.live.is_none() => return None,
@@ -409,56 +307,8 @@ impl Schedule {
         Some((next, Turn { tier, deadline: next.plus(tier.slack()), depth }))
     }
 
-    fn current(&mut self, depth: Depth) -> Option<&mut Walk> {
-        let depth = self.standing_in(depth);
-        self.slot(depth).as_mut()
-    }
-
-    fn slot(&mut self, depth: Depth) -> &mut Option<Walk> {
-        match depth {
-            Depth::Hot => &mut self.hot,
-            Depth::Warm => &mut self.warm,
-            Depth::Deep => &mut self.deep,
-        }
-    }
-
-    /// The depth of the read whose turn it was: a hot read may be stood in for by a deeper one.
-    fn standing_in(&self, depth: Depth) -> Depth {
-        let serves = |walk: &Option<Walk>| walk.as_ref().is_some_and(|walk| walk.serves.hot);
-        match depth {
-            Depth::Hot if self.hot.is_none() && serves(&self.warm) => Depth::Warm,
-            Depth::Hot if self.hot.is_none() && serves(&self.deep) => Depth::Deep,
-            Depth::Hot | Depth::Warm | Depth::Deep => depth,
-        }
-    }
-
-    fn drop_walk(&mut self, depth: Depth) {
-        let depth = self.standing_in(depth);
-        *self.slot(depth) = None;
-    }
-
-    /// A read has failed for good. A catch-up is owed still, and goes on with the part where it stands; of all others
-    /// the next one does as well.
-    fn give_up(&mut self, depth: Depth, now: Timestamp) {
-        match self.current(depth) {
-            Some(walk) if walk.tier == Tier::CatchUp => walk.slice = Slice::new(walk.slice.from, now),
-            Some(_) | None => self.drop_walk(depth),
-        }
-    }
-
     fn walk(&self, tier: Tier, from: Timestamp, to: Option<Timestamp>, serves: Serves, now: Timestamp) -> Walk {
-        Walk {
-            tier,
-            slice: Slice::new(from.max(self.origin), now),
-            to,
-            parts: None,
-            began: now,
-            touched: now,
-            pages: 0,
-            fresh: 0,
-            newest_first: false,
-            serves,
-        }
+        Walk::new(tier, from.max(self.origin), to, serves, now)
     }
 
     /// Begins a read, or in its place a deeper one that is due soon as well. What is shallower and due soon is served by
@@ -467,9 +317,9 @@ impl Schedule {
         let soon = now.plus(self.interval / 2);
         let shared = self.roomy && self.live.is_some();
         let hot =
-            shared && self.hot.is_none() && (depth == Depth::Hot || self.next_hot <= soon && !self.is_silent(now));
-        let warm = shared && self.warm.is_none() && (depth == Depth::Warm || self.next_warm <= soon);
-        let deep = shared && self.deep.is_none() && warm && self.next_deep <= soon;
+            shared && self.walks.hot.is_none() && (depth == Depth::Hot || self.next_hot <= soon && !self.is_silent(now));
+        let warm = shared && self.walks.warm.is_none() && (depth == Depth::Warm || self.next_warm <= soon);
+        let deep = shared && self.walks.deep.is_none() && warm && self.next_deep <= soon;
         match depth {
             Depth::Deep => self.begin_deep(Serves { hot, warm }, now),
             Depth::Hot if deep => self.begin_deep(Serves { hot, warm }, now),
@@ -479,14 +329,14 @@ impl Schedule {
                 let depth = if self.newest_first { self.pace.hot_depth } else { self.depth };
                 let mut walk = self.walk(Tier::Hot, now.minus(depth), None, Serves::default(), now);
                 walk.newest_first = self.newest_first;
-                self.hot = Some(walk);
+                self.walks.hot = Some(walk);
             }
         }
     }
 
     fn begin_warm(&mut self, serves: Serves, now: Timestamp) {
         let to = if serves.hot { None } else { Some(now) };
-        self.warm = Some(self.walk(Tier::Warm, now.minus(self.pace.warm_depth), to, serves, now));
+        self.walks.warm = Some(self.walk(Tier::Warm, now.minus(self.pace.warm_depth), to, serves, now));
     }
 
     /// The first read of all, or one that is due in the regular course of things.
@@ -495,7 +345,7 @@ impl Schedule {
         let from = if first { self.origin } else { self.owed.min(now.minus(self.pace.cold_depth)) };
         let to = if first || serves.hot { None } else { Some(now) };
         let tier = if first { Tier::Hot } else { Tier::Cold };
-        self.deep = Some(self.walk(tier, from, to, serves, now));
+        self.walks.deep = Some(self.walk(tier, from, to, serves, now));
     }
 
     /// A hot read begins: if the last one is too long ago, what lies between must be caught up.
@@ -505,7 +355,7 @@ impl Schedule {
             return None;
         }
         // What was begun before the gap says nothing about it.
-        (self.warm, self.next_warm, self.needs_warm) = (None, now, true);
+        (self.walks.warm, self.next_warm, self.needs_warm) = (None, now, true);
         let resumed = self.missing.take();
         if resumed.is_none() && now.since(live) <= self.pace.bridged() {
             return None;
@@ -514,16 +364,14 @@ impl Schedule {
         // The newest first: nothing else is to stand in for that.
         self.roomy = false;
         // One that is under way has not got as far as this one begins, or it would be done; and it has its margin.
-        let missed = resumed.or(self.missing_from()).unwrap_or_else(|| live.minus(self.pace.hot_depth));
+        let missed = resumed.or(self.walks.missing_from()).unwrap_or_else(|| live.minus(self.pace.hot_depth));
         let from = missed.max(now.minus(self.pace.max_catchup)).max(self.origin);
         if missed < from && self.origin < from {
             self.unread_before = Some(from);
             // Nor is it what the next deep read begins with.
             self.owed = self.owed.max(from);
         }
-        let mut walk = self.walk(Tier::CatchUp, from, Some(from.plus(PART).min(now)), Serves::default(), now);
-        walk.parts = Some((now, PART));
-        self.deep = Some(walk);
+        self.walks.deep = Some(Walk::catch_up(from, now));
         Some(Gap { from: resumed.unwrap_or(live), to: now })
     }
 
@@ -532,30 +380,13 @@ impl Schedule {
         self.live.is_some_and(|live| now.since(live) > self.pace.hot_depth.max(self.interval * 2))
     }
 
-    /// Where a catch-up under way stands.
-    fn missing_from(&self) -> Option<Timestamp> {
-        self.deep.as_ref().filter(|walk| walk.tier == Tier::CatchUp).map(|walk| walk.slice.from)
-    }
-
     /// A read, or a part of it, is complete.
     fn part_done(&mut self, depth: Depth, now: Timestamp) -> After {
-        if depth == Depth::Deep
-            && let Some(walk) = &mut self.deep
-            && let Some((end, part)) = walk.parts
-            && let Some(to) = walk.to.filter(|to| *to < end)
-        {
-            let part = match walk.pages {
-                pages if pages < PART_PAGES.0 => part * 2,
-                pages if pages > PART_PAGES.1 => (part / 2).max(PART / 5),
-                _ => part,
-            };
-            walk.slice = Slice::new(to, now);
-            walk.to = Some(to.plus(part).min(end));
-            walk.parts = Some((end, part));
-            walk.pages = 0;
+        let slot = self.walks.slot(depth);
+        if slot.as_mut().is_some_and(|walk| walk.next_part(now)) {
             return After::default();
         }
-        let walk = self.slot(depth).take();
+        let walk = slot.take();
         walk.map(|walk| self.walk_done(depth, &walk, now)).unwrap_or_default()
     }
 
@@ -577,6 +408,7 @@ impl Schedule {
             self.next_warm = walk.began.plus(self.pace.warm_every);
             self.needs_warm = false;
             self.roomy = walk.pages <= 1;
+            self.warm_pages = if depth == Depth::Warm { walk.pages } else { self.warm_pages };
         }
         if hot {
             self.live = Some(walk.began);
@@ -602,6 +434,14 @@ impl Schedule {
         };
     }
 
+    /// Between two pages of a cold read: it has until the next one, and nobody waits for it. How many pages it takes is
+    /// reckoned from the last warm one.
+    fn spread(&self) -> Duration {
+        let per_warm = self.pace.cold_depth.as_secs_f64() / self.pace.warm_depth.as_secs_f64().max(1.0);
+        let pages = f64::from(self.warm_pages.saturating_sub(1)) * per_warm;
+        if pages < 1.0 { Duration::ZERO } else { (self.pace.cold_every * 4 / 5).div_f64(pages).min(SPREAD_MAX) }
+    }
+
     /// What a hot read must cover at least.
     fn essential(&self) -> Duration {
         (self.late + self.interval * 2).max(OVERLAP_MIN + self.interval).min(self.pace.hot_depth)
@@ -617,7 +457,7 @@ impl Schedule {
                 self.next_deep = self.next_deep.min(now.plus(self.pace.cold_every));
                 self.owed = self.owed.min(now.minus(self.pace.cold_depth));
             }
-            for walk in [&mut self.hot, &mut self.warm, &mut self.deep].into_iter().flatten() {
+            for walk in self.walks.iter_mut() {
                 walk.touched = walk.touched.min(now);
             }
             if self.origin > now {

@@ -218,7 +218,7 @@ fn a_catch_up_goes_on_in_the_next_life_and_ends_there() {
     let mut s = Source::new(Schedule::resume(pace(), position), 110_000);
     s.page = Some(1);
     let mut steps = 0;
-    while s.schedule.missing_from().is_none_or(|from| from < at(101_000)) {
+    while s.schedule.walks.missing_from().is_none_or(|from| from < at(101_000)) {
         let Step::Fetch(turn) = s.schedule.next(at(s.now)) else { panic!("there is more to catch up") };
         s.fetch(turn);
         steps += 1;
@@ -243,7 +243,7 @@ fn a_gap_is_found_also_where_a_deeper_read_stood_in_for_the_hot_one_that_failed(
             continue;
         };
         s.schedule.fetch(turn, at(s.now));
-        if s.schedule.warm.is_some() && s.schedule.hot.is_none() {
+        if s.schedule.walks.warm.is_some() && s.schedule.walks.hot.is_none() {
             break;
         }
         s.schedule.page(turn, None, Look::default(), at(s.now));
