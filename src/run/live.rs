@@ -232,10 +232,13 @@ impl<E: Ear> Run<'_, E> {
         if let Some(keep) = self.keep.take() {
             let (last, synced) = (self.ear.last(), self.ear.synced());
             let finish = keep.finish(&self.pipeline, &sources, (last, synced), clock.now());
-            match tokio::time::timeout(SAVE_MAX, finish).await {
-                Ok(saved) => saved.into_iter().for_each(|saved| self.ear.saved(saved)),
+            if let Ok(saved) = tokio::time::timeout(SAVE_MAX, finish).await {
+                if let Some(saved) = saved {
+                    self.ear.saved(saved);
+                }
+            } else {
                 // The one before is as good: what came after it is read again.
-                Err(_) => tracing::warn!("the last state was not saved within {} s", SAVE_MAX.as_secs()),
+                tracing::warn!("the last state was not saved within {} s", SAVE_MAX.as_secs());
             }
         }
         // As it was saved: what waits is counted by whoever goes on.

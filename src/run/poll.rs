@@ -21,8 +21,8 @@ use crate::ops::clock::Clock;
 use crate::read::{Reader, Template};
 use crate::tail::fetch::{Fetch, FetchError, Page, PageRequest, Problem, RawEvent};
 use crate::tail::lateness::Lateness;
-use crate::tail::pace::Pace;
-use crate::tail::schedule::{After, CaughtUp, Depth, Look, Position, Schedule, Step, Turn, back_off};
+use crate::tail::pace::{Pace, back_off};
+use crate::tail::schedule::{After, CaughtUp, Depth, Look, Position, Schedule, Step, Turn};
 
 /// Names of streams kept to be shared by their events.
 const STREAMS_MAX: usize = 10_000;

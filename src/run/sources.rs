@@ -289,7 +289,11 @@ impl<'a> Sources<'a> {
             }
         }
         for (account, sources) in accounts {
-            let cadence = Cadence::of(sources.len(), self.rate(&account), &self.asked_pace(sources[0], self.config.poll.interval));
+            let cadence = Cadence::of(
+                sources.len(),
+                self.rate(&account),
+                &self.asked_pace(sources[0], self.config.poll.interval),
+            );
             let known = self.said.insert(account.clone(), cadence);
             if known == Some(cadence) {
                 continue;

@@ -85,6 +85,13 @@ impl Pace {
     }
 }
 
+/// How long to wait after `failures` failed reads in a row: doubling from a second, at most ten: live reading
+/// must be back soon after the trouble is over, however long it took.
+#[must_use]
+pub fn back_off(failures: u32) -> Duration {
+    Duration::from_secs(1 << failures.saturating_sub(1).min(5)).min(Duration::from_secs(10))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,5 +119,12 @@ mod tests {
             assert!(pace.cold_depth > pace.cold_every + pace.warm_depth / 2 && pace.warm_every <= pace.cold_every);
             assert!(pace.bridged() > Duration::ZERO && pace.bridged() < pace.warm_depth);
         }
+    }
+
+    #[test]
+    fn waiting_grows_and_is_bounded() {
+        let waits: Vec<_> = (1..8).map(|n| back_off(n).as_secs()).collect();
+        assert_eq!(waits, [1, 2, 4, 8, 10, 10, 10]);
+        assert_eq!(back_off(u32::MAX).as_secs(), 10);
     }
 }

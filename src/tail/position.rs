@@ -7,6 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::time::Timestamp;
 
+/// What follows from a page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct After {
+    /// The source is read up to date as of this time.
+    pub sealed: Option<Timestamp>,
+    /// What was missed has been read.
+    pub caught_up: Option<CaughtUp>,
+    /// The service keeps repeating its token: the read has failed.
+    pub stuck: bool,
+}
+
 /// A catch-up that is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CaughtUp {

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use super::budget::Tier;
 use super::pace::Pace;
-pub use super::position::{CaughtUp, Gap, Position};
+pub use super::position::{After, CaughtUp, Gap, Position};
 use super::slice::Next;
-pub use super::walk::{Ask, Depth, Look};
+pub use super::walk::{Ask, Depth, Look, Step, Turn};
 use super::walk::{Serves, Walk, Walks};
 use crate::model::time::Timestamp;
 
@@ -23,36 +23,6 @@ const STALE: (Duration, Duration) = (Duration::from_mins(1), Duration::from_mins
 const SPREAD_MAX: Duration = Duration::from_secs(10);
 /// The least that a hot read must cover, whatever the volume, besides two intervals.
 const OVERLAP_MIN: Duration = Duration::from_secs(10);
-
-/// What to do now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Fetch a page of this read, once the budget allows.
-    Fetch(Turn),
-    /// Nothing until then.
-    Wait(Timestamp),
-}
-
-/// Whose turn it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Turn {
-    /// How urgent it is.
-    pub tier: Tier,
-    /// By when it should be made.
-    pub deadline: Timestamp,
-    depth: Depth,
-}
-
-/// What follows from a page.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct After {
-    /// The source is read up to date as of this time.
-    pub sealed: Option<Timestamp>,
-    /// What was missed has been read.
-    pub caught_up: Option<CaughtUp>,
-    /// The service keeps repeating its token: the read has failed.
-    pub stuck: bool,
-}
 
 /// The schedule of one source.
 #[derive(Clone, Debug)]
@@ -212,7 +182,8 @@ impl Schedule {
                 After { stuck: true, ..After::default() }
             }
             Next::More => {
-                let lost = self.walks.current(turn.depth).map(|walk| std::mem::take(&mut walk.serves)).unwrap_or_default();
+                let lost =
+                    self.walks.current(turn.depth).map(|walk| std::mem::take(&mut walk.serves)).unwrap_or_default();
                 self.roomy &= !(lost.hot || lost.warm);
                 if lost.hot {
                     self.next_hot = now;
@@ -316,8 +287,9 @@ impl Schedule {
     fn begin(&mut self, depth: Depth, now: Timestamp) {
         let soon = now.plus(self.interval / 2);
         let shared = self.roomy && self.live.is_some();
-        let hot =
-            shared && self.walks.hot.is_none() && (depth == Depth::Hot || self.next_hot <= soon && !self.is_silent(now));
+        let hot = shared
+            && self.walks.hot.is_none()
+            && (depth == Depth::Hot || self.next_hot <= soon && !self.is_silent(now));
         let warm = shared && self.walks.warm.is_none() && (depth == Depth::Warm || self.next_warm <= soon);
         let deep = shared && self.walks.deep.is_none() && warm && self.next_deep <= soon;
         match depth {
@@ -467,13 +439,6 @@ impl Schedule {
         }
         self.latest = now;
     }
-}
-
-/// How long to wait after `failures` failed reads in a row: doubling from a second, at most ten: live reading
-/// must be back soon after the trouble is over, however long it took.
-#[must_use]
-pub fn back_off(failures: u32) -> Duration {
-    Duration::from_secs(1 << failures.saturating_sub(1).min(5)).min(Duration::from_secs(10))
 }
 
 #[cfg(test)]

@@ -26,6 +26,25 @@ pub struct Ask {
     pub newest_first: bool,
 }
 
+/// What to do now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Fetch a page of this read, once the budget allows.
+    Fetch(Turn),
+    /// Nothing until then.
+    Wait(Timestamp),
+}
+
+/// Whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// How urgent it is.
+    pub tier: Tier,
+    /// By when it should be made.
+    pub deadline: Timestamp,
+    pub(super) depth: Depth,
+}
+
 /// How a page looked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Look {
@@ -95,12 +114,7 @@ impl Walk {
 
     /// Its next page.
     pub fn ask(&self) -> Ask {
-        Ask {
-            from: self.slice.from,
-            to: self.to,
-            token: self.slice.token.clone(),
-            newest_first: self.newest_first,
-        }
+        Ask { from: self.slice.from, to: self.to, token: self.slice.token.clone(), newest_first: self.newest_first }
     }
 
     /// It has no page yet, or got none for so long.

@@ -259,7 +259,7 @@ async fn each_event_counts_once_although_reads_overlap() {
     assert!(lines.iter().all(|line| line["state"] == "firing"), "a resolve was said at shutdown");
 }
 
-/// The role is taken on at the STS of moto, and the log groups are looked up by DescribeLogGroups of moto.
+/// The role is taken on at the STS of moto, and the log groups are looked up by `DescribeLogGroups` of moto.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn log_groups_are_found_by_a_pattern_and_read_in_a_role() {
     const OTHER: &str = "/aws/elsewhere/shop-prod";

@@ -604,7 +604,7 @@ fn tail(puts: &[Put], page_size: usize, lucks: &[Luck], outages: &[(i64, i64)], 
                 (true, _) => Luck::Fine,
                 (false, false) => *lucks.next().expect("it goes round"),
             };
-            let place = ask.token.as_deref().map_or(0, number_of);
+            let behind = ask.token.as_deref().map_or(0, number_of);
             let in_time = |i: &&usize| {
                 let stamp = at(puts[**i].0 * 1000);
                 stamp >= ask.from && ask.to.is_none_or(|to| stamp <= to) && puts[**i].1 <= second
@@ -613,8 +613,9 @@ fn tail(puts: &[Put], page_size: usize, lucks: &[Luck], outages: &[(i64, i64)], 
             if ask.newest_first {
                 visible.reverse();
             }
-            let rest = visible.get(place..).unwrap_or_default();
-            let token_behind = |n: usize| Some(format!("{}-{:?}", place + n, ask.token.as_deref().map_or(0, str::len)));
+            let rest = visible.get(behind..).unwrap_or_default();
+            let token_behind =
+                |n: usize| Some(format!("{}-{:?}", behind + n, ask.token.as_deref().map_or(0, str::len)));
             let (events, next) = match luck {
                 Luck::Failed => {
                     schedule.failed(now.plus(s(2)));

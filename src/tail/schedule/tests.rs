@@ -360,13 +360,6 @@ fn a_read_that_is_stuck_or_refused_starts_anew() {
 }
 
 #[test]
-fn waiting_grows_and_is_bounded() {
-    let waits: Vec<_> = (1..8).map(|n| back_off(n).as_secs()).collect();
-    assert_eq!(waits, [1, 2, 4, 8, 10, 10, 10]);
-    assert_eq!(back_off(u32::MAX).as_secs(), 10);
-}
-
-#[test]
 fn a_gap_is_found_and_no_wider_than_it_is_although_a_deeper_read_stood_in_for_the_hot_one() {
     let mut s = Source::new(Schedule::new(pace(), at(90_000)), 100_000);
     s.run(60);
