@@ -293,7 +293,7 @@ fn a_busy_log_costs_33_calls_a_minute_at_most_and_is_counted_within_half_an_inte
     answers_take_time(&world);
     // Long enough ago that cold reads reach back over their whole hour.
     let (from, start) = (world.now(), world.now().plus(minutes(62)));
-    let lag = Lag::between(seconds(2), seconds(10));
+    let lag = Lag::between(seconds(2), seconds(30));
     let like = Traffic { streams: 20, lag, bytes: 400, ..Traffic::new(5, ACCESS, 50.0, from, start.plus(minutes(12))) };
     let traffic = Traffic { kind: Kind::Access { failing: 0.0 }, ..like };
     world.service.feed(traffic.events());
@@ -306,8 +306,7 @@ fn a_busy_log_costs_33_calls_a_minute_at_most_and_is_counted_within_half_an_inte
     let deeper = by_minute(&asked, settled, 10, |asked| !is_hot(asked));
     println!("hot calls by minute {hot:?}, deeper ones {deeper:?}");
     assert!(hot.iter().all(|calls| *calls <= 13), "hot calls by minute: {hot:?}");
-    // A cold read is one burst in ten minutes.
-    assert!(deeper.iter().sum::<usize>() <= 10 * 20, "warm and cold calls by minute: {deeper:?}");
+    assert!(deeper.iter().all(|calls| *calls <= 20), "warm and cold calls by minute: {deeper:?}");
     let cold = asked.iter().any(|asked| asked.at > settled && asked.at.since(asked.from) >= minutes(60));
     assert!(cold, "the ten minutes have a cold read in them");
 
