@@ -96,7 +96,7 @@ fn resident() -> usize {
 }
 
 /// Minutes of computing in a debug build, so it is run by itself and with some optimising:
-/// `cargo test --config profile.dev.opt-level=2 --test it exactness::memory -- --ignored --nocapture`.
+/// `cargo test --config profile.dev.package.gatewatch.opt-level=2 --test it exactness::memory -- --ignored --nocapture`.
 #[test]
 #[ignore = "takes minutes"]
 fn a_thousand_events_a_second_take_less_than_a_hundred_megabytes() {
