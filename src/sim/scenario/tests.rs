@@ -8,6 +8,7 @@ use super::super::Answered;
 use super::*;
 
 const ROUGH: &str = include_str!("../../../tests/sim/rough.toml");
+const SIDE_BY_SIDE: &str = include_str!("../../../tests/sim/side_by_side.toml");
 const EVERYTHING: &str = include_str!("../../../tests/sim/everything.toml");
 
 fn start() -> Timestamp {
@@ -75,6 +76,17 @@ fn it_sets_up_a_service() {
     assert!(!trouble.contains("users-fn") && trouble.matches("INFREQUENT_ACCESS").count() == 2, "{trouble}");
     assert!(service.events("/aws/lambda/comes-and-goes") > 1800);
     assert!(service.counted_describes().throttled >= 3);
+}
+
+#[test]
+fn what_is_compared_side_by_side_is_what_the_readme_says() {
+    let scenario = Scenario::parse(SIDE_BY_SIDE).unwrap();
+    assert_eq!(scenario.groups(), ["/aws/apigateway/beside"]);
+    let events: Vec<_> = scenario.events(start()).collect();
+    assert_eq!(events.len(), 12_000);
+    let streams: BTreeSet<_> = events.iter().map(|event| &event.stream).collect();
+    assert_eq!(streams.len(), 20);
+    assert_eq!(events.iter().filter(|event| event.time.since(event.written) == Duration::from_hours(2)).count(), 1);
 }
 
 #[test]
