@@ -87,8 +87,6 @@ pub struct Budget<T> {
     changed: Timestamp,
     waiting: BTreeMap<Ticket, T>,
     asked: u64,
-    /// Requests refused for being too many, so far.
-    pub throttled: u64,
 }
 
 impl<T> Budget<T> {
@@ -105,7 +103,6 @@ impl<T> Budget<T> {
             changed: now,
             waiting: BTreeMap::new(),
             asked: 0,
-            throttled: 0,
         }
     }
 
@@ -148,7 +145,6 @@ impl<T> Budget<T> {
     /// The service refused a request for being too many. `spread` (0 to 1) keeps several daemons apart.
     pub fn throttle(&mut self, now: Timestamp, spread: f64) {
         self.refill(now);
-        self.throttled += 1;
         // Those that were under way together are one event.
         if now >= self.paused {
             self.rate = (self.rate * DECREASE).max(RATE_MIN).max(self.ceiling * SHARE_MIN);

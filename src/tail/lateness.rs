@@ -6,15 +6,13 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 /// Upper bounds of the steps, in seconds.
 const STEPS: [u64; 15] = [1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200];
 /// When so many were counted, all counts are halved.
 const FADE: u64 = 100_000;
 
 /// Counts by step.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lateness {
     counts: [u64; STEPS.len() + 1],
     total: u64,
