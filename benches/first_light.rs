@@ -260,14 +260,15 @@ async fn whole(clients: Clients) -> Result<()> {
     // Said at the first look, and by a share below that of the input.
     config.notify.group_wait = Duration::ZERO;
     for rule in &mut config.rules {
-        rule.ladder.elevated = 0.5 / f64::from(FAILS_EVERY);
+        rule.ladder.elevated = Some(0.5 / f64::from(FAILS_EVERY));
+        rule.hold = Duration::ZERO;
     }
     let stop = CancellationToken::new();
     let mut counted = None;
     let mut explained = HashMap::new();
     let hear = |said: &Said| {
         match said {
-            Said::Message(message) if message.alert().is_some_and(|m| m.alert.key.subject == Subject::Api) => {
+            Said::Message { message, .. } if message.alert().is_some_and(|m| m.alert.key.subject == Subject::Api) => {
                 counted = message.alert().map(|m| (m.alert.requests, m.alert.errors));
             }
             Said::Failure(failure) => {
@@ -276,7 +277,7 @@ async fn whole(clients: Clients) -> Result<()> {
                     explained.insert(failure.lambda_request_id.clone(), cause.kind);
                 }
             }
-            Said::Message(_) | Said::Request(_) => {}
+            Said::Message { .. } | Said::Request(_) => {}
         }
         if counted.is_some() && explained.len() == FAILURES as usize {
             stop.cancel();

@@ -18,6 +18,7 @@ use crate::engine::window::SLOT;
 use crate::model::alert::Severity;
 use crate::model::inventory::ApiKind;
 use crate::model::time::{human, parse_human};
+use crate::notify::audience::Audience;
 use crate::notify::plan;
 use crate::notify::sink::StdoutFormat;
 use crate::notify::sns::Format;
@@ -365,7 +366,18 @@ fn sinks(
     if tables.is_empty() {
         return Ok(default);
     }
-    tables.iter().map(|t| sink(source, t)).collect()
+    let mut sinks: Vec<SinkConfig> = Vec::new();
+    for table in tables {
+        let mut sink = sink(source, table)?;
+        // Messages are kept on disk under the sink's name, so no two have the same.
+        let name = sink.kind.name();
+        let named = |s: &&SinkConfig| s.kind.name() == name;
+        if let n @ 1.. = sinks.iter().filter(named).count() {
+            sink.audience.name = format!("{name}#{}", n + 1).into();
+        }
+        sinks.push(sink);
+    }
+    Ok(sinks)
 }
 
 fn sink(source: &Source<'_>, table: &Spanned<SinkTable>) -> Result<SinkConfig, ConfigError> {
@@ -401,7 +413,9 @@ fn sink(source: &Source<'_>, table: &Spanned<SinkTable>) -> Result<SinkConfig, C
             SinkKind::Sns { topic_arn: arn.get_ref().clone(), region, format }
         }
     };
-    Ok(SinkConfig { kind, min_severity: sink.min_severity.map_or(Severity::Elevated, SeverityWord::severity) })
+    let min_severity = sink.min_severity.map_or(Severity::Elevated, SeverityWord::severity);
+    let audience = Audience { min_severity, ..Audience::of_all(kind.name()) };
+    Ok(SinkConfig { kind, audience })
 }
 
 fn topic_region(arn: &str) -> Option<String> {

@@ -18,10 +18,11 @@ pub use problem::ConfigError;
 
 use self::problem::Source;
 use crate::engine::rules::{Rule, SourceBlind};
-use crate::model::alert::Severity;
 use crate::model::inventory::{self, Api, ApiId, ApiKind, Inventory, SourceKind};
 use crate::model::time::human;
+use crate::notify::audience::Audience;
 use crate::notify::plan;
+use crate::notify::plans::Planning;
 use crate::notify::sink::StdoutFormat;
 use crate::notify::sns::Format;
 use crate::read::Template;
@@ -172,13 +173,14 @@ pub struct ApiConfig {
 pub struct SinkConfig {
     /// What it is.
     pub kind: SinkKind,
-    /// Messages below this are not for it.
-    pub min_severity: Severity,
+    /// Its name, and what is for it.
+    pub audience: Audience,
 }
 
 impl Default for SinkConfig {
     fn default() -> Self {
-        Self { kind: SinkKind::Stdout(StdoutFormat::Auto), min_severity: Severity::Elevated }
+        let kind = SinkKind::Stdout(StdoutFormat::Auto);
+        Self { audience: Audience::of_all(kind.name()), kind }
     }
 }
 
@@ -217,6 +219,13 @@ impl Config {
         let source = Source { path, text };
         let file: file::File = toml::from_str(text).map_err(|e| source.syntax(&e))?;
         file.into_config(&source)
+    }
+
+    /// How messages are planned, and for whom.
+    #[must_use]
+    pub fn planning(&self) -> Planning {
+        let audiences = self.sinks.iter().map(|sink| sink.audience.clone()).collect();
+        Planning { settings: Arc::new(self.notify.clone()), audiences }
     }
 
     /// The longest window of all rules and displays: how far back reads have to reach.
@@ -318,7 +327,7 @@ impl Config {
     pub fn summary(&self) -> String {
         let source_blind = self.source_blind.map(|_| SourceBlind::NAME);
         let rules: Vec<_> = self.rules.iter().map(|r| &*r.name).chain(source_blind).collect();
-        let sinks: Vec<_> = self.sinks.iter().map(|s| s.kind.name()).collect();
+        let sinks: Vec<_> = self.sinks.iter().map(|s| &*s.audience.name).collect();
         let apis: Vec<_> = self.apis.iter().map(|a| a.name.as_str()).collect();
         format!(
             "APIs {}; window {}, reads every {}; rules {}; sinks {}",

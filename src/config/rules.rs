@@ -147,7 +147,7 @@ fn change(source: &Source<'_>, table: &RuleTable, rule: &mut Rule) -> Result<(),
             let wrong = format!("{}, {}, {} is no ladder: {right}", s.elevated, s.high, s.critical);
             return Err(source.wrong(severity.span(), wrong));
         }
-        rule.ladder = Ladder { elevated: s.elevated, high: s.high, critical: s.critical };
+        rule.ladder = Ladder { elevated: Some(s.elevated), high: Some(s.high), critical: Some(s.critical) };
     }
     if let Some(ratio) = &table.clear_ratio {
         let value = *ratio.get_ref();

@@ -1,6 +1,7 @@
 //! The example against the defaults, and each mistake against its message.
 
 use super::*;
+use crate::model::alert::Severity;
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 

@@ -157,9 +157,10 @@ impl Instance {
             (Phase::Firing, Finding::Good) => Phase::Recovering(at),
             // Near the rung, or bad but on too few requests to say so: neither worse nor over. A recovery that has
             // begun starts again, because the value has come back up.
-            (Phase::Firing | Phase::Recovering(_), Finding::Near | Finding::TooFewErrors | Finding::TooFewRequests) => {
-                Phase::Firing
-            }
+            (
+                Phase::Firing | Phase::Recovering(_),
+                Finding::Near | Finding::Unsure | Finding::TooFewErrors | Finding::TooFewRequests,
+            ) => Phase::Firing,
             (Phase::Recovering(since), Finding::Good) => Phase::Recovering(*since),
             (Phase::Pending, _) => return None,
         };
@@ -218,6 +219,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::engine::rules::Counted;
 
     fn rule(hold: u64, keep: u64) -> Rule {
         let mut rule = Rule::built_in(Duration::from_mins(5)).remove(0);
@@ -237,7 +239,7 @@ mod tests {
             .iter()
             .zip(0_i64..)
             .map(|(errors, i)| {
-                let look = Look { requests: 1000, errors: *errors, partial: false };
+                let look = Look::share(Counted { requests: 1000, errors: *errors }, None, false);
                 alerts.step(rule, &key(), look, Timestamp::from_millis(i * 10_000)).map(|s| (s.state, s.severity))
             })
             .collect()
@@ -285,7 +287,7 @@ mod tests {
         let rule = rule(0, 0);
         let mut names = Vec::new();
         for (errors, i) in [100, 0, 100].into_iter().zip(0_i64..) {
-            let look = Look { requests: 1000, errors, partial: false };
+            let look = Look::share(Counted { requests: 1000, errors }, None, false);
             let standing = alerts.step(&rule, &key(), look, Timestamp::from_millis(i * 10_000)).expect("stands");
             names.push(standing.episode);
         }

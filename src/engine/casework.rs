@@ -105,7 +105,7 @@ impl Casework {
         let link = self.find(&request, &endpoint);
         let explanation = self.explain(&request, &endpoint, link.as_ref());
         let stats = endpoints[request.api.index()].get_mut(&endpoint);
-        let counted = stats.map(|s| s.tally.add(time, &explanation, sample(&explanation, &request)));
+        let counted = stats.map(|s| s.tally.add(time, &explanation, sample(&explanation, &request, link.as_ref())));
         if let Some(lambda_id) = link.as_ref().and_then(|l| l.id.as_ref()) {
             self.invocations.expect(lambda_id, id, now);
         }
@@ -311,7 +311,7 @@ impl Casework {
             if let Some(counted) = &case.counted {
                 stats.tally.remove(counted);
             }
-            stats.tally.add(case.time, &explanation, sample(&explanation, &case.request))
+            stats.tally.add(case.time, &explanation, sample(&explanation, &case.request, case.link.as_ref()))
         });
         let (request, endpoint, link) = (case.request.clone(), Arc::clone(&case.endpoint), case.link.clone());
         self.cases.revise(id, explanation, counted, &mut self.reports);
@@ -432,13 +432,16 @@ fn root(trace: &str) -> &str {
     root.unwrap_or(trace).trim()
 }
 
-fn sample(explanation: &Explanation, request: &Request) -> CauseSample {
+fn sample(explanation: &Explanation, request: &Request, link: Option<&Link>) -> CauseSample {
     CauseSample {
         error_type: explanation.cause.error_type.clone(),
         message: explanation.cause.message.as_deref().map(|m| cut(m, SAMPLE_MAX).into()),
         function: explanation.function.clone(),
         site: explanation.site.clone(),
         request_id: request.request_id.as_deref().map(Arc::from),
+        lambda_request_id: link
+            .and_then(|l| l.id.clone())
+            .or_else(|| request.lambda_request_id.as_deref().map(Arc::from)),
         fix: Some(Arc::new(explanation.fix.clone())),
     }
 }

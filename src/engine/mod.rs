@@ -27,6 +27,7 @@ pub mod tally;
 mod texts;
 mod timeline;
 pub mod totals;
+pub mod wilson;
 pub mod window;
 
 use std::sync::Arc;
@@ -66,11 +67,33 @@ pub enum Output {
     Request(Box<Request>),
     /// A failure is explained, or explained anew.
     Failure(Failure),
-    /// An alert fires (said at every step while it does; one about a log that is not read only once) or has resolved
-    /// (said once).
-    Alert(Box<Alert>),
+    /// The rules of an API have looked.
+    Looked {
+        /// Event time up to which they did.
+        at: Timestamp,
+        /// All its alerts that fire, and those that have just resolved.
+        alerts: Vec<Alert>,
+    },
+    /// Alerts about logs that are not read have begun to fire, or have just resolved.
+    Sighted {
+        /// Arrival time.
+        at: Timestamp,
+        /// Only those: what goes on firing is not said again.
+        alerts: Vec<Alert>,
+    },
     /// What was missed while reading stood still has been caught up.
     Notice(Box<Notice>),
+}
+
+impl Output {
+    /// The alerts, where it is about alerts.
+    #[must_use]
+    pub fn alerts(self) -> Vec<Alert> {
+        match self {
+            Self::Looked { alerts, .. } | Self::Sighted { alerts, .. } => alerts,
+            Self::Request(_) | Self::Failure(_) | Self::Notice(_) => Vec::new(),
+        }
+    }
 }
 
 /// What was left out or cut, and how often.
@@ -233,7 +256,9 @@ impl Engine {
         self.casework.tick(now, &mut self.endpoints);
         self.report();
         let alerts = self.sight.tick(&self.settings, now);
-        self.outputs.extend(alerts.into_iter().map(|a| Output::Alert(Box::new(a))));
+        if !alerts.is_empty() {
+            self.outputs.push(Output::Sighted { at: now, alerts });
+        }
         let notice = self.absences.tick(&self.settings.inventory, now);
         self.outputs.extend(notice.map(|n| Output::Notice(Box::new(n))));
     }
@@ -406,14 +431,13 @@ impl Engine {
                     if standing.is_new {
                         self.counted[api.index()].alert();
                     }
-                    let causes = looks::causes(&self.endpoints[api.index()], &key, at, rule.window);
-                    alerts.push(looks::alert(rule, key, look, standing, causes, at));
+                    alerts.push(looks::alert(&self.endpoints[api.index()], rule, key, look, standing, at));
                 }
             }
         }
         self.alerts.looked(api, at);
-        self.outputs.extend(alerts.into_iter().map(|a| Output::Alert(Box::new(a))));
-        let longest = self.settings.rules.iter().map(|r| r.window).max().unwrap_or(SLOT);
+        self.outputs.push(Output::Looked { at, alerts });
+        let longest = self.settings.longest_window();
         self.endpoints[api.index()].forget_before(at.minus(longest));
     }
 }

@@ -1,4 +1,4 @@
-//! Rules: which counts are looked at, and when they are too bad.
+//! Rules: what is measured, and when it is too bad.
 //!
 //! Not what happens then (that is `alerts` and `sight`) nor who is told (`notify/plan`). Rule: a look returns why it decided as
 //! it did, and a ratio over too few requests or errors never decides anything.
@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::alert::Severity;
+use super::wilson;
+use crate::model::alert::{Measure, Severity};
 
 /// What a rule looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,53 +18,96 @@ pub enum By {
     Api,
 }
 
-/// A ladder of shares of failed requests, each in 0..1: a rung is reached by a share *above* it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// Rungs in the unit of what is measured. A rule has one at least.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Ladder {
     /// The lowest rung.
-    pub elevated: f64,
+    pub elevated: Option<f64>,
     /// The middle rung.
-    pub high: f64,
+    pub high: Option<f64>,
     /// The top rung.
-    pub critical: f64,
-}
-
-impl Default for Ladder {
-    /// 1 %, 5 %, 15 %.
-    fn default() -> Self {
-        Self { elevated: 0.01, high: 0.05, critical: 0.15 }
-    }
+    pub critical: Option<f64>,
 }
 
 impl Ladder {
-    /// The highest rung that `share` is above.
+    /// 1 %, 5 %, 15 %: the severities of the guide this project started from.
+    pub const SHARES: Self = Self { elevated: Some(0.01), high: Some(0.05), critical: Some(0.15) };
+
+    /// A single rung.
     #[must_use]
-    pub fn severity(&self, share: f64) -> Option<Severity> {
-        [(self.critical, Severity::Critical), (self.high, Severity::High), (self.elevated, Severity::Elevated)]
-            .into_iter()
-            .find(|(rung, _)| share > *rung)
-            .map(|(_, severity)| severity)
+    pub fn one(severity: Severity, rung: f64) -> Self {
+        let at = |wanted| (severity == wanted).then_some(rung);
+        Self { elevated: at(Severity::Elevated), high: at(Severity::High), critical: at(Severity::Critical) }
+    }
+
+    /// Its rungs, from the lowest.
+    #[must_use]
+    pub fn rungs(&self) -> impl DoubleEndedIterator<Item = (Severity, f64)> {
+        let all =
+            [(Severity::Elevated, self.elevated), (Severity::High, self.high), (Severity::Critical, self.critical)];
+        all.into_iter().filter_map(|(severity, rung)| Some((severity, rung?)))
+    }
+
+    /// The lowest rung.
+    #[must_use]
+    pub fn lowest(&self) -> f64 {
+        self.rungs().next().map_or(f64::INFINITY, |(_, rung)| rung)
+    }
+
+    /// The rung of a severity, or the next below it.
+    #[must_use]
+    pub fn rung(&self, severity: Severity) -> f64 {
+        self.rungs().rfind(|(s, _)| *s <= severity).map_or_else(|| self.lowest(), |(_, rung)| rung)
     }
 }
 
-/// A rule over the share of requests answered 5xx.
+/// A second, longer look for endpoints whose window holds too little to decide anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LowTraffic {
+    /// How far back it looks: a multiple of a minute.
+    pub window: Duration,
+    /// Below this many requests in that window it does not fire.
+    pub min_requests: u64,
+}
+
+impl LowTraffic {
+    /// The longer look is for what has fewer requests than this, in each minute on average.
+    pub const BELOW_PER_MINUTE: u64 = 4;
+
+    /// Whether so many requests in the longer window are few.
+    #[must_use]
+    pub fn is_few(&self, requests: u64) -> bool {
+        requests.saturating_mul(60) < Self::BELOW_PER_MINUTE.saturating_mul(self.window.as_secs())
+    }
+}
+
+/// A rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     /// Its name, unique.
     pub name: Arc<str>,
     /// What it looks at.
     pub by: By,
+    /// What it measures there.
+    pub measure: Measure,
     /// How far back it looks: a multiple of 10 s.
     pub window: Duration,
     /// Below this many requests in the window it does not fire.
     pub min_requests: u64,
-    /// Below this many failed requests in the window it does not fire.
+    /// Below this many of what it counts (failed requests, mostly) in the window it does not fire.
     pub min_errors: u64,
-    /// The rungs.
+    /// How sure it must be that the true share is above the lowest rung: one-sided, 0.5 to 1 (1 excluded). 0 takes the
+    /// share as it is. For shares only.
+    pub confidence: f64,
+    /// The longer look, if there is one. For shares of 5xx only.
+    pub low_traffic: Option<LowTraffic>,
+    /// The rungs, in the unit of what it measures.
     pub ladder: Ladder,
+    /// A rung is reached by a value at it; otherwise only above it.
+    pub at_least: bool,
     /// How long the condition must hold before it fires, and a higher rung before the severity rises.
     pub hold: Duration,
-    /// How long it goes on firing after the condition was last true.
+    /// How long it goes on firing after the condition was last true, and at least how long it stays at a severity.
     pub keep_firing: Duration,
     /// It counts as over only below this share of the lowest rung, so that a value at the rung does not flap.
     pub clear_ratio: f64,
@@ -92,22 +136,44 @@ impl Default for SourceBlind {
 }
 
 /// Counts that a rule looks at.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Look {
+    /// What was measured over the window.
+    pub value: f64,
     /// Requests in the window.
     pub requests: u64,
-    /// Failed requests in the window.
+    /// Failed requests in the window, or whatever the rule counts.
     pub errors: u64,
+    /// The same over the longer window, if the rule looks at one.
+    pub long: Option<Counted>,
     /// A log that counts is not read: there may be more than is seen.
     pub partial: bool,
 }
 
-impl Look {
-    /// Share of failed requests, 0 when there were none.
+/// Requests and those of them that the rule counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Requests.
+    pub requests: u64,
+    /// Those that are counted.
+    pub errors: u64,
+}
+
+impl Counted {
+    /// Their share, 0 when there were none.
     #[must_use]
     #[expect(clippy::cast_precision_loss)]
     pub fn share(self) -> f64 {
         if self.requests == 0 { 0.0 } else { self.errors as f64 / self.requests as f64 }
+    }
+}
+
+impl Look {
+    /// A look at a share.
+    #[must_use]
+    pub fn share(counted: Counted, long: Option<Counted>, partial: bool) -> Self {
+        let Counted { requests, errors } = counted;
+        Self { value: counted.share(), requests, errors, long, partial }
     }
 }
 
@@ -119,6 +185,8 @@ pub enum Finding {
     /// Above the point where it counts as over, but not bad enough to fire; or well as far as one sees, which is not
     /// far enough to say that it is over.
     Near,
+    /// The share is bad, but that may be chance.
+    Unsure,
     /// The share is bad, but there are fewer requests than the rule asks for.
     TooFewRequests,
     /// The share is bad, but there are fewer errors than the rule asks for.
@@ -128,7 +196,7 @@ pub enum Finding {
 }
 
 impl Rule {
-    /// The built-in rules: endpoint-5xx and api-5xx, on one ladder.
+    /// The built-in rules that are on: endpoint-5xx and api-5xx, on one ladder.
     #[must_use]
     pub fn built_in(window: Duration) -> Vec<Self> {
         [("endpoint-5xx", By::Endpoint), ("api-5xx", By::Api)]
@@ -136,12 +204,16 @@ impl Rule {
             .map(|(name, by)| Self {
                 name: name.into(),
                 by,
+                measure: Measure::Failures,
                 window,
                 min_requests: 10,
                 min_errors: 3,
-                ladder: Ladder::default(),
-                hold: Duration::ZERO,
-                keep_firing: Duration::from_mins(1),
+                confidence: 0.95,
+                low_traffic: Some(LowTraffic { window: Duration::from_mins(30), min_requests: 5 }),
+                ladder: Ladder::SHARES,
+                at_least: false,
+                hold: Duration::from_secs(30),
+                keep_firing: Duration::from_mins(5),
                 clear_ratio: 0.6,
             })
             .collect()
@@ -150,15 +222,41 @@ impl Rule {
     /// Judges counts.
     #[must_use]
     pub fn judge(&self, look: Look) -> Finding {
-        let share = look.share();
-        match self.ladder.severity(share) {
-            Some(_) if look.errors < self.min_errors => Finding::TooFewErrors,
-            Some(_) if look.requests < self.min_requests => Finding::TooFewRequests,
+        let counted = Counted { requests: look.requests, errors: look.errors };
+        let first = self.judge_window(look.value, counted, self.min_requests);
+        let long = self.low_traffic.zip(look.long).filter(|(low, long)| low.is_few(long.requests));
+        let second = long.map(|(low, long)| self.judge_window(long.share(), long, low.min_requests));
+        match (first, second) {
+            (Finding::Bad(_), _) => first,
+            // What is over for the whole window does not go on, except that silence is no sign of health.
+            (_, Some(Finding::Bad(severity))) if look.errors > 0 => Finding::Bad(severity),
+            (_, Some(Finding::Bad(_))) if look.requests == 0 => Finding::Near,
+            (Finding::Good, _) if look.partial => Finding::Near,
+            _ => first,
+        }
+    }
+
+    fn judge_window(&self, value: f64, counted: Counted, min_requests: u64) -> Finding {
+        match self.severity(value) {
+            Some(_) if counted.errors < self.min_errors => Finding::TooFewErrors,
+            Some(_) if counted.requests < min_requests => Finding::TooFewRequests,
+            Some(_) if !self.is_sure(counted) => Finding::Unsure,
             Some(severity) => Finding::Bad(severity),
-            None if share >= self.ladder.elevated * self.clear_ratio && look.errors > 0 => Finding::Near,
-            None if look.partial => Finding::Near,
+            None if value >= self.ladder.lowest() * self.clear_ratio && counted.errors > 0 => Finding::Near,
             None => Finding::Good,
         }
+    }
+
+    /// The highest rung that a value reaches.
+    #[must_use]
+    pub fn severity(&self, value: f64) -> Option<Severity> {
+        let reached = |rung| value > rung || self.at_least && value >= rung;
+        self.ladder.rungs().rfind(|(_, rung)| reached(*rung)).map(|(severity, _)| severity)
+    }
+
+    /// Whether the true share is above the lowest rung, by the rule's confidence.
+    fn is_sure(&self, counted: Counted) -> bool {
+        self.confidence <= 0.0 || wilson::lower(counted, self.confidence) > self.ladder.lowest()
     }
 }
 
@@ -167,7 +265,7 @@ mod tests {
     use super::*;
 
     fn judge(errors: u64, requests: u64) -> Finding {
-        Rule::built_in(Duration::from_mins(5))[0].judge(Look { requests, errors, partial: false })
+        Rule::built_in(Duration::from_mins(5))[0].judge(Look::share(Counted { requests, errors }, None, false))
     }
 
     #[test]
@@ -193,8 +291,8 @@ mod tests {
 
     #[test]
     fn what_is_seen_in_part_can_be_bad_but_never_good() {
-        let judge =
-            |errors| Rule::built_in(Duration::from_mins(5))[0].judge(Look { requests: 100, errors, partial: true });
+        let look = |errors| Look::share(Counted { requests: 100, errors }, None, true);
+        let judge = |errors| Rule::built_in(Duration::from_mins(5))[0].judge(look(errors));
         assert_eq!((judge(0), judge(16)), (Finding::Near, Finding::Bad(Severity::Critical)));
     }
 }

@@ -64,7 +64,8 @@ impl Settings {
 
     /// The longest window that anything looks at.
     pub(super) fn longest_window(&self) -> Duration {
-        self.rules.iter().map(|r| r.window).chain([self.window]).max().unwrap_or(SLOT)
+        let low = self.rules.iter().filter_map(|r| Some(r.low_traffic?.window));
+        self.rules.iter().map(|r| r.window).chain(low).chain([self.window]).max().unwrap_or(SLOT)
     }
 
     /// By API: it has an execution log, by which a request may have been counted already.

@@ -15,7 +15,7 @@ use super::SKEW_MAX;
 use super::alerts::episode;
 use super::rules::SourceBlind;
 use super::settings::Settings;
-use crate::model::alert::{Alert, AlertKey, Blindness, Loss, Severity, State, Subject};
+use crate::model::alert::{Alert, AlertKey, Blindness, Loss, Measure, Severity, State, Subject};
 use crate::model::inventory::{ApiId, Inventory, Source, SourceId, SourceKind};
 use crate::model::problem::Problem;
 use crate::model::text::cut;
@@ -289,7 +289,10 @@ impl Firing {
             key,
             state,
             severity: self.severity,
+            worst: self.severity,
+            measure: Measure::Unread,
             value: 0.0,
+            threshold: 0.0,
             errors: 0,
             requests: 0,
             window: Duration::ZERO,
@@ -297,7 +300,9 @@ impl Firing {
             since: self.since,
             episode: self.episode,
             holds: state == State::Firing,
+            flapping: false,
             causes: Vec::new(),
+            endpoints: Vec::new(),
             blindness: Some(self.blindness),
         }
     }

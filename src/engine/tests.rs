@@ -78,7 +78,7 @@ fn denied(engine: &mut Engine, source: SourceId, seconds: i64) {
 }
 
 fn alerts(outputs: Vec<Output>) -> Vec<Alert> {
-    outputs.into_iter().filter_map(|o| if let Output::Alert(a) = o { Some(*a) } else { None }).collect()
+    outputs.into_iter().flat_map(Output::alerts).collect()
 }
 
 fn failures(outputs: Vec<Output>) -> Vec<Failure> {

@@ -1,4 +1,4 @@
-//! An alert as the engine sees it: one rule's threshold crossed for one endpoint or API, or a log that is not read.
+//! An alert as the engine sees it: a rule's threshold crossed for one endpoint or API, or a log that is not read.
 //!
 //! Not the message that people get: `notify/plan` decides whether and what is said. Rule: an alert carries everything
 //! a message needs, so that planning and rendering look nothing up.
@@ -44,8 +44,14 @@ words! {
         New = "new",
         /// Its severity rose.
         Escalated = "escalated",
-        /// The causes are others than were said.
+        /// Its severity fell, and it still fires.
+        Deescalated = "deescalated",
+        /// The causes are others than were said; of a digest, its members are.
         CausesChanged = "causes_changed",
+        /// Nothing changed, and it was said long ago.
+        Repeat = "repeat",
+        /// It has fired and resolved so often that it now goes on firing for longer.
+        Flapping = "flapping",
         /// The condition is over.
         Resolved = "resolved",
     }
@@ -122,6 +128,51 @@ pub struct Blindness {
     pub apis: Vec<Arc<str>>,
 }
 
+/// What a rule measures: the meaning of an alert's `value`, `errors` and `threshold`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Measure {
+    /// Share of requests answered 5xx, 0 to 1; `errors` are those.
+    Failures,
+    /// Number of requests answered 5xx; `errors` are those.
+    FailureCount,
+    /// Share of requests that the gateway stopped waiting for, 0 to 1; `errors` are those.
+    Timeouts,
+    /// Share of requests that failed without an invocation, 0 to 1; `errors` are those.
+    NoInvocations,
+    /// Number of requests that failed for a cause never seen on this endpoint before; `errors` are those.
+    NewCause,
+    /// A quantile of the response latency, milliseconds; `errors` are 0.
+    Latency {
+        /// Which one, 0 to 1.
+        quantile: f64,
+    },
+    /// Share of requests that took longer than this, 0 to 1; `errors` are those.
+    Slow {
+        /// Milliseconds.
+        over_ms: u32,
+    },
+    /// Number of requests in the window, where there were enough of them before; `errors` are 0.
+    Traffic,
+    /// How many times faster than allowed the error budget is used up; `errors` are requests answered 5xx.
+    BurnRate {
+        /// Share of requests that are to go well, 0 to 1.
+        objective: f64,
+    },
+    /// A log group is not read; there is no value.
+    Unread,
+}
+
+/// How often one endpoint of an API failed in the window.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointCount {
+    /// Which one.
+    pub endpoint: Arc<Endpoint>,
+    /// Failed requests.
+    pub errors: u64,
+    /// Requests.
+    pub requests: u64,
+}
+
 /// An alert at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
@@ -129,10 +180,16 @@ pub struct Alert {
     pub key: AlertKey,
     /// Firing or resolved.
     pub state: State,
-    /// How bad it is; of a resolved one, how bad it was at its worst.
+    /// How bad it is now; of a resolved one, how bad it was last.
     pub severity: Severity,
-    /// Failed share of the window, 0 to 1.
+    /// How bad it was at its worst.
+    pub worst: Severity,
+    /// What was measured.
+    pub measure: Measure,
+    /// The measured value over the window.
     pub value: f64,
+    /// The lowest rung of the rule, in the unit of `value`.
+    pub threshold: f64,
     /// Failed requests in the window.
     pub errors: u64,
     /// Requests in the window.
@@ -147,8 +204,12 @@ pub struct Alert {
     pub episode: Arc<str>,
     /// The condition holds at this look; otherwise the alert goes on for a while after it was over.
     pub holds: bool,
+    /// It has fired and resolved often of late, so it goes on firing for longer.
+    pub flapping: bool,
     /// Causes of the window's failures, most frequent first.
     pub causes: Vec<CauseCount>,
+    /// Of an alert about a whole API: the endpoints that failed most, at most ten.
+    pub endpoints: Vec<EndpointCount>,
     /// Of an alert about a log that is not read: why, and what that means. Its counts say nothing then.
     pub blindness: Option<Blindness>,
 }
@@ -200,6 +261,8 @@ pub struct CauseSample {
     pub site: Option<Site>,
     /// API Gateway's request ID.
     pub request_id: Option<Arc<str>>,
+    /// Lambda's request ID.
+    pub lambda_request_id: Option<Arc<str>>,
     /// What to do about it.
     pub fix: Option<Arc<Fix>>,
 }

@@ -5,7 +5,8 @@
 
 use serde::Serialize;
 
-use super::message::{AlertMessage, Message, notice_title};
+use super::message::{AlertMessage, Digest, Message, digest_headline, notice_title};
+use super::origin::Origin;
 use crate::model::alert::{Blindness, CauseCount};
 use crate::model::json::{EndpointJson, FixJson, VERSION, line};
 use crate::model::notice::Notice;
@@ -50,6 +51,7 @@ struct SampleJson<'a> {
     message: Option<&'a str>,
     function: Option<&'a str>,
     request_id: Option<&'a str>,
+    lambda_request_id: Option<&'a str>,
 }
 
 /// Why a log group is not read.
@@ -101,6 +103,7 @@ impl<'a> From<&'a CauseCount> for CauseJson<'a> {
                 message: s.message.as_deref(),
                 function: s.function.as_deref(),
                 request_id: s.request_id.as_deref(),
+                lambda_request_id: s.lambda_request_id.as_deref(),
             },
         }
     }
@@ -142,10 +145,14 @@ impl<'a> From<&'a Notice> for NoticeJson<'a> {
 
 /// An `alert` object.
 #[must_use]
-pub fn render(m: &Message) -> String {
+pub fn render(m: &Message, _origin: &Origin) -> String {
     let object = match m {
         Message::Alert(m) => alert(m),
+        Message::Digest(d) => digest(d),
         Message::Notice(n) => notice(n),
+        Message::Test(t) => {
+            AlertJson { time: t.time.to_string(), kind: "test", title: "Test".to_owned(), ..AlertJson::default() }
+        }
     };
     line(&AlertJson {
         v: VERSION,
@@ -179,6 +186,20 @@ fn alert(m: &AlertMessage) -> AlertJson<'_> {
         fix: a.fix().map(Into::into),
         problem: a.blindness.as_ref().map(Into::into),
         title: m.title(),
+        ..AlertJson::default()
+    }
+}
+
+fn digest(d: &Digest) -> AlertJson<'_> {
+    AlertJson {
+        time: d.time.to_string(),
+        kind: "digest",
+        state: Some(d.state.word()),
+        reason: Some(d.reason.word()),
+        rule: d.rule.as_deref(),
+        api: d.api.as_deref(),
+        since: Some(d.since.to_string()),
+        title: digest_headline(d),
         ..AlertJson::default()
     }
 }

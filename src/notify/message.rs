@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::query::Query;
 use crate::model::alert::{Alert, Blindness, CauseCount, Reason, Severity, State, Subject};
 use crate::model::cause::CauseKind;
 use crate::model::notice::Notice;
@@ -18,8 +19,52 @@ use crate::model::time::{Timestamp, human};
 pub enum Message {
     /// About an alert.
     Alert(Box<AlertMessage>),
+    /// About many alerts at once.
+    Digest(Box<Digest>),
     /// What people should know and no rule is about.
     Notice(Box<Notice>),
+    /// About nothing: somebody tries whether messages arrive.
+    Test(Box<Test>),
+}
+
+/// What is said about many alerts at once, because one message for each would be too many. Like an alert it is said as
+/// firing once, perhaps again when it has changed, and as resolved once: when all its members are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Digest {
+    /// Time of the change, on the clock of its members.
+    pub time: Timestamp,
+    /// Firing as long as one member is.
+    pub state: State,
+    /// Why this is said.
+    pub reason: Reason,
+    /// The highest of the members that fire; of a resolved one, the highest there was.
+    pub severity: Severity,
+    /// The rule of all members; `None` if they differ.
+    pub rule: Option<Arc<str>>,
+    /// The name of the API of all members; `None` if they differ.
+    pub api: Option<Arc<str>>,
+    /// Since when the first of them has fired.
+    pub since: Timestamp,
+    /// Members that fire.
+    pub firing: usize,
+    /// Members that have resolved.
+    pub resolved: usize,
+    /// The worst ten of those that fire, of a resolved one of those that did, worst first. Their `seq` is 0 where they
+    /// were not said by themselves.
+    pub members: Vec<AlertMessage>,
+    /// Names it.
+    pub episode: Arc<str>,
+    /// From 1 within its episode.
+    pub seq: u32,
+}
+
+/// A message that only shows that messages arrive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Test {
+    /// When it was sent.
+    pub time: Timestamp,
+    /// Names it.
+    pub episode: Arc<str>,
 }
 
 /// What is said about an alert.
@@ -33,6 +78,8 @@ pub struct AlertMessage {
     pub reason: Reason,
     /// From 1 within its episode.
     pub seq: u32,
+    /// A query that shows more.
+    pub query: Option<Query>,
 }
 
 impl Message {
@@ -41,7 +88,9 @@ impl Message {
     pub const fn episode(&self) -> &Arc<str> {
         match self {
             Self::Alert(m) => &m.alert.episode,
+            Self::Digest(digest) => &digest.episode,
             Self::Notice(notice) => &notice.episode,
+            Self::Test(test) => &test.episode,
         }
     }
 
@@ -50,16 +99,18 @@ impl Message {
     pub const fn seq(&self) -> u32 {
         match self {
             Self::Alert(m) => m.seq,
-            Self::Notice(_) => 1,
+            Self::Digest(digest) => digest.seq,
+            Self::Notice(_) | Self::Test(_) => 1,
         }
     }
 
-    /// How bad it is. A resolve counts by the worst severity of its episode, a notice is on the lowest rung.
+    /// How bad it is; notices and tests are on the lowest rung.
     #[must_use]
     pub const fn severity(&self) -> Severity {
         match self {
             Self::Alert(m) => m.alert.severity,
-            Self::Notice(_) => Severity::Elevated,
+            Self::Digest(digest) => digest.severity,
+            Self::Notice(_) | Self::Test(_) => Severity::Elevated,
         }
     }
 
@@ -68,7 +119,7 @@ impl Message {
     pub const fn alert(&self) -> Option<&AlertMessage> {
         match self {
             Self::Alert(m) => Some(m),
-            Self::Notice(_) => None,
+            Self::Digest(_) | Self::Notice(_) | Self::Test(_) => None,
         }
     }
 }
@@ -76,6 +127,12 @@ impl Message {
 impl From<AlertMessage> for Message {
     fn from(m: AlertMessage) -> Self {
         Self::Alert(Box::new(m))
+    }
+}
+
+impl From<Digest> for Message {
+    fn from(digest: Digest) -> Self {
+        Self::Digest(Box::new(digest))
     }
 }
 
@@ -157,6 +214,14 @@ impl AlertMessage {
     pub fn lasted(&self) -> Duration {
         self.alert.time.since(self.alert.since)
     }
+}
+
+/// `37 alerts of endpoint-5xx (shop)`.
+#[must_use]
+pub fn digest_headline(d: &Digest) -> String {
+    let rule = d.rule.as_deref().unwrap_or("several rules");
+    let api = d.api.as_deref().unwrap_or("several APIs");
+    format!("{} alerts of {rule} ({api})", d.firing)
 }
 
 /// A notice's finding: `Reading Stood Still: 47m`.

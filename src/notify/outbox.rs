@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::json;
 use super::message::Message;
+use super::origin::Origin;
 use super::sink::Deliver;
 
 /// Messages that may wait for one sink: an incident of a thousand alerts, at about 4 KB each.
@@ -40,7 +41,7 @@ type Waiting = Arc<Mutex<VecDeque<Arc<Message>>>>;
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was delivered, or is not for this sink, or was given up and stands on stderr.
+    /// It was delivered, or was given up and stands on stderr.
     Settled,
     /// There was no time left to deliver it.
     Left,
@@ -82,15 +83,16 @@ impl Outbox {
     /// Starts delivering. `deadline` ends it even if messages wait. With `tell` they are kept by whoever is told;
     /// without, they are then printed to stderr.
     pub fn start<D: Deliver + Send + 'static>(
+        name: &str,
         sink: D,
         deadline: CancellationToken,
         tell: Option<Tell>,
     ) -> (Self, Delivery) {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        let name = sink.name();
+        let name = name.to_owned();
         let unsettled = Waiting::default();
         let kept = tell.is_some();
-        let task = tokio::spawn(deliver_all(sink, waiting, deadline, Arc::clone(&unsettled), tell));
+        let task = tokio::spawn(deliver_all(name.clone(), sink, waiting, deadline, Arc::clone(&unsettled), tell));
         let outbox = Self { queue, name: name.clone(), waiting: Arc::clone(&unsettled) };
         (outbox, Delivery { name, task, waiting: unsettled, kept })
     }
@@ -127,30 +129,28 @@ fn lock(waiting: &Waiting) -> MutexGuard<'_, VecDeque<Arc<Message>>> {
 }
 
 async fn deliver_all<D: Deliver>(
+    name: String,
     mut sink: D,
     mut waiting: mpsc::Receiver<Letter>,
     deadline: CancellationToken,
     unsettled: Waiting,
     tell: Option<Tell>,
 ) {
-    let name = sink.name();
     while let Some((number, message)) = waiting.recv().await {
         let mut outcome = Outcome::Settled;
-        if message.severity() >= sink.min_severity() {
-            let delivered = tokio::select! {
-                biased;
-                delivered = deliver_one(&mut sink, &message) => delivered,
-                () = deadline.cancelled() => {
-                    outcome = Outcome::Left;
-                    Err("there was no time left to deliver it".to_owned())
-                }
-            };
-            let kept = outcome == Outcome::Left && tell.is_some();
-            if let Err(why) = delivered
-                && !kept
-            {
-                dead_letter(&name, &message, &why);
+        let delivered = tokio::select! {
+            biased;
+            delivered = deliver_one(&name, &mut sink, &message) => delivered,
+            () = deadline.cancelled() => {
+                outcome = Outcome::Left;
+                Err("there was no time left to deliver it".to_owned())
             }
+        };
+        let kept = outcome == Outcome::Left && tell.is_some();
+        if let Err(why) = delivered
+            && !kept
+        {
+            dead_letter(&name, &message, &why);
         }
         // Before it stops waiting: a death between the two repeats the message, the other order could lose it.
         if let Some(tell) = &tell {
@@ -160,7 +160,7 @@ async fn deliver_all<D: Deliver>(
     }
 }
 
-async fn deliver_one<D: Deliver>(sink: &mut D, message: &Message) -> Result<(), String> {
+async fn deliver_one<D: Deliver>(name: &str, sink: &mut D, message: &Message) -> Result<(), String> {
     let mut tries = 0;
     loop {
         match sink.deliver(message).await {
@@ -168,7 +168,7 @@ async fn deliver_one<D: Deliver>(sink: &mut D, message: &Message) -> Result<(), 
             Err(error) if !error.retry || tries + 1 >= TRIES => return Err(error.text),
             Err(error) => {
                 if tries == 0 {
-                    tracing::warn!(sink = sink.name(), "message not delivered yet, trying again: {error}");
+                    tracing::warn!(sink = name, "message not delivered yet, trying again: {error}");
                 }
                 tokio::time::sleep(pause(tries, message.seq())).await;
                 tries += 1;
@@ -185,5 +185,5 @@ fn pause(tries: u32, seed: u32) -> Duration {
 
 /// Prints a message that a sink does not get to stderr, in full.
 pub fn dead_letter(sink: &str, message: &Message, why: &str) {
-    tracing::error!(sink, "message not delivered: {why}; it was: {}", json::render(message));
+    tracing::error!(sink, "message not delivered: {why}; it was: {}", json::render(message, &Origin::default()));
 }

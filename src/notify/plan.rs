@@ -10,7 +10,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::message::AlertMessage;
+use super::audience::Audience;
+use super::message::{AlertMessage, Message};
+use super::plans::Moment;
+use super::query;
 use crate::model::alert::{Alert, AlertKey, CauseCount, Reason, Severity, State};
 use crate::model::cause::CauseKind;
 use crate::model::inventory::Inventory;
@@ -18,10 +21,10 @@ use crate::model::saved::{self, RestoreError};
 use crate::model::time::Timestamp;
 
 /// Version of the saved form: it changes with any type that is saved, and older state is then refused.
-pub const STATE_VERSION: u32 = 1;
+pub const STATE_VERSION: u32 = 2;
 
 /// How messages are planned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// How long a new alert waits for its failures to be explained. It does not wait when all causes are certain.
     pub group_wait: Duration,
@@ -51,7 +54,8 @@ struct Said {
 /// The plan.
 #[derive(Debug)]
 pub struct Plan {
-    settings: Settings,
+    settings: Arc<Settings>,
+    audience: Audience,
     inventory: Arc<Inventory>,
     said: BTreeMap<AlertKey, Said>,
 }
@@ -59,8 +63,14 @@ pub struct Plan {
 impl Plan {
     /// A plan that has said nothing.
     #[must_use]
-    pub const fn new(settings: Settings, inventory: Arc<Inventory>) -> Self {
-        Self { settings, inventory, said: BTreeMap::new() }
+    pub const fn new(settings: Arc<Settings>, audience: Audience, inventory: Arc<Inventory>) -> Self {
+        Self { settings, audience, inventory, said: BTreeMap::new() }
+    }
+
+    /// Whom it is for.
+    #[must_use]
+    pub const fn audience(&self) -> &Audience {
+        &self.audience
     }
 
     /// What was said of each alert that stands, as bytes.
@@ -73,7 +83,12 @@ impl Plan {
     ///
     /// # Errors
     /// When the bytes are damaged, of another version, or about more than the inventory has.
-    pub fn restore(settings: Settings, inventory: Arc<Inventory>, saved: &[u8]) -> Result<Self, RestoreError> {
+    pub fn restore(
+        settings: Arc<Settings>,
+        audience: Audience,
+        inventory: Arc<Inventory>,
+        saved: &[u8],
+    ) -> Result<Self, RestoreError> {
         let said: BTreeMap<AlertKey, Said> = saved::restore(STATE_VERSION, saved)?;
         if said.iter().any(|(key, said)| said.latest.key != *key) {
             return Err(RestoreError::Damaged);
@@ -82,7 +97,7 @@ impl Plan {
         if apis > inventory.apis.len() {
             return Err(RestoreError::Shrunk { apis, sources: 0 });
         }
-        Ok(Self { settings, inventory, said })
+        Ok(Self { settings, audience, inventory, said })
     }
 
     /// More is watched from now on.
@@ -92,8 +107,9 @@ impl Plan {
 
     /// Takes over a message that an earlier life of this plan decided after the state was saved, so that it is not
     /// said again and what is said next counts on. To be called in the order in which they were said.
-    pub fn adopt(&mut self, message: &AlertMessage) {
-        let AlertMessage { alert, seq, .. } = message;
+    pub fn adopt(&mut self, message: &Message) {
+        let Message::Alert(message) = message else { return };
+        let AlertMessage { alert, seq, .. } = &**message;
         if alert.state == State::Resolved {
             self.said.remove(&alert.key);
             return;
@@ -112,19 +128,48 @@ impl Plan {
 
     /// Nobody looks at some alerts any more, because their rule is no more: those that were said are resolved, as of
     /// their newest look.
-    pub fn end_unless(&mut self, goes_on: impl Fn(&AlertKey) -> bool) -> Vec<AlertMessage> {
+    pub fn end_unless(&mut self, goes_on: impl Fn(&AlertKey) -> bool) -> Vec<Message> {
         let over: Vec<AlertKey> = self.said.keys().filter(|key| !goes_on(key)).cloned().collect();
         let over = over.iter().filter_map(|key| self.said.remove(key)).filter(|said| said.seq > 0);
         let resolved = over.map(|said| {
             let alert = Alert { state: State::Resolved, holds: false, causes: said.causes, ..said.latest };
             let seq = said.seq.saturating_add(1);
-            AlertMessage { api: name(&self.inventory, &alert), reason: Reason::Resolved, seq, alert }
+            Message::from(AlertMessage {
+                api: name(&self.inventory, &alert),
+                reason: Reason::Resolved,
+                seq,
+                query: None,
+                alert,
+            })
         });
         resolved.collect()
     }
 
+    /// Time has come to `at`, and this stands. Returns what is to be said.
+    pub fn step(&mut self, moment: Moment<'_>, _at: Timestamp) -> Vec<Message> {
+        match moment {
+            Moment::Looked(alerts) | Moment::Sighted(alerts) => {
+                let wanted: Vec<_> = alerts.iter().filter(|a| self.audience.wants(a, &self.inventory)).collect();
+                wanted.into_iter().filter_map(|alert| self.look(alert.clone())).map(Message::from).collect()
+            }
+            Moment::Noticed(notice) if self.audience.min_severity == Severity::Elevated => vec![notice.clone().into()],
+            Moment::Noticed(_) => Vec::new(),
+        }
+    }
+
+    /// Lets arrival time pass.
+    pub fn tick(&mut self, _now: Timestamp) -> Vec<Message> {
+        Vec::new()
+    }
+
+    /// When the next tick is wanted.
+    #[must_use]
+    pub const fn next_deadline(&self) -> Option<Timestamp> {
+        None
+    }
+
     /// An alert as it stands; returns the message that is due by it, if one is.
-    pub fn look(&mut self, alert: Alert) -> Option<AlertMessage> {
+    fn look(&mut self, alert: Alert) -> Option<AlertMessage> {
         if self.said.get(&alert.key).is_some_and(|s| s.episode != alert.episode) {
             self.said.remove(&alert.key);
         }
@@ -137,7 +182,7 @@ impl Plan {
             at: alert.time,
             latest: alert.clone(),
         });
-        let reason = needs_saying(said, &alert, self.settings);
+        let reason = needs_saying(said, &alert, &self.settings);
         if alert.state == State::Resolved {
             let said = self.said.remove(&alert.key)?;
             let alert = Alert { causes: said.causes, ..alert };
@@ -145,6 +190,7 @@ impl Plan {
                 api: name(&self.inventory, &alert),
                 reason,
                 seq: said.seq.saturating_add(1),
+                query: None,
                 alert,
             });
         }
@@ -154,9 +200,9 @@ impl Plan {
     }
 
     /// The end of the input: what still waits is said as it stands.
-    pub fn finish(&mut self) -> Vec<AlertMessage> {
+    pub fn finish(&mut self) -> Vec<Message> {
         let inventory = &self.inventory;
-        self.said.values_mut().filter(|s| s.seq == 0).map(|s| s.say(Reason::New, inventory)).collect()
+        self.said.values_mut().filter(|s| s.seq == 0).map(|s| s.say(Reason::New, inventory).into()).collect()
     }
 }
 
@@ -167,7 +213,7 @@ impl Said {
         self.causes.clone_from(&self.latest.causes);
         self.at = self.latest.time;
         let alert = self.latest.clone();
-        AlertMessage { api: name(inventory, &alert), reason, seq: self.seq, alert }
+        AlertMessage { api: name(inventory, &alert), reason, seq: self.seq, query: query::of(&alert, inventory), alert }
     }
 }
 
@@ -176,7 +222,7 @@ fn name(inventory: &Inventory, alert: &Alert) -> Arc<str> {
 }
 
 /// The ladder of reasons; the first that holds.
-fn needs_saying(said: &Said, alert: &Alert, settings: Settings) -> Option<Reason> {
+fn needs_saying(said: &Said, alert: &Alert, settings: &Settings) -> Option<Reason> {
     if alert.state == State::Resolved {
         // Fired and resolved between two messages: nobody was told, so nobody is told.
         return (said.seq > 0).then_some(Reason::Resolved);
@@ -206,12 +252,12 @@ fn others(said: &[CauseCount], now: &[CauseCount]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::alert::{CauseSample, Subject};
+    use crate::model::alert::{CauseSample, Measure, Subject};
     use crate::model::inventory::{Api, ApiId};
 
     fn plan() -> Plan {
         let api = Api::plain("shop");
-        Plan::new(Settings::default(), Arc::new(Inventory { apis: vec![api], sources: Vec::new() }))
+        Plan::new(Arc::default(), Audience::of_all("-"), Arc::new(Inventory { apis: vec![api], sources: Vec::new() }))
     }
 
     fn alert(seconds: i64, state: State, severity: Severity, causes: &[(CauseKind, u64)]) -> Alert {
@@ -219,7 +265,10 @@ mod tests {
             key: AlertKey { rule: "api-5xx".into(), api: ApiId(0), subject: Subject::Api },
             state,
             severity,
+            worst: severity,
+            measure: Measure::Failures,
             value: 0.4,
+            threshold: 0.01,
             errors: 12,
             requests: 30,
             window: Duration::from_mins(5),
@@ -236,6 +285,8 @@ mod tests {
                     sample: CauseSample::default(),
                 })
                 .collect(),
+            flapping: false,
+            endpoints: Vec::new(),
             blindness: None,
         }
     }
@@ -315,29 +366,31 @@ mod tests {
         let mut first = plan();
         let saved = first.save();
         let new = first.look(alert(10, State::Firing, Severity::High, KNOWN)).expect("said");
-        let restore = || Plan::restore(Settings::default(), Arc::clone(&plan().inventory), &saved).expect("saved");
+        let restore = || {
+            Plan::restore(Arc::default(), Audience::of_all("-"), Arc::clone(&plan().inventory), &saved).expect("saved")
+        };
         let mut next = restore();
-        next.adopt(&new);
+        next.adopt(&new.clone().into());
         assert_eq!(next.look(alert(20, State::Firing, Severity::High, KNOWN)), None);
         let worse = next.look(alert(30, State::Firing, Severity::Critical, KNOWN)).expect("said");
         assert_eq!((worse.reason, worse.seq), (Reason::Escalated, 2));
         let resolved = next.look(alert(40, State::Resolved, Severity::Critical, &[])).expect("said");
         let mut last = restore();
         for message in [&new, &worse, &resolved] {
-            last.adopt(message);
+            last.adopt(&message.clone().into());
         }
         assert!(last.said.is_empty());
-        last.adopt(&worse);
+        last.adopt(&worse.clone().into());
         assert!(last.end_unless(|_| true).is_empty());
         let over = last.end_unless(|key| *key.rule != *"api-5xx");
         assert_eq!(
-            (over.len(), over[0].reason, over[0].seq, over[0].alert.state),
+            (over.len(), over[0].alert().unwrap().reason, over[0].seq(), over[0].alert().unwrap().alert.state),
             (1, Reason::Resolved, 3, State::Resolved)
         );
         assert!(last.said.is_empty());
         let none = Arc::new(Inventory::default());
-        next.adopt(&new);
-        let got = Plan::restore(Settings::default(), none, &next.save()).map(drop);
+        next.adopt(&new.clone().into());
+        let got = Plan::restore(Arc::default(), Audience::of_all("-"), none, &next.save()).map(drop);
         assert_eq!(got, Err(RestoreError::Shrunk { apis: 1, sources: 0 }));
     }
 

@@ -9,9 +9,9 @@ use std::io::Write;
 use std::sync::Arc;
 
 use super::message::Message;
+use super::origin::Origin;
 use super::sns::{Format, SnsRequest, request};
 use super::{json, text};
-use crate::model::alert::Severity;
 
 /// A delivery that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,12 +38,6 @@ pub trait Publish {
 pub trait Deliver {
     /// Delivers once.
     fn deliver(&mut self, message: &Message) -> impl Future<Output = Result<(), SendError>> + Send;
-
-    /// Its name, in logs and beside the messages that are kept for it on disk: the same at each start.
-    fn name(&self) -> String;
-
-    /// Messages below this are not for it. A resolve counts by the worst severity of its episode.
-    fn min_severity(&self) -> Severity;
 }
 
 /// How stdout is written.
@@ -62,31 +56,24 @@ pub enum StdoutFormat {
 pub struct Stdout<W> {
     out: W,
     text: bool,
-    min_severity: Severity,
+    origin: Origin,
 }
 
 impl<W: Write> Stdout<W> {
     /// Writes text to `out`, or JSON lines.
-    pub const fn new(out: W, text: bool, min_severity: Severity) -> Self {
-        Self { out, text, min_severity }
+    pub const fn new(out: W, text: bool, origin: Origin) -> Self {
+        Self { out, text, origin }
     }
 }
 
 impl<W: Write + Send> Deliver for Stdout<W> {
     async fn deliver(&mut self, message: &Message) -> Result<(), SendError> {
-        let body = if self.text { text::render(message) + "\n" } else { json::render(message) };
+        let body =
+            if self.text { text::render(message, &self.origin) + "\n" } else { json::render(message, &self.origin) };
         // One write and a flush for each message: a reader of a pipe never sees half of one.
         writeln!(self.out, "{body}")
             .and_then(|()| self.out.flush())
             .map_err(|e| SendError { retry: false, text: format!("standard output: {e}") })
-    }
-
-    fn name(&self) -> String {
-        "stdout".to_owned()
-    }
-
-    fn min_severity(&self) -> Severity {
-        self.min_severity
     }
 }
 
@@ -96,26 +83,18 @@ pub struct Sns<P> {
     publish: P,
     topic_arn: Arc<str>,
     format: Format,
-    min_severity: Severity,
+    origin: Origin,
 }
 
 impl<P> Sns<P> {
     /// Publishes to the topic.
-    pub const fn new(publish: P, topic_arn: Arc<str>, format: Format, min_severity: Severity) -> Self {
-        Self { publish, topic_arn, format, min_severity }
+    pub const fn new(publish: P, topic_arn: Arc<str>, format: Format, origin: Origin) -> Self {
+        Self { publish, topic_arn, format, origin }
     }
 }
 
 impl<P: Publish + Send + Sync> Deliver for Sns<P> {
     async fn deliver(&mut self, message: &Message) -> Result<(), SendError> {
-        self.publish.publish(request(message, &self.topic_arn, self.format)).await
-    }
-
-    fn name(&self) -> String {
-        self.topic_arn.to_string()
-    }
-
-    fn min_severity(&self) -> Severity {
-        self.min_severity
+        self.publish.publish(request(message, &self.topic_arn, self.format, &self.origin)).await
     }
 }

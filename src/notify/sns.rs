@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use super::message::{Message, caught_up, rough};
+use super::message::{Message, caught_up, digest_headline, rough};
+use super::origin::Origin;
 use super::{json, text};
 use crate::model::text::cut;
 
@@ -43,10 +44,10 @@ pub struct SnsRequest {
 
 /// Builds the request.
 #[must_use]
-pub fn request(m: &Message, topic_arn: &Arc<str>, format: Format) -> SnsRequest {
+pub fn request(m: &Message, topic_arn: &Arc<str>, format: Format, origin: &Origin) -> SnsRequest {
     let body = match format {
-        Format::Text => text::render(m),
-        Format::Json => json::render(m),
+        Format::Text => text::render(m, origin),
+        Format::Json => json::render(m, origin),
     };
     let fifo = topic_arn.ends_with(".fifo");
     let (kind, of_alert) = match m {
@@ -57,6 +58,8 @@ pub fn request(m: &Message, topic_arn: &Arc<str>, format: Format) -> SnsRequest 
         }
         // SNS refuses empty attributes, so what a notice does not have is not there.
         Message::Notice(_) => ("notice", Vec::new()),
+        Message::Digest(_) => ("digest", Vec::new()),
+        Message::Test(_) => ("test", Vec::new()),
     };
     let mut attributes = vec![
         ("schema", "1".to_owned()),
@@ -87,6 +90,8 @@ fn subject(m: &Message) -> String {
             };
             format!("[{}] {about} {what}", m.word())
         }
+        Message::Digest(d) => digest_headline(d),
+        Message::Test(_) => "[TEST]".to_owned(),
         Message::Notice(n) => format!("[NOTICE] reading stood still for {}: {}", rough(n.lasted()), caught_up(n)),
     };
     text.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' }).take(SUBJECT_MAX).collect()

@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::message::{AlertMessage, Message};
+use super::origin::Origin;
 use super::sns::{Format, SnsRequest, request};
 use super::{json as to_json, text};
-use crate::model::alert::{Alert, AlertKey, Blindness, Loss, Reason, Severity, State, Subject};
+use crate::model::alert::{Alert, AlertKey, Blindness, Loss, Measure, Reason, Severity, State, Subject};
 use crate::model::cause::CauseKind;
 use crate::model::inventory::ApiId;
 use crate::model::notice::{Missed, Notice};
@@ -37,7 +38,10 @@ fn blind(state: State, loss: Loss) -> Message {
         },
         state,
         severity: Severity::High,
+        worst: Severity::High,
+        measure: Measure::Unread,
         value: 0.0,
+        threshold: 0.01,
         errors: 0,
         requests: 0,
         window: Duration::ZERO,
@@ -46,10 +50,12 @@ fn blind(state: State, loss: Loss) -> Message {
         episode: "0123456789ab".into(),
         holds: state == State::Firing,
         causes: Vec::new(),
+        flapping: false,
+        endpoints: Vec::new(),
         blindness: Some(blindness),
     };
     let (reason, seq) = if state == State::Firing { (Reason::New, 1) } else { (Reason::Resolved, 2) };
-    AlertMessage { alert, api: "shop".into(), reason, seq }.into()
+    AlertMessage { alert, api: "shop".into(), reason, seq, query: None }.into()
 }
 
 fn notice() -> Notice {
@@ -77,12 +83,12 @@ fn notice() -> Notice {
 }
 
 fn sns(m: &Message, format: Format) -> SnsRequest {
-    request(m, &"arn:aws:sns:eu-west-1:111122223333:ops.fifo".into(), format)
+    request(m, &"arn:aws:sns:eu-west-1:111122223333:ops.fifo".into(), format, &Origin::default())
 }
 
 #[test]
 fn a_log_that_is_not_read_as_text() {
-    let firing = text::render(&blind(State::Firing, Loss::Causes));
+    let firing = text::render(&blind(State::Firing, Loss::Causes), &Origin::default());
     let want = "\
 HIGH /aws/lambda/checkout-fn not read for 3m: access denied (shop)
   api shop, rule source-blind, since 2026-11-22T10:02:00.000Z; read up
@@ -94,14 +100,17 @@ HIGH /aws/lambda/checkout-fn not read for 3m: access denied (shop)
   fix: allow logs:FilterLogEvents on this log group
   episode 0123456789ab, message 1";
     assert_eq!(firing, want);
-    let resolved = text::render(&blind(State::Resolved, Loss::Causes));
+    let resolved = text::render(&blind(State::Resolved, Loss::Causes), &Origin::default());
     let want = "\
 RESOLVED /aws/lambda/checkout-fn read again after 3m: access denied (shop)
   api shop, rule source-blind; lasted 3m, worst high
   episode 0123456789ab, message 2";
     assert_eq!(resolved, want);
     let meanwhile = |loss| {
-        let text = text::render(&blind(State::Firing, loss)).split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = text::render(&blind(State::Firing, loss), &Origin::default())
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
         text.split("meanwhile: ").nth(1).and_then(|t| t.split(" fix:").next()).map(str::to_owned)
     };
     assert_eq!(
@@ -122,7 +131,8 @@ RESOLVED /aws/lambda/checkout-fn read again after 3m: access denied (shop)
 
 #[test]
 fn a_log_that_is_not_read_for_programs() {
-    let object: Value = serde_json::from_str(&to_json::render(&blind(State::Firing, Loss::Part))).expect("JSON");
+    let object: Value =
+        serde_json::from_str(&to_json::render(&blind(State::Firing, Loss::Part), &Origin::default())).expect("JSON");
     let want = json!({
         "v": 1,
         "type": "alert",
@@ -181,7 +191,7 @@ NOTICE reading stood still for 47m (10:02 to 10:49 UTC, unreachable): 14402 requ
     22x GET /catalog (shop)
   no alert fires for what lies in the past
   episode ba9876543210, message 1";
-    assert_eq!(text::render(&notice().into()), want);
+    assert_eq!(text::render(&notice().into(), &Origin::default()), want);
     let quiet = Notice {
         why: Vec::new(),
         sources: 1,
@@ -198,13 +208,13 @@ NOTICE reading stood still for 47m (10:02 to 10:49 UTC): 1 request caught up, 0 
   1 log group: /access
   no alert fires for what lies in the past
   episode ba9876543210, message 1";
-    assert_eq!(text::render(&quiet.into()), want);
+    assert_eq!(text::render(&quiet.into(), &Origin::default()), want);
 }
 
 #[test]
 fn a_notice_for_programs() {
     let message = Message::from(notice());
-    let object: Value = serde_json::from_str(&to_json::render(&message)).expect("JSON");
+    let object: Value = serde_json::from_str(&to_json::render(&message, &Origin::default())).expect("JSON");
     let want = json!({
         "v": 1,
         "type": "alert",

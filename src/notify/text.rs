@@ -3,7 +3,8 @@
 //! Not what is said in few words, which `message` has for all renderings. Rule: no text of a log or of the service moves
 //! the cursor or looks like a line of ours.
 
-use super::message::{AlertMessage, Message, cause, kind_words, notice_headline, rough, short};
+use super::message::{AlertMessage, Message, cause, digest_headline, kind_words, notice_headline, rough, short};
+use super::origin::Origin;
 use crate::model::alert::{Blindness, Loss, Reason, State};
 use crate::model::cause::CauseKind;
 use crate::model::notice::Notice;
@@ -16,10 +17,12 @@ const COUNT: usize = 4;
 
 /// The message as lines, without a line end behind the last.
 #[must_use]
-pub fn render(m: &Message) -> String {
+pub fn render(m: &Message, _origin: &Origin) -> String {
     let mut out = Lines(first_line(m));
     match m {
         Message::Notice(n) => notice(n, &mut out),
+        Message::Digest(d) => d.members.iter().for_each(|m| out.add(COUNT, &m.headline())),
+        Message::Test(_) => {}
         Message::Alert(m) => match (&m.alert.blindness, m.alert.state) {
             (blindness, State::Resolved) => {
                 let (rule, worst) = (&m.alert.key.rule, m.alert.severity);
@@ -40,6 +43,8 @@ pub fn render(m: &Message) -> String {
 pub fn first_line(m: &Message) -> String {
     let line = match m {
         Message::Notice(n) => format!("NOTICE {}", notice_headline(n)),
+        Message::Digest(d) => digest_headline(d),
+        Message::Test(_) => "TEST".to_owned(),
         Message::Alert(m) => {
             let causes = m.causes();
             match m.alert.state {
@@ -66,7 +71,12 @@ fn firing(m: &AlertMessage, out: &mut Lines) {
     let a = &m.alert;
     let why = match m.reason {
         Reason::New => String::new(),
-        Reason::Escalated | Reason::CausesChanged | Reason::Resolved => {
+        Reason::Escalated
+        | Reason::Deescalated
+        | Reason::CausesChanged
+        | Reason::Repeat
+        | Reason::Flapping
+        | Reason::Resolved => {
             format!(" ({})", m.reason.word().replace('_', " "))
         }
     };

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Result;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +14,7 @@ use super::post::{Opening, Post};
 use crate::aws::clients::Clients;
 use crate::aws::publish::SnsPublish;
 use crate::config::{Config, SinkKind};
+use crate::notify::origin::Origin;
 use crate::notify::sink::{Sns, Stdout, StdoutFormat};
 use crate::ops::clock::Clock;
 use crate::state::store::Store;
@@ -65,8 +67,8 @@ struct Desk<H> {
 impl<H: FnMut(&Said)> Ear for Desk<H> {
     fn hear(&mut self, said: Said) {
         (self.hear)(&said);
-        if let Said::Message(message) = said {
-            self.post.put(&message);
+        if let Said::Message { to, message } = said {
+            self.post.put(&to, &message);
         }
     }
 
@@ -104,7 +106,9 @@ fn open_state(folder: Option<&Path>) -> Result<(Option<(Keep, Restored)>, Openin
 }
 
 fn name_sinks(opening: &mut Opening, config: &Config, clients: &mut Clients) {
+    let origin = Origin::default();
     for sink in &config.sinks {
+        let name = Arc::clone(&sink.audience.name);
         match &sink.kind {
             SinkKind::Stdout(format) => {
                 let text = match format {
@@ -112,11 +116,11 @@ fn name_sinks(opening: &mut Opening, config: &Config, clients: &mut Clients) {
                     StdoutFormat::Text => true,
                     StdoutFormat::Json => false,
                 };
-                opening.sink(Stdout::new(std::io::stdout(), text, sink.min_severity));
+                opening.sink(name, Stdout::new(std::io::stdout(), text, origin.clone()));
             }
             SinkKind::Sns { topic_arn, region, format } => {
                 let publish = SnsPublish::new(clients.sns(region));
-                opening.sink(Sns::new(publish, topic_arn.as_str().into(), *format, sink.min_severity));
+                opening.sink(name, Sns::new(publish, topic_arn.as_str().into(), *format, origin.clone()));
             }
         }
     }

@@ -17,10 +17,11 @@ use super::pipeline::Said;
 use crate::aws::clients::Clients;
 use crate::config::{Config, SinkConfig, SinkKind};
 use crate::engine::window::SLOT;
-use crate::model::alert::{Severity, State};
+use crate::model::alert::State;
 use crate::model::cause::{CauseKind, Certainty};
 use crate::model::json;
 use crate::model::time::Timestamp;
+use crate::notify::audience::Audience;
 use crate::notify::sink::StdoutFormat;
 use crate::notify::sns::Format;
 use crate::ops::clock::Clock;
@@ -89,8 +90,8 @@ fn config(json: bool) -> Config {
     let sns = SinkKind::Sns { topic_arn: TOPIC.to_owned(), region: REGION.to_owned(), format: Format::Text };
     Config {
         sinks: vec![
-            SinkConfig { kind: SinkKind::Stdout(stdout), min_severity: Severity::Elevated },
-            SinkConfig { kind: sns, min_severity: Severity::Elevated },
+            SinkConfig { kind: SinkKind::Stdout(stdout), audience: Audience::of_all("stdout") },
+            SinkConfig { kind: sns, audience: Audience::of_all(TOPIC) },
         ],
         ..Config::ad_hoc("shop", vec![shop::ACCESS_GROUP.to_owned()], functions)
     }
@@ -159,7 +160,7 @@ impl Show {
                     self.print(&lines::failure(failure, self.paint));
                 }
             }
-            Said::Message(message) => {
+            Said::Message { message, .. } => {
                 self.told += 1;
                 match message.alert().map(|m| m.alert.state) {
                     Some(State::Firing) => self.open.insert(Arc::clone(message.episode())),

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::model::inventory::Inventory;
 use crate::model::json;
 use crate::notify;
+use crate::notify::origin::Origin;
 use crate::ops::clock::Clock;
 use crate::view::{Paint, lines, report};
 
@@ -81,9 +82,9 @@ pub fn print(out: &mut impl Write, said: &Said, inventory: &Inventory, show: Sho
         (Said::Request(r), Show::Text(paint)) => lines::request(r, paint),
         (Said::Failure(f), Show::Json) => json::failure(f, inventory),
         (Said::Failure(f), Show::Text(paint)) => lines::failure(f, paint),
-        (Said::Message(m), Show::Json) => notify::json::render(m),
-        (Said::Message(m), Show::Text(paint)) => {
-            let text = notify::text::render(m);
+        (Said::Message { message: m, .. }, Show::Json) => notify::json::render(m, &Origin::default()),
+        (Said::Message { message: m, .. }, Show::Text(paint)) => {
+            let text = notify::text::render(m, &Origin::default());
             let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
             format!("\n{}\n{rest}\n", paint.bold(first))
         }

@@ -47,7 +47,7 @@ struct Content {
     /// By segment.
     segments: Vec<Latest>,
     engine: Vec<u8>,
-    plan: Vec<u8>,
+    plans: Vec<u8>,
     /// The last message that the plan knows of.
     decided: u64,
 }
@@ -262,7 +262,7 @@ impl Keep {
         self.segment(sources, now);
         let segments = std::mem::take(&mut self.segments);
         let unwritten = std::mem::take(&mut self.unwritten);
-        let Saved { engine, plan } = pipeline.save();
+        let Saved { engine, plans } = pipeline.save();
         let latest = segments.iter().map(|(_, latest)| latest).chain(unwritten.iter().map(|u| &u.latest));
         let latest = latest.cloned().collect();
         let inventory = sources.inventory();
@@ -274,7 +274,7 @@ impl Keep {
             seen: sources.seen().map(|seen| lock(seen).save()).collect(),
             segments: latest,
             engine,
-            plan,
+            plans,
             decided,
         };
         Job { store, segments, unwritten, content, decided, began: now }
@@ -370,7 +370,7 @@ fn restore(content: &[u8], files: &[(SegmentName, Vec<u8>)]) -> Result<(Restored
         apis: content.apis.iter().map(|name| Api::plain(name)).collect(),
         sources: content.sources.into_iter().map(nobody).collect(),
     };
-    let pipeline = Some(Saved { engine: content.engine, plan: content.plan });
+    let pipeline = Some(Saved { engine: content.engine, plans: content.plans });
     let restored = Restored {
         began: Some(content.began),
         written: Some(content.written),

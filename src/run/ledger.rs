@@ -1,8 +1,9 @@
 //! The ledger: what was decided, and for which sinks it is not settled yet.
 //!
-//! Decisions are numbered; a record of the journal is a decision, a mark that one is settled for a sink, or the last
-//! number that was given. Not the file and no delivering: `post` does that. Rule: a decision is let go only when it is
-//! settled for all sinks and a saved snapshot knows of it, or when the table is full, and then the oldest settled ones.
+//! A decision is a message for one sink, and numbered; a record of the journal is a decision, a mark that one is
+//! settled, or the last number that was given. Not the file and no delivering: `post` does that. Rule: a decision is let
+//! go only when it is settled and a saved snapshot knows of it, or when the table is full, and then the oldest settled
+//! ones.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Range;
@@ -14,7 +15,7 @@ use crate::notify::message::Message;
 
 /// Format of the journal's records. JSON says itself what it holds, so a new field needs no new format, and what a
 /// version cannot read it can still print: an alert does not go lost by an upgrade.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// Decisions that are held: days of incidents between two snapshots, at about 2 KB each.
 pub const DECISIONS_MAX: usize = 10_000;
 /// Below this length of the file rewriting it is not worth while, bytes.
@@ -24,10 +25,10 @@ const WORTH_WHILE: u64 = 256 << 10;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Record {
-    /// It was decided to say this, to these sinks.
-    Decision { number: u64, sinks: Vec<Arc<str>>, message: Arc<Message> },
-    /// It was said to this sink, or given up.
-    Settled { number: u64, sink: Arc<str> },
+    /// It was decided to say this to a sink; perhaps it was said already.
+    Decision { number: u64, to: Arc<str>, settled: bool, message: Arc<Message> },
+    /// It was said, or given up.
+    Settled { number: u64 },
     /// The numbers up to this one were given, though their decisions were let go.
     Given { number: u64 },
 }
@@ -46,9 +47,10 @@ pub struct Ledger {
 
 #[derive(Debug)]
 struct Decision {
+    /// The sink that it is for.
+    to: Arc<str>,
     message: Arc<Message>,
-    /// Sinks for which it is not settled.
-    pending: Vec<Arc<str>>,
+    settled: bool,
     size: u64,
 }
 
@@ -59,11 +61,11 @@ impl Ledger {
         let mut unread = Vec::new();
         for record in records {
             match serde_json::from_slice(record) {
-                Ok(Record::Decision { number, sinks, message }) => {
-                    ledger.insert(number, Decision { message, pending: sinks, size: record.len() as u64 });
+                Ok(Record::Decision { number, to, settled, message }) => {
+                    ledger.insert(number, Decision { to, message, settled, size: record.len() as u64 });
                 }
-                Ok(Record::Settled { number, sink }) => {
-                    ledger.settle(number, &sink);
+                Ok(Record::Settled { number }) => {
+                    ledger.settle(number);
                     ledger.last = ledger.last.max(number);
                 }
                 Ok(Record::Given { number }) => ledger.last = ledger.last.max(number),
@@ -79,22 +81,22 @@ impl Ledger {
     }
 
     /// Takes a decision in and returns its record. The caller has made room.
-    pub fn decide(&mut self, number: u64, sinks: &[Arc<str>], message: &Arc<Message>) -> Vec<u8> {
-        let record = Record::Decision { number, sinks: sinks.to_vec(), message: Arc::clone(message) }.encode();
-        let size = record.len() as u64;
-        self.insert(number, Decision { message: Arc::clone(message), pending: sinks.to_vec(), size });
+    pub fn decide(&mut self, number: u64, to: &Arc<str>, message: &Arc<Message>) -> Vec<u8> {
+        let mut decision = Decision { to: Arc::clone(to), message: Arc::clone(message), settled: false, size: 0 };
+        let record = decision.record(number).encode();
+        decision.size = record.len() as u64;
+        self.insert(number, decision);
         record
     }
 
-    /// It is settled for a sink; returns the record that says so, unless that was known.
-    pub fn settle(&mut self, number: u64, sink: &Arc<str>) -> Option<Vec<u8>> {
-        let decision = self.decisions.get_mut(&number)?;
-        let place = decision.pending.iter().position(|s| s == sink)?;
-        decision.pending.remove(place);
-        if decision.pending.is_empty() && number <= self.known {
+    /// It is settled; returns the record that says so, unless that was known.
+    pub fn settle(&mut self, number: u64) -> Option<Vec<u8>> {
+        let decision = self.decisions.get_mut(&number).filter(|d| !d.settled)?;
+        decision.settled = true;
+        if number <= self.known {
             self.remove(number);
         }
-        Some(Record::Settled { number, sink: Arc::clone(sink) }.encode())
+        Some(Record::Settled { number }.encode())
     }
 
     /// A snapshot that knows of the decisions up to this number was saved.
@@ -102,7 +104,7 @@ impl Ledger {
         self.known = self.known.max(number);
         // So that numbers go on behind it, even if the journal was lost.
         self.last = self.last.max(number);
-        let settled = self.decisions.range(..=number).filter(|(_, d)| d.pending.is_empty());
+        let settled = self.decisions.range(..=number).filter(|(_, d)| d.settled);
         for number in settled.map(|(n, _)| *n).collect::<Vec<_>>() {
             self.remove(number);
         }
@@ -113,27 +115,27 @@ impl Ledger {
         if self.decisions.len() < DECISIONS_MAX {
             return true;
         }
-        let oldest = self.decisions.iter().find(|(_, d)| d.pending.is_empty()).map(|(n, _)| *n);
+        let oldest = self.decisions.iter().find(|(_, d)| d.settled).map(|(n, _)| *n);
         oldest.is_some_and(|number| {
             self.remove(number);
             true
         })
     }
 
-    /// Decisions behind `number`, in order.
-    pub fn after(&self, number: u64) -> impl Iterator<Item = (u64, &Arc<Message>)> {
-        self.behind(number).map(|(n, d)| (*n, &d.message))
+    /// Decisions behind `number`, in order, and the sink that each is for.
+    pub fn after(&self, number: u64) -> impl Iterator<Item = (u64, &Arc<str>, &Arc<Message>)> {
+        self.behind(number).map(|(n, d)| (*n, &d.to, &d.message))
     }
 
-    /// The next decision behind `number` that is not settled for a sink.
+    /// The next decision behind `number` that is for a sink and not settled.
     pub fn next_for(&self, sink: &Arc<str>, number: u64) -> Option<(u64, Arc<Message>)> {
-        let (number, decision) = self.behind(number).find(|(_, d)| d.pending.contains(sink))?;
+        let (number, decision) = self.behind(number).find(|(_, d)| !d.settled && d.to == *sink)?;
         Some((*number, Arc::clone(&decision.message)))
     }
 
     /// What is not settled, in order.
     pub fn pending(&self) -> impl Iterator<Item = (u64, &Arc<str>, &Arc<Message>)> {
-        self.decisions.iter().flat_map(|(n, d)| d.pending.iter().map(|sink| (*n, sink, &d.message)))
+        self.decisions.iter().filter(|(_, d)| !d.settled).map(|(n, d)| (*n, &d.to, &d.message))
     }
 
     /// Whether a journal of this length, in bytes, is worth rewriting.
@@ -143,9 +145,7 @@ impl Ledger {
 
     /// The records of a journal that says the same.
     pub fn records(&self) -> Vec<Vec<u8>> {
-        let decisions = self.decisions.iter().map(|(number, d)| {
-            Record::Decision { number: *number, sinks: d.pending.clone(), message: Arc::clone(&d.message) }.encode()
-        });
+        let decisions = self.decisions.iter().map(|(number, decision)| decision.record(*number).encode());
         std::iter::once(Record::Given { number: self.last }.encode()).chain(decisions).collect()
     }
 
@@ -161,6 +161,13 @@ impl Ledger {
 
     fn remove(&mut self, number: u64) {
         self.decisions.remove(&number).inspect(|old| self.size -= old.size);
+    }
+}
+
+impl Decision {
+    fn record(&self, number: u64) -> Record {
+        let (to, message) = (Arc::clone(&self.to), Arc::clone(&self.message));
+        Record::Decision { number, to, settled: self.settled, message }
     }
 }
 

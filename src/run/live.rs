@@ -15,6 +15,7 @@ use super::keep::{Keep, Restored, Synced};
 use super::lookout::Found;
 use super::pipeline::{Pipeline, Said};
 use super::poll::Delivery;
+use super::post::Decided;
 use super::room::lock;
 use super::sources::{Reading, Sources};
 use crate::config::Config;
@@ -50,7 +51,7 @@ pub struct Live {
     /// The state, where one is kept.
     pub keep: Option<(Keep, Restored)>,
     /// What was said after that state was saved, in order.
-    pub said_since: Vec<Arc<Message>>,
+    pub said_since: Vec<Decided>,
     /// Ends it.
     pub stop: CancellationToken,
 }
@@ -141,11 +142,12 @@ fn pipeline(
     config: &Config,
     restored: &mut Restored,
     mut keep: Option<Keep>,
-    said_since: &[Arc<Message>],
+    said_since: &[Decided],
 ) -> (Pipeline, Option<Keep>) {
+    let planning = config.planning();
     let mut known = None;
     if let Some(saved) = &restored.pipeline {
-        match Pipeline::restore(settings.clone(), config.notify, saved) {
+        match Pipeline::restore(settings.clone(), &planning, saved) {
             Ok(pipeline) => known = Some(pipeline),
             Err(why) => {
                 keep = keep.and_then(|keep| keep.set_aside(&why));
@@ -155,16 +157,16 @@ fn pipeline(
         }
     }
     let inventory = Arc::clone(&settings.inventory);
-    let mut pipeline = known.unwrap_or_else(|| Pipeline::new(settings, config.notify));
+    let mut pipeline = known.unwrap_or_else(|| Pipeline::new(settings, &planning));
     for (source, number) in inventory.sources.iter().zip(0_u16..) {
         if source.apis.is_empty() {
             // No API names it any more.
             pipeline.retire(SourceId(number));
         }
     }
-    for message in said_since {
+    for (to, message) in said_since {
         if let Some(message) = as_numbered(message, &inventory) {
-            pipeline.adopt(&message);
+            pipeline.adopt(to, &message);
         }
     }
     (pipeline, keep)
@@ -330,7 +332,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::model::alert::{Alert, AlertKey, Reason, Severity, State, Subject};
+    use crate::model::alert::{Alert, AlertKey, Measure, Reason, Severity, State, Subject};
     use crate::model::inventory::{Api, ApiId};
     use crate::notify::message::AlertMessage;
 
@@ -341,7 +343,10 @@ mod tests {
             key: AlertKey { rule: "api-5xx".into(), api: ApiId(0), subject: Subject::Api },
             state: State::Firing,
             severity: Severity::High,
+            worst: Severity::High,
+            measure: Measure::Failures,
             value: 0.5,
+            threshold: 0.01,
             errors: 1,
             requests: 2,
             window: Duration::from_mins(5),
@@ -350,9 +355,11 @@ mod tests {
             episode: "e".into(),
             holds: true,
             causes: Vec::new(),
+            flapping: false,
+            endpoints: Vec::new(),
             blindness: None,
         };
-        let said = AlertMessage { alert, api: "shop".into(), reason: Reason::New, seq: 1 };
+        let said = AlertMessage { alert, api: "shop".into(), reason: Reason::New, seq: 1, query: None };
         let said = Arc::new(Message::from(said));
         let number = |apis: &[&str]| {
             let inventory = Inventory { apis: apis.iter().map(|name| Api::plain(name)).collect(), sources: Vec::new() };

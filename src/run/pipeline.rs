@@ -12,7 +12,7 @@ use crate::model::request::Request;
 use crate::model::saved::RestoreError;
 use crate::model::time::Timestamp;
 use crate::notify::message::Message;
-use crate::notify::plan::{self, Plan};
+use crate::notify::plans::{Addressed, Moment, Planning, Plans};
 
 /// What there is to say.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +22,12 @@ pub enum Said {
     /// A failed request is explained.
     Failure(Failure),
     /// A message is due.
-    Message(Arc<Message>),
+    Message {
+        /// The name of the sink that it is for.
+        to: Arc<str>,
+        /// It.
+        message: Arc<Message>,
+    },
 }
 
 /// The saved state of engine and plan.
@@ -30,49 +35,49 @@ pub enum Said {
 pub struct Saved {
     /// Of the engine.
     pub engine: Vec<u8>,
-    /// Of the plan.
-    pub plan: Vec<u8>,
+    /// Of the plans.
+    pub plans: Vec<u8>,
 }
 
 /// Engine and plan.
 #[derive(Debug)]
 pub struct Pipeline {
     engine: Engine,
-    plan: Plan,
+    plans: Plans,
 }
 
 impl Pipeline {
     /// A pipeline that has seen nothing.
     #[must_use]
-    pub fn new(settings: Settings, plan: plan::Settings) -> Self {
-        let inventory = Arc::clone(&settings.inventory);
-        Self { engine: Engine::new(settings), plan: Plan::new(plan, inventory) }
+    pub fn new(settings: Settings, planning: &Planning) -> Self {
+        let plans = Plans::new(planning, &settings.inventory);
+        Self { engine: Engine::new(settings), plans }
     }
 
     /// The state of both, as bytes: one cut, because whatever the engine found has been handed out.
     #[must_use]
     pub fn save(&self) -> Saved {
-        Saved { engine: self.engine.save(), plan: self.plan.save() }
+        Saved { engine: self.engine.save(), plans: self.plans.save() }
     }
 
     /// A pipeline that goes on where the saved one stood; the settings may have changed.
     ///
     /// # Errors
     /// When the state is damaged, of another version, or about more than is watched now.
-    pub fn restore(settings: Settings, plan: plan::Settings, saved: &Saved) -> Result<Self, RestoreError> {
-        let inventory = Arc::clone(&settings.inventory);
-        let plan = Plan::restore(plan, inventory, &saved.plan)?;
-        Ok(Self { engine: Engine::restore(settings, &saved.engine)?, plan })
+    pub fn restore(settings: Settings, planning: &Planning, saved: &Saved) -> Result<Self, RestoreError> {
+        let plans = Plans::restore(planning, &settings.inventory, &saved.plans)?;
+        Ok(Self { engine: Engine::restore(settings, &saved.engine)?, plans })
     }
 
-    /// Takes over a message that was decided after the state was saved; in order, and before anything else.
-    pub fn adopt(&mut self, message: &Message) {
+    /// Takes over a message that was decided for a sink after the state was saved; in order, and before anything else.
+    pub fn adopt(&mut self, to: &Arc<str>, message: &Message) {
         match message {
             Message::Alert(said) => {
                 if self.engine.adopt(&said.alert) {
-                    self.plan.adopt(said);
+                    self.plans.adopt(to, message);
                 }
             }
+            Message::Digest(_) | Message::Test(_) => {}
             Message::Notice(notice) => self.engine.adopt_notice(notice),
         }
     }
@@ -80,14 +85,14 @@ impl Pipeline {
     /// Alerts that were said and that nobody looks at any more, because their rule or their API is no more, are
     /// resolved. For a pipeline that was restored under other settings, once it has adopted what was said.
     pub fn end_orphans(&mut self) -> Vec<Said> {
-        let over = self.plan.end_unless(|key| self.engine.looks_at(key));
+        let over = self.plans.end_unless(|key| self.engine.looks_at(key));
         over.into_iter().map(told).collect()
     }
 
     /// More is watched from now on: APIs and sources were added behind those that are known.
     pub fn extend(&mut self, inventory: &Arc<Inventory>) {
         self.engine.extend(Arc::clone(inventory));
-        self.plan.extend(Arc::clone(inventory));
+        self.plans.extend(inventory);
     }
 
     /// Takes a batch in.
@@ -157,13 +162,15 @@ impl Pipeline {
     /// Time passes.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Said> {
         self.engine.tick(now);
-        self.drain()
+        let mut said = self.drain();
+        said.extend(self.plans.tick(now).into_iter().map(told));
+        said
     }
 
     /// When the next tick is wanted.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.engine.next_deadline()
+        self.engine.next_deadline().into_iter().chain(self.plans.next_deadline()).min()
     }
 
     /// The end of live reading: failures that wait are said as they stand. Messages are not: what is not due yet is
@@ -177,7 +184,7 @@ impl Pipeline {
     pub fn finish(&mut self) -> Vec<Said> {
         self.engine.finish();
         let mut said = self.drain();
-        said.extend(self.plan.finish().into_iter().map(told));
+        said.extend(self.plans.finish().into_iter().map(told));
         said
     }
 
@@ -188,19 +195,29 @@ impl Pipeline {
     }
 
     fn drain(&mut self) -> Vec<Said> {
-        let plan = &mut self.plan;
-        let said = self.engine.drain().into_iter().filter_map(|output| match output {
-            Output::Request(request) => Some(Said::Request(request)),
-            Output::Failure(failure) => Some(Said::Failure(failure)),
-            Output::Alert(alert) => plan.look(*alert).map(told),
-            Output::Notice(notice) => Some(told(*notice)),
-        });
-        said.collect()
+        let mut said = Vec::new();
+        for output in self.engine.drain() {
+            let messages = match output {
+                Output::Request(request) => {
+                    said.push(Said::Request(request));
+                    continue;
+                }
+                Output::Failure(failure) => {
+                    said.push(Said::Failure(failure));
+                    continue;
+                }
+                Output::Looked { at, alerts } => self.plans.step(Moment::Looked(&alerts), at),
+                Output::Sighted { at, alerts } => self.plans.step(Moment::Sighted(&alerts), at),
+                Output::Notice(notice) => self.plans.step(Moment::Noticed(&notice), notice.time),
+            };
+            said.extend(messages.into_iter().map(told));
+        }
+        said
     }
 }
 
-fn told(what: impl Into<Message>) -> Said {
-    Said::Message(Arc::new(what.into()))
+fn told((to, message): Addressed) -> Said {
+    Said::Message { to, message: Arc::new(message) }
 }
 
 #[cfg(test)]
@@ -209,6 +226,7 @@ mod tests {
     use crate::model::alert::State;
     use crate::model::inventory::{Api, ApiId, Inventory, Source, SourceKind};
     use crate::model::request::Endpoint;
+    use crate::notify::plan;
     use crate::run::follow::{Show, print};
     use crate::view::Paint;
 
@@ -243,7 +261,7 @@ mod tests {
     }
 
     fn messages(said: &[Said]) -> Vec<Arc<Message>> {
-        let message = |s: &Said| if let Said::Message(m) = s { Some(Arc::clone(m)) } else { None };
+        let message = |s: &Said| if let Said::Message { message, .. } = s { Some(Arc::clone(message)) } else { None };
         said.iter().filter_map(message).collect()
     }
 
@@ -252,7 +270,7 @@ mod tests {
     #[test]
     fn ten_minutes_without_network() {
         let inventory = inventory();
-        let mut pipeline = Pipeline::new(Settings::new(Arc::clone(&inventory)), plan::Settings::default());
+        let mut pipeline = Pipeline::new(Settings::new(Arc::clone(&inventory)), &plan::Settings::default().into());
         let mut said = pipeline.tick(at(0));
         for second in (0..=60).step_by(5) {
             for source in [0, 1] {
@@ -288,7 +306,13 @@ mod tests {
         assert_eq!(states, [Some(State::Resolved), Some(State::Resolved), None]);
         let mut shown = Vec::new();
         for message in down.iter().chain(&up).step_by(2) {
-            print(&mut shown, &Said::Message(Arc::clone(message)), &inventory, Show::Text(Paint(false))).unwrap();
+            print(
+                &mut shown,
+                &Said::Message { to: "-".into(), message: Arc::clone(message) },
+                &inventory,
+                Show::Text(Paint(false)),
+            )
+            .unwrap();
         }
         let shown = String::from_utf8(shown).unwrap();
         let first: Vec<_> = shown.lines().filter(|l| l.starts_with(char::is_uppercase)).collect();

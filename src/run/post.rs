@@ -1,7 +1,7 @@
 //! The post: every message to every sink, over restarts where there is a state folder.
 //!
-//! A decision is appended to the journal and synced, then offered to the outboxes of its sinks, then marked for each
-//! sink that has it. Not the delivering (that is `notify/outbox`) and not what is decided. Rule: a decision is delivered,
+//! A decision is a message for one sink. It is appended to the journal and synced, then offered to the sink's outbox,
+//! then marked when the sink has it. Not the delivering (that is `notify/outbox`) and not what is decided. Rule: a decision is delivered,
 //! or stands in the journal, or on stderr; it is repeated only if the process died before it was marked, and then as
 //! the same episode and seq. Without a state folder there are only the outboxes.
 
@@ -41,6 +41,9 @@ pub struct Opening {
     kept: Option<Kept>,
 }
 
+/// A sink's name, and a message that was decided for it.
+pub type Decided = (Arc<str>, Arc<Message>);
+
 /// What an opening has of the journal.
 #[derive(Debug)]
 struct Kept {
@@ -72,14 +75,14 @@ enum Way {
 struct Desk {
     orders: mpsc::Sender<Order>,
     last: u64,
-    /// Episode and seq of each decision that may come again, by number.
+    /// Sink, episode and seq of each decision that may come again, by number.
     said: BTreeMap<u64, Key>,
     numbers: BTreeMap<Key, u64>,
     unwritten: Arc<AtomicUsize>,
     folder: String,
 }
 
-type Key = (Arc<str>, u32);
+type Key = (Arc<str>, Arc<str>, u32);
 
 impl Opening {
     /// A post without a memory.
@@ -114,32 +117,24 @@ impl Opening {
     /// What was decided after this number, in order: a plan that was restored from a snapshot does not know yet that
     /// it has said that.
     #[must_use]
-    pub fn decisions_after(&self, number: u64) -> Vec<Arc<Message>> {
+    pub fn decisions_after(&self, number: u64) -> Vec<Decided> {
         let ledger = self.kept.iter().map(|k| &k.ledger);
-        ledger.flat_map(|l| l.after(number)).map(|(_, message)| Arc::clone(message)).collect()
+        ledger.flat_map(|l| l.after(number)).map(|(_, to, message)| (Arc::clone(to), Arc::clone(message))).collect()
     }
 
-    /// Adds a sink. Of two with the same name the second is `#2`.
-    pub fn sink<D: Deliver + Send + 'static>(&mut self, sink: D) {
-        let name = sink.name();
-        let same = |s: &&Sink| s.name.strip_prefix(&name).is_some_and(|rest| rest.is_empty() || rest.starts_with('#'));
-        let name: Arc<str> = match self.sinks.iter().filter(same).count() {
-            0 => name.into(),
-            n => format!("{name}#{}", n + 1).into(),
-        };
-        let number = self.sinks.len();
+    /// Adds a sink under a name that no other has and that is the same at each start: messages are kept for it by that.
+    pub fn sink<D: Deliver + Send + 'static>(&mut self, name: Arc<str>, sink: D) {
         let tell = self.kept.as_ref().map(|kept| {
             let orders = kept.orders.clone();
             let tell: Tell = Box::new(move |message, outcome| {
                 // No queue of its own needs a bound: at most what an outbox holds is under way. Nobody listens only
                 // after the end.
-                let _ = orders.send(Order::Became { sink: number, number: message, outcome });
+                let _ = orders.send(Order::Became { number: message, outcome });
             });
             tell
         });
-        let min_severity = sink.min_severity();
-        let (outbox, delivery) = Outbox::start(sink, self.deadline.clone(), tell);
-        self.sinks.push(Sink { name, min_severity, outbox, offered: 0 });
+        let (outbox, delivery) = Outbox::start(&name, sink, self.deadline.clone(), tell);
+        self.sinks.push(Sink { name, outbox, offered: 0 });
         self.deliveries.push(delivery);
     }
 
@@ -163,12 +158,15 @@ impl Default for Opening {
 }
 
 impl Post {
-    /// Sends a message to all sinks that it is for; never waits. A message (its episode and seq) that was put before is
-    /// not sent again, as far as the journal reaches back.
-    pub fn put(&mut self, message: &Arc<Message>) {
+    /// Sends a message to a sink; never waits. A message (its sink, episode and seq) that was put before is not sent
+    /// again, as far as the journal reaches back.
+    pub fn put(&mut self, to: &Arc<str>, message: &Arc<Message>) {
         match &mut self.way {
-            Way::Direct(sinks) => sinks.iter().for_each(|sink| sink.outbox.put(message)),
-            Way::Kept(desk) => desk.put(message),
+            Way::Direct(sinks) => match sinks.iter().find(|sink| sink.name == *to) {
+                Some(sink) => sink.outbox.put(message),
+                None => dead_letter(to, message, "there is no such sink"),
+            },
+            Way::Kept(desk) => desk.put(to, message),
         }
     }
 
@@ -267,8 +265,8 @@ impl Desk {
             unwritten: Arc::clone(&unwritten),
             folder: journal.folder().display().to_string(),
         };
-        for (number, message) in ledger.after(0) {
-            desk.remember(number, message);
+        for (number, to, message) in ledger.after(0) {
+            desk.remember(number, key(to, message));
         }
         let clerk = Clerk { journal, ledger, sinks, unwritten, behind: false };
         // A thread of its own: a sync takes milliseconds on a good disk and minutes on a bad one, which neither the
@@ -278,24 +276,25 @@ impl Desk {
         desk
     }
 
-    fn put(&mut self, message: &Arc<Message>) {
-        if self.numbers.contains_key(&key(message)) {
+    fn put(&mut self, to: &Arc<str>, message: &Arc<Message>) {
+        if self.numbers.contains_key(&key(to, message)) {
             return;
         }
         if self.unwritten.load(Ordering::Relaxed) >= UNWRITTEN_MAX {
-            return dead_letter("all", message, "the journal hangs");
+            return dead_letter(to, message, "the journal hangs");
         }
         self.last += 1;
-        self.remember(self.last, message);
+        self.remember(self.last, key(to, message));
         self.unwritten.fetch_add(1, Ordering::Relaxed);
-        if self.orders.send(Order::Put(self.last, Arc::clone(message))).is_err() {
-            dead_letter("all", message, "the journal's thread has failed");
+        let order = Order::Put { number: self.last, to: Arc::clone(to), message: Arc::clone(message) };
+        if self.orders.send(order).is_err() {
+            dead_letter(to, message, "the journal's thread has failed");
         }
     }
 
-    fn remember(&mut self, number: u64, message: &Message) {
-        self.numbers.insert(key(message), number);
-        self.said.insert(number, key(message));
+    fn remember(&mut self, number: u64, key: Key) {
+        self.numbers.insert(key.clone(), number);
+        self.said.insert(number, key);
         if self.said.len() > DECISIONS_MAX
             && let Some((_, oldest)) = self.said.pop_first()
         {
@@ -338,8 +337,8 @@ impl Desk {
     }
 }
 
-fn key(message: &Message) -> Key {
-    (Arc::clone(message.episode()), message.seq())
+fn key(to: &Arc<str>, message: &Message) -> Key {
+    (Arc::clone(to), Arc::clone(message.episode()), message.seq())
 }
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ impl Replay {
             totals: true,
             ..engine::Settings::new(Arc::clone(&inventory))
         };
-        let mut pipeline = Pipeline::new(settings, self.config.notify);
+        let mut pipeline = Pipeline::new(settings, &self.config.notify.clone().into());
         let mut examples = BTreeSet::new();
         let mut say = |said: Vec<Said>| -> io::Result<()> {
             said.iter().filter(|s| self.shows(s, &mut examples)).try_for_each(|s| print(out, s, &inventory, self.show))
@@ -127,7 +127,7 @@ impl Replay {
     /// People get the alerts, one example of each cause, and the report; programs get every failure.
     fn shows(&self, said: &Said, examples: &mut BTreeSet<(CauseKind, Certainty)>) -> bool {
         match said {
-            Said::Request(_) | Said::Message(_) => true,
+            Said::Request(_) | Said::Message { .. } => true,
             Said::Failure(failure) => {
                 let cause = &failure.explanation.cause;
                 self.show == Show::Json || self.requests || examples.insert((cause.kind, cause.certainty))

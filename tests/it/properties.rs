@@ -12,7 +12,7 @@ use gatewatch::engine::tally::{Label, merge};
 use gatewatch::engine::window::{SLOT, Window};
 use gatewatch::engine::{Engine, Output, Settings};
 use gatewatch::model::alert::{
-    Alert, AlertKey, Blindness, CauseCount, CauseSample, Loss, Reason, Severity, State, Subject,
+    Alert, AlertKey, Blindness, CauseCount, CauseSample, Loss, Measure, Reason, Severity, State, Subject,
 };
 use gatewatch::model::cause::{Cause, CauseKind, Certainty, Evidence, Explanation, Failure, Fix, Join};
 use gatewatch::model::event::{EventId, Fact, LogEvent};
@@ -22,6 +22,7 @@ use gatewatch::model::problem::Problem;
 use gatewatch::model::request::{Endpoint, GatewayWords, Request};
 use gatewatch::model::time::Timestamp;
 use gatewatch::notify::message::{AlertMessage, Message};
+use gatewatch::notify::origin::Origin;
 use gatewatch::notify::{self, plan, sns};
 use gatewatch::read::Reader;
 use gatewatch::run::pipeline::{Pipeline, Said};
@@ -143,11 +144,7 @@ fn request(time: i64, how: u8) -> Request {
 }
 
 fn alerts(engine: &mut Engine) -> Vec<Alert> {
-    let alert = |output| match output {
-        Output::Alert(alert) => Some(*alert),
-        Output::Request(_) | Output::Failure(_) | Output::Notice(_) => None,
-    };
-    engine.drain().into_iter().filter_map(alert).collect()
+    engine.drain().into_iter().flat_map(Output::alerts).collect()
 }
 
 /// Feeds requests in pieces of these sizes, in turn, and seals behind each.
@@ -338,7 +335,7 @@ proptest! {
             rule.keep_firing = SLOT * u32::try_from(keep).unwrap();
         }
         let planned = plan::Settings { group_wait: Duration::from_secs(wait), ..plan::Settings::default() };
-        let mut pipeline = Pipeline::new(settings, planned);
+        let mut pipeline = Pipeline::new(settings, &planned.into());
         let mut said = Vec::new();
         for ((fine, failed, route), slot) in slots.into_iter().zip(0_i64..) {
             for n in 0..i64::from(fine + failed) {
@@ -350,7 +347,7 @@ proptest! {
         }
         said.extend(pipeline.finish());
         let messages = said.into_iter().filter_map(|s| match s {
-            Said::Message(m) => m.alert().cloned(),
+            Said::Message { message, .. } => message.alert().cloned(),
             Said::Request(_) | Said::Failure(_) => None,
         });
         let mut by_key: BTreeMap<AlertKey, Vec<AlertMessage>> = BTreeMap::new();
@@ -393,7 +390,10 @@ fn message(text: &str, causes: Vec<CauseCount>, state: State, route: Option<&str
         },
         state,
         severity: Severity::Critical,
+        worst: Severity::Critical,
+        measure: Measure::Failures,
         value: 0.4,
+        threshold: 0.01,
         errors: u64::MAX,
         requests: u64::MAX,
         window: FIVE_MINUTES,
@@ -402,9 +402,11 @@ fn message(text: &str, causes: Vec<CauseCount>, state: State, route: Option<&str
         holds: state == State::Firing,
         episode: "0123456789ab".into(),
         causes,
+        flapping: false,
+        endpoints: Vec::new(),
         blindness: None,
     };
-    AlertMessage { alert, api: text.into(), reason: Reason::New, seq: 1 }.into()
+    AlertMessage { alert, api: text.into(), reason: Reason::New, seq: 1, query: None }.into()
 }
 
 fn cause_count(kind: CauseKind, error_type: &str, message: &str) -> CauseCount {
@@ -418,6 +420,7 @@ fn cause_count(kind: CauseKind, error_type: &str, message: &str) -> CauseCount {
             message: Some(message.into()),
             function: Some(error_type.into()),
             site: None,
+            lambda_request_id: None,
             request_id: Some(message.into()),
             fix: Some(Arc::new(fix)),
         },
@@ -426,7 +429,7 @@ fn cause_count(kind: CauseKind, error_type: &str, message: &str) -> CauseCount {
 
 fn assert_within_limits(m: &Message, arn: &str) -> Result<(), TestCaseError> {
     for format in [sns::Format::Text, sns::Format::Json] {
-        let request = sns::request(m, &arn.into(), format);
+        let request = sns::request(m, &arn.into(), format, &Origin::default());
         let subject = &request.subject;
         prop_assert!(subject.chars().count() < 100, "{} characters", subject.chars().count());
         prop_assert!(!subject.is_empty() && subject.bytes().all(|b| (b' '..=b'~').contains(&b)), "{subject:?}");
@@ -480,14 +483,14 @@ proptest! {
         });
         let m = Message::from(m);
         assert_within_limits(&m, "arn:aws:sns:eu-west-1:111122223333:ops")?;
-        let text = notify::text::render(&m);
+        let text = notify::text::render(&m, &Origin::default());
         prop_assert!(!text.contains('\r') && text.lines().skip(1).all(|l| l.starts_with("  ")), "{text}");
     }
 
     #[test]
     fn an_alert_parses_back(api in "(?s).{0,40}", text in "(?s).{0,300}", route in proptest::option::of("(?s).{0,100}")) {
         let m = message(&api, vec![cause_count(CauseKind::Unknown, &text, &text)], State::Firing, route.as_deref());
-        let line = notify::json::render(&m);
+        let line = notify::json::render(&m, &Origin::default());
         prop_assert!(!line.contains(['\n', '\r']), "one object is one line");
         let parsed: Value = serde_json::from_str(&line).unwrap();
         prop_assert_eq!(parsed["api"].as_str(), Some(&*api));

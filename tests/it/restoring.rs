@@ -21,6 +21,7 @@ use gatewatch::model::saved::RestoreError;
 use gatewatch::model::time::Timestamp;
 use gatewatch::notify::message::Message;
 use gatewatch::notify::plan;
+use gatewatch::notify::plans::Planning;
 use gatewatch::run::pipeline::{Pipeline, Said, Saved};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -301,7 +302,7 @@ proptest! {
         for (event, now) in events(&dice, 7).split_off(cut) {
             feed(&mut engine, event, now);
             for output in engine.drain() {
-                if let Output::Alert(alert) = output {
+                for alert in output.alerts() {
                     let is_on = after.rules.iter().any(|rule| rule.name == alert.key.rule);
                     prop_assert!(is_on || alert.blindness.is_some(), "its rule is no more");
                 }
@@ -344,14 +345,14 @@ proptest! {
         settings in settings(),
         wait in 0_u64..40,
     ) {
-        let planned = plan::Settings { group_wait: Duration::from_secs(wait), ..plan::Settings::default() };
+        let planned = plan::Settings { group_wait: Duration::from_secs(wait), ..plan::Settings::default() }.into();
         let cuts: BTreeSet<usize> = cuts.iter().map(|cut| cut.index(dice.len())).collect();
-        let new = || Pipeline::new(settings.clone(), planned);
+        let new = || Pipeline::new(settings.clone(), &planned);
         let (mut whole, mut cut) = (new(), new());
         for (number, (event, now)) in events(&dice, 7).into_iter().enumerate() {
             if cuts.contains(&number) {
                 let saved = cut.save();
-                cut = Pipeline::restore(settings.clone(), planned, &saved).expect("it was just saved");
+                cut = Pipeline::restore(settings.clone(), &planned, &saved).expect("it was just saved");
                 prop_assert_eq!(cut.save(), saved);
             }
             prop_assert_eq!(say(&mut whole, event.clone(), now), say(&mut cut, event, now));
@@ -388,11 +389,11 @@ fn the_dice_lead_to_everything() {
         for (event, now) in events(&dice, 7) {
             feed(&mut engine, event, now);
             for output in engine.drain() {
-                match output {
-                    Output::Failure(f) => failures += usize::from(f.lambda_request_id.is_some()),
-                    Output::Alert(a) if a.state == State::Firing => fired += 1,
-                    Output::Alert(_) => resolved += 1,
-                    Output::Request(_) | Output::Notice(_) => {}
+                if let Output::Failure(f) = &output {
+                    failures += usize::from(f.lambda_request_id.is_some());
+                }
+                for alert in output.alerts() {
+                    *(if alert.state == State::Firing { &mut fired } else { &mut resolved }) += 1;
                 }
             }
         }
@@ -443,7 +444,7 @@ fn traffic() -> impl Strategy<Value = Vec<Line>> {
 /// A pipeline whose process dies now and then.
 struct Mortal {
     settings: Settings,
-    planned: plan::Settings,
+    planned: Planning,
     pipeline: Pipeline,
     lines: Vec<Line>,
     /// The newest slot that was lived through.
@@ -457,8 +458,8 @@ struct Mortal {
 }
 
 impl Mortal {
-    fn new(settings: Settings, planned: plan::Settings, lines: Vec<Line>) -> Self {
-        let mut pipeline = Pipeline::new(settings.clone(), planned);
+    fn new(settings: Settings, planned: Planning, lines: Vec<Line>) -> Self {
+        let mut pipeline = Pipeline::new(settings.clone(), &planned);
         pipeline.seal_all(FIRST_SOURCES, at(0));
         let saved = (pipeline.save(), -1);
         let (fed, since, story) = (BTreeSet::new(), (Vec::new(), Vec::new()), Vec::new());
@@ -474,7 +475,7 @@ impl Mortal {
         }
         let said = self.pipeline.seal_all(FIRST_SOURCES, at((slot + 1) * 10_000));
         let message = |said| match said {
-            Said::Message(message) => Some(message),
+            Said::Message { message, .. } => Some(message),
             Said::Request(_) | Said::Failure(_) => None,
         };
         self.since.1.extend(said.into_iter().filter_map(message));
@@ -498,11 +499,11 @@ impl Mortal {
     /// Dies, and reads everything since the state was saved again: in another order, late lines in their places, slot by
     /// slot or all at once.
     fn die(&mut self, leap: bool, turn: prop::sample::Index) {
-        let restore = |saved| Pipeline::restore(self.settings.clone(), self.planned, saved).expect("it was saved");
+        let restore = |saved| Pipeline::restore(self.settings.clone(), &self.planned, saved).expect("it was saved");
         self.pipeline = restore(&self.saved.0);
         // Of some it is not known whether they were said before it was saved.
         for message in self.story.iter().skip(self.story.len().saturating_sub(3)).chain(&self.since.1) {
-            self.pipeline.adopt(message);
+            self.pipeline.adopt(&"-".into(), message);
         }
         self.pipeline = restore(&self.pipeline.save());
         let (lines, mut said) = std::mem::take(&mut self.since);
@@ -569,13 +570,15 @@ proptest! {
         let mut settings = Settings::new(Arc::new(first_inventory()));
         for rule in &mut settings.rules {
             rule.window = Duration::from_secs(30);
+            rule.low_traffic = None;
             rule.hold = Duration::from_secs(10) * hold;
             rule.keep_firing = Duration::from_secs(10) * keep;
         }
         let planned = plan::Settings {
             group_wait: Duration::from_secs(wait),
             group_interval: Duration::from_secs(20),
-        };
+        }
+        .into();
         let last = lines.last().map_or(0, |line| line.0) + 20;
         let mut mortal = Mortal::new(settings, planned, lines);
         mortal.live_until(lives.0.min(last));
@@ -608,7 +611,7 @@ fn some_state() -> (Settings, Saved) {
     let mut settings = Settings::new(Arc::new(inventory()));
     settings.totals = true;
     settings.rules.iter_mut().for_each(|rule| rule.min_requests = 1);
-    let mut pipeline = Pipeline::new(settings.clone(), plan::Settings::default());
+    let mut pipeline = Pipeline::new(settings.clone(), &plan::Settings::default().into());
     for (event, now) in events(&dice.expect("values").current(), 7) {
         say(&mut pipeline, event, now);
     }
@@ -637,7 +640,7 @@ fn a_state_is_of_a_version_and_of_an_inventory() {
     let fewer = Settings { inventory: Arc::new(first_inventory()), ..settings.clone() };
     let got = Engine::restore(fewer.clone(), &saved.engine).map(drop);
     assert_eq!(got, Err(RestoreError::Shrunk { apis: 3, sources: 7 }));
-    assert!(Pipeline::restore(fewer, plan::Settings::default(), saved).is_err());
+    assert!(Pipeline::restore(fewer, &plan::Settings::default().into(), saved).is_err());
 }
 
 proptest! {
@@ -669,7 +672,7 @@ proptest! {
         dice in dice(40),
     ) {
         let (settings, saved) = &*STATE;
-        for state in [body(&saved.engine).to_vec(), body(&saved.plan).to_vec(), noise] {
+        for state in [body(&saved.engine).to_vec(), body(&saved.plans).to_vec(), noise] {
             let mut state = state;
             for (index, byte) in &changes {
                 if !state.is_empty() {
@@ -682,8 +685,8 @@ proptest! {
             }
             let engine = resealed(state.clone(), engine::STATE_VERSION);
             let plan = resealed(state, plan::STATE_VERSION);
-            for saved in [Saved { engine, plan: saved.plan.clone() }, Saved { engine: saved.engine.clone(), plan }] {
-                let restored = Pipeline::restore(settings.clone(), plan::Settings::default(), &saved);
+            for saved in [Saved { engine, plans: saved.plans.clone() }, Saved { engine: saved.engine.clone(), plans: plan }] {
+                let restored = Pipeline::restore(settings.clone(), &plan::Settings::default().into(), &saved);
                 let Ok(mut pipeline) = restored else { continue };
                 for (event, now) in events(&dice, 7) {
                     say(&mut pipeline, event, now);

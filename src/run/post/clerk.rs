@@ -9,7 +9,6 @@ use std::sync::{Arc, mpsc};
 
 use tokio::sync::oneshot;
 
-use crate::model::alert::Severity;
 use crate::notify::message::Message;
 use crate::notify::outbox::{NotTaken, Outbox, Outcome, dead_letter};
 use crate::run::ledger::Ledger;
@@ -22,17 +21,19 @@ const GROUP_MAX: usize = 500;
 #[derive(Debug)]
 pub struct Sink {
     pub name: Arc<str>,
-    pub min_severity: Severity,
     pub outbox: Outbox,
-    /// Decisions up to this number were offered to it, or were not for it.
+    /// Its decisions up to this number were offered to it.
     pub offered: u64,
 }
 
 /// What the clerk is told.
 pub enum Order {
-    Put(u64, Arc<Message>),
+    Put {
+        number: u64,
+        to: Arc<str>,
+        message: Arc<Message>,
+    },
     Became {
-        sink: usize,
         number: u64,
         outcome: Outcome,
     },
@@ -68,10 +69,9 @@ impl Clerk {
     /// Works until the end is ordered, or nobody can order anything any more.
     pub fn run(mut self, inbox: &mpsc::Receiver<Order>) {
         self.begin();
-        let names: Vec<_> = self.sinks.iter().map(|sink| Arc::clone(&sink.name)).collect();
         while let Ok(first) = inbox.recv() {
             let group = std::iter::once(first).chain(inbox.try_iter()).take(GROUP_MAX);
-            if let Some(end) = self.work(group, &names) {
+            if let Some(end) = self.work(group) {
                 let pending = self.ledger.pending().map(|(_, sink, message)| (Arc::clone(sink), Arc::clone(message)));
                 let rest = Rest { pending: pending.collect(), written: !self.behind };
                 // The folder is free before anybody hears of it.
@@ -91,7 +91,7 @@ impl Clerk {
         let mut records = Vec::new();
         for (number, sink, message) in lost {
             dead_letter(&sink, &message, "its sink is no longer configured");
-            records.extend(self.ledger.settle(number, &sink));
+            records.extend(self.ledger.settle(number));
         }
         let again = self.ledger.pending().count();
         if again > 0 {
@@ -102,17 +102,15 @@ impl Clerk {
     }
 
     /// A group of orders with one sync; the answer to the end, if it is among them.
-    fn work(&mut self, group: impl Iterator<Item = Order>, names: &[Arc<str>]) -> Option<oneshot::Sender<Rest>> {
+    fn work(&mut self, group: impl Iterator<Item = Order>) -> Option<oneshot::Sender<Rest>> {
         let mut records = Vec::new();
         let mut syncs = Vec::new();
         let mut close = false;
         let mut end = None;
         for order in group {
             match order {
-                Order::Put(number, message) => records.extend(self.decide(number, &message)),
-                Order::Became { sink, number, outcome: Outcome::Settled } => {
-                    records.extend(self.ledger.settle(number, &names[sink]));
-                }
+                Order::Put { number, to, message } => records.extend(self.decide(number, &to, &message)),
+                Order::Became { number, outcome: Outcome::Settled } => records.extend(self.ledger.settle(number)),
                 Order::Became { outcome: Outcome::Left, .. } => {}
                 Order::Forget(number) => self.ledger.forget_through(number),
                 Order::Sync(reply) => syncs.push(reply),
@@ -132,15 +130,13 @@ impl Clerk {
         end
     }
 
-    fn decide(&mut self, number: u64, message: &Arc<Message>) -> Option<Vec<u8>> {
+    fn decide(&mut self, number: u64, to: &Arc<str>, message: &Arc<Message>) -> Option<Vec<u8>> {
         self.unwritten.fetch_sub(1, Ordering::Relaxed);
         if !self.ledger.make_room() {
-            dead_letter("all", message, "too many messages are undelivered");
+            dead_letter(to, message, "too many messages are undelivered");
             return None;
         }
-        let sinks = self.sinks.iter().filter(|sink| message.severity() >= sink.min_severity);
-        let sinks: Vec<_> = sinks.map(|sink| Arc::clone(&sink.name)).collect();
-        Some(self.ledger.decide(number, &sinks, message))
+        Some(self.ledger.decide(number, to, message))
     }
 
     /// Makes the journal say what the ledger says. A failure is said once; messages go out all the same.
@@ -181,7 +177,7 @@ impl Clerk {
                     Err(NotTaken::Full) => break,
                     Err(NotTaken::Closed) => {
                         dead_letter(&sink.name, &message, "the sink has failed");
-                        given_up.extend(self.ledger.settle(number, &sink.name));
+                        given_up.extend(self.ledger.settle(number));
                     }
                 }
                 sink.offered = number;

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::model::alert::{Alert, AlertKey, CauseCount, CauseSample, Reason, Severity, State, Subject};
+use crate::model::alert::{Alert, AlertKey, CauseCount, CauseSample, Measure, Reason, Severity, State, Subject};
 use crate::model::cause::{CauseKind, Fix};
 use crate::model::inventory::ApiId;
 use crate::model::request::Endpoint;
@@ -31,7 +31,10 @@ fn message(n: u32) -> Arc<Message> {
             key: AlertKey { rule: "endpoint-5xx".into(), api: ApiId(0), subject },
             state: State::Firing,
             severity: if n % 5 == 4 { Severity::Elevated } else { Severity::High },
+            worst: if n % 5 == 4 { Severity::Elevated } else { Severity::High },
+            measure: Measure::Failures,
             value: 0.4,
+            threshold: 0.01,
             errors: 12,
             requests: 30,
             window: Duration::from_mins(5),
@@ -40,13 +43,22 @@ fn message(n: u32) -> Arc<Message> {
             episode: format!("e{}", n / 10).into(),
             holds: true,
             causes: vec![CauseCount { kind: CauseKind::UnhandledException, count: 12, certain: 12, sample }],
+            flapping: false,
+            endpoints: Vec::new(),
             blindness: None,
         },
         api: "shop".into(),
         reason: Reason::New,
         seq: n % 10 + 1,
+        query: None,
     };
     Arc::new(said.into())
+}
+
+fn put(post: &mut Post, sinks: &[&str], message: &Arc<Message>) {
+    for name in sinks {
+        post.put(&(*name).into(), message);
+    }
 }
 
 /// The number that [`message`] was made with.
@@ -80,7 +92,6 @@ fn lock(world: &Shared) -> std::sync::MutexGuard<'_, World> {
 
 struct Fake {
     name: &'static str,
-    min_severity: Severity,
     /// In turn; the last for ever.
     does: Vec<Does>,
     life: u32,
@@ -111,14 +122,6 @@ impl Deliver for Fake {
             None => pending().await,
         }
     }
-
-    fn name(&self) -> String {
-        self.name.to_owned()
-    }
-
-    fn min_severity(&self) -> Severity {
-        self.min_severity
-    }
 }
 
 /// A folder that processes live and die in.
@@ -140,13 +143,13 @@ impl Bench {
 
     fn fake(&self, name: &'static str, does: &[Does]) -> Fake {
         let life = lock(&self.world).life;
-        Fake { name, min_severity: Severity::Elevated, does: does.to_vec(), life, world: Arc::clone(&self.world) }
+        Fake { name, does: does.to_vec(), life, world: Arc::clone(&self.world) }
     }
 
     fn start(&self, sinks: &[(&'static str, &[Does])]) -> Post {
         let mut opening = self.opening(0);
         for (name, does) in sinks {
-            opening.sink(self.fake(name, does));
+            opening.sink((*name).into(), self.fake(name, does));
         }
         opening.start()
     }
@@ -207,7 +210,7 @@ fn death_at_each_point() {
         // After the append, before the delivery.
         let mut bench = Bench::new();
         let mut post = bench.start(&[("a", &[Does::Hangs])]);
-        post.put(&message(1));
+        put(&mut post, &["a"], &message(1));
         assert!(post.synced().await);
         bench.kill(post);
         let post = bench.start(&[("a", &[Does::TakesInSilence])]);
@@ -220,8 +223,8 @@ fn death_at_each_point() {
         // After the mark; the engine comes to the same decision, and to one more.
         bench.kill(post);
         post = bench.start(&[("a", &[Does::Takes])]);
-        post.put(&message(1));
-        post.put(&message(2));
+        put(&mut post, &["a"], &message(1));
+        put(&mut post, &["a"], &message(2));
         post.stop().await;
         assert_eq!(bench.got("a"), [1, 1, 2]);
         assert!(bench.pending().is_empty());
@@ -233,7 +236,7 @@ fn nothing_reaches_a_sink_before_it_is_on_disk() {
     run(async {
         let bench = Bench::new();
         let mut post = bench.start(&[("a", &[Does::TakesInSilence])]);
-        post.put(&message(1));
+        put(&mut post, &["a"], &message(1));
         bench.until("it is delivered", |b| b.got("a") == [1]).await;
         assert_eq!(bench.pending(), [("a".to_owned(), 1)]);
     });
@@ -244,7 +247,7 @@ fn what_is_not_delivered_in_time_stays_and_goes_out_at_the_next_start() {
     run(async {
         let mut bench = Bench::new();
         let mut post = bench.start(&[("a", &[Does::Takes]), ("b", &[Does::Takes, Does::Hangs])]);
-        (0..3).for_each(|n| post.put(&message(n)));
+        (0..3).for_each(|n| put(&mut post, &["a", "b"], &message(n)));
         post.stop().await;
         assert_eq!(bench.pending(), [("b".to_owned(), 1), ("b".to_owned(), 2)]);
         let life = lock(&bench.world).life;
@@ -254,12 +257,11 @@ fn what_is_not_delivered_in_time_stays_and_goes_out_at_the_next_start() {
         post.stop().await;
         assert_eq!((bench.got("a"), bench.got("b")), (vec![0, 1, 2], vec![0, 1, 2]));
         assert!(bench.pending().is_empty());
-        // Given up and not for it is settled too.
+        // Given up is settled too.
         let mut opening = bench.opening(0);
-        opening.sink(bench.fake("a", &[Does::Refuses]));
-        opening.sink(Fake { min_severity: Severity::High, ..bench.fake("b", &[Does::Hangs]) });
+        opening.sink("a".into(), bench.fake("a", &[Does::Refuses]));
         let mut post = opening.start();
-        post.put(&message(4));
+        put(&mut post, &["a"], &message(4));
         post.stop().await;
         assert!(bench.pending().is_empty());
         bench.folder = tempfile::tempdir().unwrap();
@@ -270,8 +272,8 @@ fn what_is_not_delivered_in_time_stays_and_goes_out_at_the_next_start() {
 fn a_sink_that_is_gone_is_let_go_and_a_new_one_gets_nothing_old() {
     run(async {
         let bench = Bench::new();
-        let mut post = bench.start(&[("a", &[Does::Hangs]), ("a", &[Does::Hangs]), ("b", &[Does::Hangs])]);
-        post.put(&message(0));
+        let mut post = bench.start(&[("a", &[Does::Hangs]), ("a#2", &[Does::Hangs]), ("b", &[Does::Hangs])]);
+        put(&mut post, &["a", "a#2", "b"], &message(0));
         post.stop().await;
         let standing = |names: &[&str]| names.iter().map(|n| ((*n).to_owned(), 0)).collect::<Vec<_>>();
         assert_eq!(bench.pending(), standing(&["a", "a#2", "b"]));
@@ -291,7 +293,7 @@ fn more_than_a_queue_holds_is_delivered_in_order() {
             if n % 500 == 0 {
                 assert!(post.synced().await);
             }
-            post.put(&message(n));
+            put(&mut post, &["a"], &message(n));
         }
         assert!(post.synced().await);
         assert_eq!(post.last(), 2500);
@@ -309,7 +311,7 @@ fn what_a_snapshot_knows_is_forgotten_once_it_is_settled() {
     run(async {
         let bench = Bench::new();
         let mut post = bench.start(&[("a", &[Does::Takes]), ("b", &[Does::Takes, Does::Hangs])]);
-        (0..600).for_each(|n| post.put(&message(n)));
+        (0..600).for_each(|n| put(&mut post, &["a", "b"], &message(n)));
         bench.until("all is delivered", |b| b.got("a").len() == 600).await;
         post.stop().await;
         let journal = bench.folder.path().join("journal");
@@ -317,29 +319,29 @@ fn what_a_snapshot_knows_is_forgotten_once_it_is_settled() {
         assert!(long > 256 << 10, "{long}");
 
         let opening = bench.opening(0);
-        let after: Vec<u32> = opening.decisions_after(597).iter().map(|m| number(m)).collect();
-        assert_eq!(after, [597, 598, 599]);
+        let after: Vec<u32> = opening.decisions_after(1196).iter().map(|(_, m)| number(m)).collect();
+        assert_eq!(after, [598, 598, 599, 599]);
         drop(opening);
 
         let mut opening = bench.opening(0);
-        opening.sink(bench.fake("a", &[Does::Takes]));
-        opening.sink(bench.fake("b", &[Does::Takes]));
+        opening.sink("a".into(), bench.fake("a", &[Does::Takes]));
+        opening.sink("b".into(), bench.fake("b", &[Does::Takes]));
         let mut post = opening.start();
         bench.until("all is delivered", |b| b.got("b").len() == 600).await;
         bench.until("all is marked", |b| b.pending().is_empty()).await;
-        assert_eq!(post.last(), 600);
-        post.forget_through(600);
-        post.put(&message(600));
+        assert_eq!(post.last(), 1200);
+        post.forget_through(1200);
+        put(&mut post, &["a", "b"], &message(600));
         assert!(post.synced().await);
         post.stop().await;
         assert!(fs::metadata(&journal).unwrap().len() < 2000, "the file was written anew");
-        let opening = bench.opening(600);
-        assert_eq!(opening.decisions_after(600).len(), 1);
+        let opening = bench.opening(1200);
+        assert_eq!(opening.decisions_after(1200).len(), 2);
         let post = opening.start();
-        assert_eq!(post.last(), 601, "numbers go on");
+        assert_eq!(post.last(), 1202, "numbers go on");
         post.stop().await;
         fs::remove_file(&journal).unwrap();
-        assert_eq!(bench.opening(700).start().last(), 700, "also without the journal");
+        assert_eq!(bench.opening(1300).start().last(), 1300, "also without the journal");
     });
 }
 
@@ -348,13 +350,13 @@ fn a_journal_that_cannot_be_written_holds_nothing_up() {
     run(async {
         let bench = Bench::new();
         let mut opening = bench.opening(0);
-        opening.sink(bench.fake("a", &[Does::Takes, Does::Hangs]));
+        opening.sink("a".into(), bench.fake("a", &[Does::Takes, Does::Hangs]));
         // As on a full disk: appending fails, and so does a new file.
         let blocked = bench.folder.path().join("journal.new");
         fs::create_dir(&blocked).unwrap();
         opening.kept.as_mut().unwrap().journal.fail();
         let mut post = opening.start();
-        (0..3).for_each(|n| post.put(&message(n)));
+        (0..3).for_each(|n| put(&mut post, &["a"], &message(n)));
         assert!(!post.synced().await);
         bench.until("it is delivered all the same", |b| b.got("a") == [0]).await;
         assert!(bench.pending().is_empty());
@@ -378,10 +380,10 @@ fn without_a_folder_messages_go_straight_out() {
     run(async {
         let bench = Bench::new();
         let mut opening = Opening::new();
-        opening.sink(bench.fake("a", &[Does::Takes]));
+        opening.sink("a".into(), bench.fake("a", &[Does::Takes]));
         let mut post = opening.start();
-        post.put(&message(1));
-        post.put(&message(1));
+        put(&mut post, &["a"], &message(1));
+        put(&mut post, &["a"], &message(1));
         assert!(post.synced().await);
         post.forget_through(post.last());
         post.stop().await;
@@ -430,7 +432,7 @@ proptest! {
                 let mut post = bench.start(&[("a", &life.a), ("b", &life.b)]);
                 // The engine comes to all of it again.
                 decided += life.puts;
-                (0..decided).for_each(|n| post.put(&message(n)));
+                (0..decided).for_each(|n| put(&mut post, &["a", "b"], &message(n)));
                 if life.syncs {
                     assert!(post.synced().await);
                 }
@@ -447,7 +449,7 @@ proptest! {
                 }
             }
             let mut post = bench.start(&[("a", &[Does::Takes]), ("b", &[Does::Takes])]);
-            (0..decided).for_each(|n| post.put(&message(n)));
+            (0..decided).for_each(|n| put(&mut post, &["a", "b"], &message(n)));
             post.synced().await;
             bench.until("all is settled", |b| b.pending().is_empty()).await;
             post.stop().await;

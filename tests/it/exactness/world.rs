@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use gatewatch::config::Config;
 use gatewatch::engine::{Counted, Settings};
-use gatewatch::model::alert::Severity;
 use gatewatch::model::notice::Notice;
 use gatewatch::model::time::Timestamp;
 use gatewatch::notify::message::{AlertMessage, Message};
@@ -192,7 +191,7 @@ impl World {
             None => Opening::new(),
         };
         let said_since = opening.decisions_after(decided);
-        opening.sink(Wall(Arc::clone(&self.messages)));
+        opening.sink("stdout".into(), Wall(Arc::clone(&self.messages)));
         let stop = CancellationToken::new();
         let live = Live {
             config: config.clone(),
@@ -272,7 +271,7 @@ fn totals(restored: &Restored, config: &Config) -> Totals {
     let names = restored.inventory.sources.iter().map(|source| source.name.to_string());
     let events = names.zip(restored.seen.iter().map(gatewatch::tail::seen::Seen::events)).collect();
     let settings = Settings { requests: true, ..Settings::new(Arc::new(inventory)) };
-    let pipeline = Pipeline::restore(settings, config.notify, saved).expect("the state is whole");
+    let pipeline = Pipeline::restore(settings, &config.planning(), saved).expect("the state is whole");
     Totals { counted: pipeline.engine().counted().to_vec(), events }
 }
 
@@ -297,7 +296,7 @@ impl Ear for Listener<'_> {
                     failed: request.is_failure(),
                 });
             }
-            Said::Message(message) => self.post.put(&message),
+            Said::Message { to, message } => self.post.put(&to, &message),
             Said::Failure(_) => {}
         }
     }
@@ -325,14 +324,6 @@ impl Deliver for Wall {
     async fn deliver(&mut self, message: &Message) -> Result<(), SendError> {
         self.0.lock().expect("nobody panics with it").push(Arc::new(message.clone()));
         Ok(())
-    }
-
-    fn name(&self) -> String {
-        "wall".to_owned()
-    }
-
-    fn min_severity(&self) -> Severity {
-        Severity::Elevated
     }
 }
 

@@ -1,0 +1,131 @@
+//! The plans of all sinks: each hears the same alerts, and is told what is for it.
+//!
+//! Not the decision what is said: that is [`plan`](super::plan), one for each sink. Rule: the plans know nothing of one
+//! another, so a sink that is added, removed or changed changes nothing for the others.
+
+use std::sync::Arc;
+
+use super::audience::Audience;
+use super::message::Message;
+use super::plan::{Plan, STATE_VERSION, Settings};
+use crate::model::alert::{Alert, AlertKey};
+use crate::model::inventory::Inventory;
+use crate::model::notice::Notice;
+use crate::model::saved::{self, RestoreError};
+use crate::model::time::Timestamp;
+
+/// How messages are planned, and for whom.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Planning {
+    /// How.
+    pub settings: Arc<Settings>,
+    /// For whom.
+    pub audiences: Vec<Audience>,
+}
+
+impl From<Settings> for Planning {
+    /// For one who hears of everything.
+    fn from(settings: Settings) -> Self {
+        Self { settings: Arc::new(settings), audiences: vec![Audience::of_all("-")] }
+    }
+}
+
+/// What stands at one moment of one clock.
+#[derive(Clone, Copy, Debug)]
+pub enum Moment<'a> {
+    /// The rules of an API have looked: all its alerts that fire or have just resolved, in event time.
+    Looked(&'a [Alert]),
+    /// Alerts about logs that have begun to fire or have just resolved, in arrival time. Those that go on are not there.
+    Sighted(&'a [Alert]),
+    /// Something people should know that no rule is about, in arrival time.
+    Noticed(&'a Notice),
+}
+
+/// A message, and the name of the sink that it is for.
+pub type Addressed = (Arc<str>, Message);
+
+/// The plans.
+#[derive(Debug)]
+pub struct Plans {
+    plans: Vec<Plan>,
+}
+
+impl Plans {
+    /// Plans that have said nothing.
+    #[must_use]
+    pub fn new(planning: &Planning, inventory: &Arc<Inventory>) -> Self {
+        let plan =
+            |audience: &Audience| Plan::new(Arc::clone(&planning.settings), audience.clone(), Arc::clone(inventory));
+        Self { plans: planning.audiences.iter().map(plan).collect() }
+    }
+
+    /// What was said to each sink, as bytes.
+    #[must_use]
+    pub fn save(&self) -> Vec<u8> {
+        let each: Vec<(&Arc<str>, Vec<u8>)> = self.plans.iter().map(|p| (&p.audience().name, p.save())).collect();
+        saved::save(STATE_VERSION, &each)
+    }
+
+    /// Plans that go on where the saved ones stood: a sink that was not there starts anew, one that is no longer there is
+    /// forgotten. APIs may have been added to the inventory.
+    ///
+    /// # Errors
+    /// When the bytes are damaged, of another version, or about more than the inventory has.
+    pub fn restore(planning: &Planning, inventory: &Arc<Inventory>, saved: &[u8]) -> Result<Self, RestoreError> {
+        let each: Vec<(Arc<str>, Vec<u8>)> = saved::restore(STATE_VERSION, saved)?;
+        let plan = |audience: &Audience| {
+            let (settings, inventory) = (Arc::clone(&planning.settings), Arc::clone(inventory));
+            match each.iter().find(|(name, _)| *name == audience.name) {
+                Some((_, saved)) => Plan::restore(settings, audience.clone(), inventory, saved),
+                None => Ok(Plan::new(settings, audience.clone(), inventory)),
+            }
+        };
+        Ok(Self { plans: planning.audiences.iter().map(plan).collect::<Result<_, _>>()? })
+    }
+
+    /// More is watched from now on.
+    pub fn extend(&mut self, inventory: &Arc<Inventory>) {
+        self.plans.iter_mut().for_each(|plan| plan.extend(Arc::clone(inventory)));
+    }
+
+    /// Takes over a message that was decided for a sink after the state was saved. To be called in the order in which
+    /// they were said.
+    pub fn adopt(&mut self, to: &Arc<str>, message: &Message) {
+        self.plans.iter_mut().filter(|plan| plan.audience().name == *to).for_each(|plan| plan.adopt(message));
+    }
+
+    /// Nobody looks at some alerts any more, because their rule is no more: those that were said are resolved.
+    pub fn end_unless(&mut self, goes_on: impl Fn(&AlertKey) -> bool) -> Vec<Addressed> {
+        self.each(|plan| plan.end_unless(&goes_on))
+    }
+
+    /// Time has come to `at`, and this stands. Returns what is to be said.
+    pub fn step(&mut self, moment: Moment<'_>, at: Timestamp) -> Vec<Addressed> {
+        self.each(|plan| plan.step(moment, at))
+    }
+
+    /// Lets arrival time pass: what is said of logs may be due.
+    pub fn tick(&mut self, now: Timestamp) -> Vec<Addressed> {
+        self.each(|plan| plan.tick(now))
+    }
+
+    /// When the next [`Plans::tick`] is wanted.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.plans.iter().filter_map(Plan::next_deadline).min()
+    }
+
+    /// The end of the input: what still waits is said as it stands.
+    pub fn finish(&mut self) -> Vec<Addressed> {
+        self.each(Plan::finish)
+    }
+
+    fn each(&mut self, mut say: impl FnMut(&mut Plan) -> Vec<Message>) -> Vec<Addressed> {
+        let mut all = Vec::new();
+        for plan in &mut self.plans {
+            let name = Arc::clone(&plan.audience().name);
+            all.extend(say(plan).into_iter().map(|message| (Arc::clone(&name), message)));
+        }
+        all
+    }
+}
