@@ -116,7 +116,7 @@ pub struct Replay {
 #[derive(Debug, Args)]
 pub struct Demo {
     /// How many times as fast as real time, 1 to 20
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=20))]
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=20))]
     pub speed: u32,
 
     /// text, or one JSON object per line [default: text on a terminal, json in a pipe]

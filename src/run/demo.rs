@@ -35,9 +35,9 @@ const TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:ops-alerts";
 const DEPLOY: Duration = Duration::from_secs(40);
 const ROLLBACK: Duration = Duration::from_secs(150);
 /// Traffic ends this long after the start: well after the alert's window is clean again.
-const END: Duration = Duration::from_mins(15);
+const END: Duration = Duration::from_mins(17);
 /// The daemon finds the incident over this long after the start at the latest, or something is broken.
-const PATIENCE: Duration = Duration::from_mins(12);
+const PATIENCE: Duration = Duration::from_mins(14);
 
 /// Plays the demo at `speed` times real time.
 ///
