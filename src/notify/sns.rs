@@ -34,6 +34,8 @@ pub struct SnsRequest {
     pub subject: String,
     /// Body.
     pub message: String,
+    /// `MessageStructure`: `json` where the body holds one text per protocol.
+    pub structure: Option<&'static str>,
     /// String attributes, for subscription filters.
     pub attributes: Vec<(&'static str, String)>,
     /// FIFO topics only: messages of one alert stay in order.
@@ -42,9 +44,14 @@ pub struct SnsRequest {
     pub deduplication_id: Option<String>,
 }
 
-/// Builds the request.
+/// Builds what is published for a message, in the order in which it is to be published: one request; none where the
+/// format cannot say it; two where it takes two to say it without leaving something open.
 #[must_use]
-pub fn request(m: &Message, topic_arn: &Arc<str>, format: Format, origin: &Origin) -> SnsRequest {
+pub fn requests(m: &Message, topic_arn: &Arc<str>, format: Format, origin: &Origin) -> Vec<SnsRequest> {
+    vec![request(m, topic_arn, format, origin)]
+}
+
+fn request(m: &Message, topic_arn: &Arc<str>, format: Format, origin: &Origin) -> SnsRequest {
     let body = match format {
         Format::Text => text::render(m, origin),
         Format::Json => json::render(m, origin),
@@ -72,6 +79,7 @@ pub fn request(m: &Message, topic_arn: &Arc<str>, format: Format, origin: &Origi
         topic_arn: Arc::clone(topic_arn),
         subject: subject(m),
         message: fit(body, format),
+        structure: None,
         attributes,
         group_id: fifo.then(|| m.episode().to_string()),
         deduplication_id: fifo.then(|| format!("{}-{}", m.episode(), m.seq())),
