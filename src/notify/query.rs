@@ -20,7 +20,7 @@ use crate::model::personal;
 use crate::model::request::Endpoint;
 use crate::model::time::Timestamp;
 
-/// A query asks 50 log groups at most. Source: AWS documentation "StartQuery".
+/// A query asks 50 log groups at most. Source: AWS documentation of `StartQuery`.
 const GROUPS_MAX: usize = 50;
 /// An ID that is longer is none that Lambda gave.
 const ID_MAX: usize = 64;
@@ -51,14 +51,17 @@ pub fn of(alert: &Alert, inventory: &Inventory) -> Option<Query> {
     };
     let first = alert.causes.iter().find(|c| c.kind != CauseKind::Unknown);
     let invocation = first.and_then(|cause| invocation(&cause.sample, alert.key.api, inventory));
-    let (groups, region, text) = match invocation {
-        Some((source, id)) => (vec![Arc::clone(&source.name)], source.region.clone(), lines_of(id)),
-        None => {
-            let (groups, region) = access_logs(alert.key.api, inventory)?;
-            (groups, region, requests(status(alert.measure), endpoint))
-        }
+    let (asked, text) = match invocation {
+        Some((source, id)) => (vec![source], lines_of(id)),
+        None => (access_logs(alert.key.api, inventory), requests(status(alert.measure), endpoint)),
     };
-    Some(Query { groups, region, from: alert.since.minus(alert.window), to: alert.time, text })
+    Some(Query {
+        region: asked.first()?.region.clone(),
+        groups: asked.iter().map(|s| Arc::clone(&s.name)).collect(),
+        from: alert.since.minus(alert.window),
+        to: alert.time,
+        text,
+    })
 }
 
 /// The log in which the lines of the sample's invocation stand, and the invocation's ID.
@@ -74,12 +77,11 @@ fn invocation<'a>(sample: &'a CauseSample, api: ApiId, inventory: &'a Inventory)
     Some((source, id))
 }
 
-/// The access logs of an API that one query can ask, and their Region.
-fn access_logs(api: ApiId, inventory: &Inventory) -> Option<(Vec<Arc<str>>, Option<Arc<str>>)> {
+/// The access logs of an API that one query can ask: those of one Region.
+fn access_logs(api: ApiId, inventory: &Inventory) -> Vec<&Source> {
     let all = || inventory.sources.iter().filter(|s| s.kind == SourceKind::Access(api));
-    let region = &all().next()?.region;
-    let groups = all().filter(|s| s.region == *region).map(|s| Arc::clone(&s.name)).take(GROUPS_MAX).collect();
-    Some((groups, region.clone()))
+    let region = all().next().map(|s| &s.region);
+    all().filter(|s| Some(&s.region) == region).take(GROUPS_MAX).collect()
 }
 
 /// The lines that name an invocation, oldest first: a story is read from its beginning.
