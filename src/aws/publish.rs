@@ -35,6 +35,7 @@ impl Publish for SnsPublish {
             request.attributes.into_iter().map(|(name, value)| (name.to_owned(), attribute(value))).collect();
         let call = self.client.publish().topic_arn(&*request.topic_arn).message(request.message);
         let call = call.subject(request.subject).set_message_attributes(Some(attributes));
+        let call = call.set_message_structure(request.structure.map(str::to_owned));
         let call = call.set_message_group_id(request.group_id).set_message_deduplication_id(request.deduplication_id);
         call.send().await.map(|_| ()).map_err(|e| error(&e, &request.topic_arn))
     }

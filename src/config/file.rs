@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
+use super::format::FormatWord;
 use super::problem::{ConfigError, Source};
 use super::rules::RuleTable;
 use super::{
@@ -20,8 +21,6 @@ use crate::model::inventory::ApiKind;
 use crate::model::time::{human, parse_human};
 use crate::notify::audience::Audience;
 use crate::notify::plan;
-use crate::notify::sink::StdoutFormat;
-use crate::notify::sns::Format;
 use crate::read::Template;
 use crate::tail::groups::Pattern;
 
@@ -96,14 +95,6 @@ struct ApiTable {
 enum SinkWord {
     Stdout,
     Sns,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum FormatWord {
-    Auto,
-    Text,
-    Json,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -383,29 +374,21 @@ fn sinks(
 fn sink(source: &Source<'_>, table: &Spanned<SinkTable>) -> Result<SinkConfig, ConfigError> {
     let sink = table.get_ref();
     let format = sink.format.as_ref().map(|f| *f.get_ref());
+    let at = sink.format.as_ref().map_or_else(|| table.span(), Spanned::span);
     let kind = match sink.kind {
         SinkWord::Stdout => {
             if let Some(arn) = &sink.topic_arn {
                 return Err(source.wrong(arn.span(), "a sink of kind \"stdout\" has no topic_arn"));
             }
-            SinkKind::Stdout(match format.unwrap_or(FormatWord::Auto) {
-                FormatWord::Auto => StdoutFormat::Auto,
-                FormatWord::Text => StdoutFormat::Text,
-                FormatWord::Json => StdoutFormat::Json,
-            })
+            let format = format.unwrap_or(FormatWord::Auto).of_stdout();
+            SinkKind::Stdout(format.map_err(|why| source.wrong(at.clone(), why))?)
         }
         SinkWord::Sns => {
             let Some(arn) = &sink.topic_arn else {
                 return Err(source.wrong(table.span(), "a sink of kind \"sns\" needs topic_arn"));
             };
-            let format = match (format.unwrap_or(FormatWord::Text), &sink.format) {
-                (FormatWord::Text, _) => Format::Text,
-                (FormatWord::Json, _) => Format::Json,
-                (FormatWord::Auto, at) => {
-                    let span = at.as_ref().map_or_else(|| table.span(), Spanned::span);
-                    return Err(source.wrong(span, "a sink of kind \"sns\" writes \"text\" or \"json\""));
-                }
-            };
+            let format = format.unwrap_or(FormatWord::Text).of_sns();
+            let format = format.map_err(|why| source.wrong(at.clone(), why))?;
             let region = topic_region(arn.get_ref()).ok_or_else(|| {
                 let right = "arn:aws:sns:REGION:ACCOUNT:NAME";
                 source.wrong(arn.span(), format!("`{}` is no topic ARN: it looks like {right}", arn.get_ref()))

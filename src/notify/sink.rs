@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::message::Message;
 use super::origin::Origin;
-use super::sns::{Format, SnsRequest, request};
+use super::sns::{Format, SnsRequest, requests};
 use super::{json, text};
 
 /// A delivery that failed.
@@ -95,6 +95,9 @@ impl<P> Sns<P> {
 
 impl<P: Publish + Send + Sync> Deliver for Sns<P> {
     async fn deliver(&mut self, message: &Message) -> Result<(), SendError> {
-        self.publish.publish(request(message, &self.topic_arn, self.format, &self.origin)).await
+        for request in requests(message, &self.topic_arn, self.format, &self.origin) {
+            self.publish.publish(request).await?;
+        }
+        Ok(())
     }
 }

@@ -17,6 +17,7 @@ use crate::config::{Config, SinkKind};
 use crate::notify::origin::Origin;
 use crate::notify::sink::{Sns, Stdout, StdoutFormat};
 use crate::ops::clock::Clock;
+use crate::ops::host;
 use crate::state::store::Store;
 
 /// How the daemon runs, besides what the configuration says.
@@ -106,7 +107,7 @@ fn open_state(folder: Option<&Path>) -> Result<(Option<(Keep, Restored)>, Openin
 }
 
 fn name_sinks(opening: &mut Opening, config: &Config, clients: &mut Clients) {
-    let origin = Origin::default();
+    let origin = Origin { host: host::name() };
     for sink in &config.sinks {
         let name = Arc::clone(&sink.audience.name);
         match &sink.kind {
