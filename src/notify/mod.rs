@@ -6,6 +6,7 @@
 //! stderr; a resolve is sent exactly for what was sent as firing.
 
 pub mod audience;
+mod backoff;
 pub mod json;
 pub mod message;
 pub mod origin;
