@@ -39,7 +39,7 @@ fn the_example_is_the_defaults() {
         region: "eu-west-1".to_owned(),
         format: Format::Text,
     };
-    let sns = SinkConfig { kind: topic, ..SinkConfig::default() };
+    let sns = SinkConfig { kind: topic, audience: Audience::of_all("arn:aws:sns:eu-west-1:111122223333:ops-alerts") };
     let defaults = Config { apis: vec![sample], sinks: vec![SinkConfig::default(), sns], ..Config::default() };
     assert_eq!(example, defaults);
 }
@@ -242,7 +242,7 @@ fn sinks_have_names_of_their_own_that_stay() {
         ["arn:aws:sns:eu-west-1:111122223333:ops#2".to_owned(), format!("{}#2", all[2]), "stdout#2".into()]
     );
     // By what they are, so that a restart, and another version, calls them the same.
-    assert_eq!(all[2], "https://example.com:8443~0b0f77");
+    assert_eq!(all[2], "https://example.com:8443~6690b7");
     assert_ne!(all[2], all[4]);
     assert_eq!(names(&text), all);
     assert!(!format!("{:?} {}", parse(&text).unwrap(), parse(&text).unwrap().summary()).contains("k3y"));

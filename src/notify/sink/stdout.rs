@@ -143,3 +143,6 @@ fn patient<T>(mut write: impl FnMut() -> std::io::Result<T>) -> std::io::Result<
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
