@@ -429,7 +429,7 @@ fn cause_count(kind: CauseKind, error_type: &str, message: &str) -> CauseCount {
 
 fn assert_within_limits(m: &Message, arn: &str) -> Result<(), TestCaseError> {
     for format in [sns::Format::Text, sns::Format::Json] {
-        let request = sns::request(m, &arn.into(), format, &Origin::default());
+        let request = sns::requests(m, &arn.into(), format, &Origin::default()).remove(0);
         let subject = &request.subject;
         prop_assert!(subject.chars().count() < 100, "{} characters", subject.chars().count());
         prop_assert!(!subject.is_empty() && subject.bytes().all(|b| (b' '..=b'~').contains(&b)), "{subject:?}");
