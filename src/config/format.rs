@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 
-use crate::notify::sink::StdoutFormat;
+use crate::notify::sink::stdout::StdoutFormat;
 use crate::notify::sns::Format;
 
 /// How messages are written.

@@ -7,6 +7,7 @@
 
 pub mod alarm;
 pub mod audience;
+mod backoff;
 pub mod chat;
 pub mod headline;
 pub mod json;
