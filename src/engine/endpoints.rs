@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::histogram::{Histogram, Latencies};
 use super::tally::Tally;
-use super::window::{Counts, SLOT, Window};
+use super::window::{Counts, SLOT, Window, begin};
 use crate::model::hash::FastMap;
 use crate::model::request::{Endpoint, Request};
 use crate::model::time::Timestamp;
@@ -41,6 +41,15 @@ pub struct Figures {
     pub latencies: Histogram,
 }
 
+/// How far back an endpoint is to answer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Kept {
+    /// For counts and causes.
+    pub counts: Duration,
+    /// For latencies: a minute of them takes a kilobyte, so they are kept for those windows alone that need them.
+    pub latencies: Duration,
+}
+
 /// All endpoints of one API.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Endpoints {
@@ -50,7 +59,7 @@ pub struct Endpoints {
     #[serde(skip)]
     max: usize,
     #[serde(skip)]
-    longest: Duration,
+    kept: Kept,
     next_search: Timestamp,
     /// Requests counted under `<other>`.
     pub overflow: u64,
@@ -59,14 +68,14 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// For at most `max` endpoints, with windows of up to `longest`.
+    /// For at most `max` endpoints.
     #[must_use]
-    pub fn new(max: usize, longest: Duration) -> Self {
+    pub fn new(max: usize, kept: Kept) -> Self {
         Self {
             places: FastMap::default(),
             stats: Vec::new(),
             max,
-            longest,
+            kept,
             next_search: Timestamp::MIN,
             overflow: 0,
             too_late: 0,
@@ -75,9 +84,9 @@ impl Endpoints {
 
     /// What was saved, within these bounds: where there were more endpoints, the last of them count under `<other>`.
     /// `None` if it cannot have been saved like this.
-    pub(super) fn resume(saved: Self, max: usize, longest: Duration) -> Option<Self> {
+    pub(super) fn resume(saved: Self, max: usize, kept: Kept) -> Option<Self> {
         let Self { next_search, overflow, too_late, .. } = saved;
-        let mut endpoints = Self { next_search, overflow, too_late, ..Self::new(max, longest) };
+        let mut endpoints = Self { next_search, overflow, too_late, ..Self::new(max, kept) };
         for stats in saved.stats {
             if !stats.tally.is_whole() {
                 return None;
@@ -166,7 +175,7 @@ impl Endpoints {
         if now < self.next_search {
             return None;
         }
-        let horizon = now.minus(self.longest).minus(SLOT);
+        let horizon = begin(now, self.kept.counts).minus(SLOT);
         // Not among the `<other>` that stand behind: they would come back one place further each time.
         let found = self.stats.iter().take(self.max).position(|s| s.newest < horizon);
         if found.is_none() {
@@ -185,8 +194,8 @@ impl Endpoints {
     fn fresh(&self, endpoint: Arc<Endpoint>) -> EndpointStats {
         EndpointStats {
             endpoint,
-            window: Window::new(self.longest),
-            latencies: Latencies::new(self.longest),
+            window: Window::new(self.kept.counts),
+            latencies: Latencies::new(self.kept.latencies),
             tally: Tally::default(),
             newest: Timestamp::MIN,
         }
@@ -228,10 +237,11 @@ mod tests {
     }
 
     const WINDOW: Duration = Duration::from_mins(1);
+    const KEPT: Kept = Kept { counts: WINDOW, latencies: WINDOW };
 
     #[test]
     fn past_the_cap_requests_count_as_other_until_something_is_idle() {
-        let mut e = Endpoints::new(2, WINDOW);
+        let mut e = Endpoints::new(2, KEPT);
         let at = |s: i64| Timestamp::from_millis(s * 1000);
         e.record(&request("/a", 200), at(100));
         e.record(&request("/b", 200), at(100));
@@ -246,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_endpoints_stays_bounded() {
-        let mut e = Endpoints::new(10, WINDOW);
+        let mut e = Endpoints::new(10, KEPT);
         for i in 0..10_000 {
             let mut r = request(&format!("/{i}"), 200);
             Arc::make_mut(&mut r.endpoint).method = format!("M{i}").into();

@@ -87,7 +87,7 @@ pub(super) fn alert(
     standing: Standing,
     at: Timestamp,
 ) -> Alert {
-    let Standing { state, severity, since, episode, holds, is_new: _ } = standing;
+    let Standing { state, severity, worst: worst_severity, since, episode, holds, flapping, is_new: _ } = standing;
     let fires = state == State::Firing;
     let causes = if fires { causes(endpoints, &key, at, rule.window) } else { Vec::new() };
     let worst = if fires && key.subject == Subject::Api { worst(endpoints, at, rule.window) } else { Vec::new() };
@@ -95,7 +95,7 @@ pub(super) fn alert(
         key,
         state,
         severity,
-        worst: severity,
+        worst: worst_severity,
         measure: rule.measure,
         value: look.value,
         threshold: rule.ladder.lowest(),
@@ -106,7 +106,7 @@ pub(super) fn alert(
         since,
         episode,
         holds,
-        flapping: false,
+        flapping,
         causes,
         endpoints: worst,
         blindness: None,

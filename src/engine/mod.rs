@@ -27,6 +27,7 @@ pub mod tally;
 mod texts;
 mod timeline;
 pub mod totals;
+mod unrest;
 pub mod wilson;
 pub mod window;
 
@@ -147,10 +148,10 @@ impl Engine {
     /// An engine that has seen nothing.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let longest = settings.longest_window();
+        let kept = settings.kept();
         let apis = settings.inventory.apis.len();
         Self {
-            endpoints: (0..apis).map(|_| Endpoints::new(settings.max_endpoints, longest)).collect(),
+            endpoints: (0..apis).map(|_| Endpoints::new(settings.max_endpoints, kept)).collect(),
             next_step: vec![None; apis],
             explains_itself: settings.explains_itself(),
             sight: Sight::new(&settings.inventory),
@@ -437,8 +438,7 @@ impl Engine {
         }
         self.alerts.looked(api, at);
         self.outputs.push(Output::Looked { at, alerts });
-        let longest = self.settings.longest_window();
-        self.endpoints[api.index()].forget_before(at.minus(longest));
+        self.endpoints[api.index()].forget_before(window::begin(at, self.settings.kept().counts));
     }
 }
 

@@ -236,6 +236,13 @@ impl Rule {
         }
     }
 
+    /// The value that the severity goes by, where both looks count the larger one.
+    #[must_use]
+    pub fn weight(&self, look: Look) -> f64 {
+        let long = self.low_traffic.zip(look.long).filter(|(low, long)| low.is_few(long.requests));
+        long.map_or(look.value, |(_, long)| look.value.max(long.share()))
+    }
+
     fn judge_window(&self, value: f64, counted: Counted, min_requests: u64) -> Finding {
         match self.severity(value) {
             Some(_) if counted.errors < self.min_errors => Finding::TooFewErrors,

@@ -23,7 +23,7 @@ use crate::model::saved::{self, RestoreError};
 use crate::model::time::Timestamp;
 
 /// Version of the saved form: it changes with any type that is saved, and older state is then refused.
-pub const STATE_VERSION: u32 = 1;
+pub const STATE_VERSION: u32 = 2;
 
 /// As it is read; [`Engine::save`] writes the same from where it stands.
 type State = (Vec<Endpoints>, Vec<Option<Timestamp>>, (Sighted, Absences), Vec<Counted>, Whole);
@@ -62,8 +62,8 @@ impl Engine {
             return Err(RestoreError::Damaged);
         }
         alerts.retain(&settings.rules, &settings.inventory);
-        let (max, longest) = (settings.max_endpoints, settings.longest_window());
-        let endpoints = endpoints.into_iter().map(|e| Endpoints::resume(e, max, longest));
+        let (max, kept) = (settings.max_endpoints, settings.kept());
+        let endpoints = endpoints.into_iter().map(|e| Endpoints::resume(e, max, kept));
         let mut engine = Self {
             endpoints: endpoints.collect::<Option<_>>().ok_or(RestoreError::Damaged)?,
             next_step,
@@ -134,8 +134,8 @@ impl Engine {
     /// Makes room for what the inventory has and the tables have not.
     fn grow(&mut self) {
         let apis = self.settings.inventory.apis.len();
-        let (max, longest) = (self.settings.max_endpoints, self.settings.longest_window());
-        self.endpoints.resize_with(apis, || Endpoints::new(max, longest));
+        let (max, kept) = (self.settings.max_endpoints, self.settings.kept());
+        self.endpoints.resize_with(apis, || Endpoints::new(max, kept));
         self.next_step.resize(apis, None);
         self.counted.resize(apis, Counted::default());
         self.explains_itself = self.settings.explains_itself();

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::correlate::Reporting;
+use super::endpoints::Kept;
 use super::rules::{Rule, SourceBlind};
-use super::window::SLOT;
+use crate::model::alert::Measure;
 use crate::model::inventory::{ApiId, Inventory};
 
 /// How the engine works.
@@ -62,10 +63,12 @@ impl Settings {
         }
     }
 
-    /// The longest window that anything looks at.
-    pub(super) fn longest_window(&self) -> Duration {
+    /// How far back endpoints keep what: the longest window that anything looks at.
+    pub(super) fn kept(&self) -> Kept {
         let low = self.rules.iter().filter_map(|r| Some(r.low_traffic?.window));
-        self.rules.iter().map(|r| r.window).chain(low).chain([self.window]).max().unwrap_or(SLOT)
+        let counts = self.rules.iter().map(|r| r.window).chain(low);
+        let quantiles = self.rules.iter().filter(|r| matches!(r.measure, Measure::Latency { .. })).map(|r| r.window);
+        Kept { counts: counts.fold(self.window, Duration::max), latencies: quantiles.fold(self.window, Duration::max) }
     }
 
     /// By API: it has an execution log, by which a request may have been counted already.

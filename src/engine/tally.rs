@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::window::{SLOT, slots_in};
+use super::window::{SLOT, begin};
 use crate::model::alert::{CauseCount, CauseSample};
 use crate::model::cause::{CauseKind, Certainty, Explanation};
 use crate::model::time::Timestamp;
@@ -107,11 +107,11 @@ impl Tally {
         }
     }
 
-    /// The causes of `[end - window, end)`, most frequent first; equal counts in order of their label.
+    /// The causes of the window that ends at `end` (see [`begin`]), most frequent first; equal counts in order of their label.
     #[must_use]
     pub fn total(&self, end: Timestamp, window: Duration) -> Vec<(Label, CauseCount)> {
         let last = end.slot(SLOT);
-        let first = last.saturating_sub(i64::try_from(slots_in(window)).unwrap_or(i64::MAX));
+        let first = begin(end, window).slot(SLOT);
         let mut causes: BTreeMap<&Label, CauseCount> = BTreeMap::new();
         // In order of time, so that the last sample is the newest.
         for ((_, at), failures) in self.counts.range((first, 0)..(last, 0)) {
