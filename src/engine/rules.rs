@@ -208,7 +208,7 @@ impl Rule {
                 window,
                 min_requests: 10,
                 min_errors: 3,
-                confidence: 0.95,
+                confidence: 0.99,
                 low_traffic: Some(LowTraffic { window: Duration::from_mins(30), min_requests: 5 }),
                 ladder: Ladder::SHARES,
                 at_least: false,
@@ -223,8 +223,11 @@ impl Rule {
     #[must_use]
     pub fn judge(&self, look: Look) -> Finding {
         let counted = Counted { requests: look.requests, errors: look.errors };
-        let first = self.judge_window(look.value, counted, self.min_requests);
         let long = self.low_traffic.zip(look.long).filter(|(low, long)| low.is_few(long.requests));
+        // Where few come, as few decide in either look: otherwise a quiet endpoint that is down is not found before its
+        // failures weigh in the longer one.
+        let enough = long.map_or(self.min_requests, |(low, _)| low.min_requests.min(self.min_requests));
+        let first = self.judge_window(look.value, counted, enough);
         let second = long.map(|(low, long)| self.judge_window(long.share(), long, low.min_requests));
         match (first, second) {
             (Finding::Bad(_), _) => first,

@@ -16,3 +16,4 @@ mod restoring;
 #[cfg(target_os = "linux")]
 mod runtime_client;
 mod scenarios;
+mod verdicts;
