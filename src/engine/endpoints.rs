@@ -96,7 +96,7 @@ impl Endpoints {
     pub fn record(&mut self, request: &Request, time: Timestamp) -> Option<Arc<Endpoint>> {
         let at = self.place(&request.endpoint, time);
         let stats = &mut self.stats[at];
-        if !stats.window.record(time, request.status) {
+        if !stats.window.record(time, request.status, false) {
             self.too_late = self.too_late.saturating_add(1);
             return None;
         }

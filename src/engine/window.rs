@@ -24,6 +24,8 @@ pub struct Counts {
     pub requests: u64,
     /// Responses by first digit of the status; index 0 takes what is no HTTP status.
     pub by_class: [u32; 6],
+    /// Responses that took longer than the API's rules allow.
+    pub slow: u32,
 }
 
 impl Counts {
@@ -39,9 +41,11 @@ impl Counts {
         for (mine, theirs) in self.by_class.iter_mut().zip(other.by_class) {
             *mine = mine.saturating_add(theirs);
         }
+        self.slow = self.slow.saturating_add(other.slow);
     }
 
-    fn record(&mut self, status: u16) {
+    fn record(&mut self, status: u16, slow: bool) {
+        self.slow = self.slow.saturating_add(u32::from(slow));
         self.requests = self.requests.saturating_add(1);
         let class = usize::from(status / 100);
         let responses = &mut self.by_class[if class <= 5 { class } else { 0 }];
@@ -69,8 +73,8 @@ impl Window {
         Self { slots: vec![empty; slots_in(longest) + AHEAD].into_boxed_slice() }
     }
 
-    /// Counts one response at its event time. False when that lies behind the ring: too late to count.
-    pub fn record(&mut self, time: Timestamp, status: u16) -> bool {
+    /// Counts one response at its event time; `slow`: it took longer than the API's rules allow. False when that lies behind the ring: too late to count.
+    pub fn record(&mut self, time: Timestamp, status: u16, slow: bool) -> bool {
         let number = time.slot(SLOT);
         let at = place(number, self.slots.len());
         let slot = &mut self.slots[at];
@@ -80,7 +84,7 @@ impl Window {
         if slot.number < number {
             *slot = Slot { number, counts: Counts::default() };
         }
-        slot.counts.record(status);
+        slot.counts.record(status, slow);
         true
     }
 
@@ -154,7 +158,7 @@ mod tests {
     fn counts_by_class_within_the_window() {
         let mut w = Window::new(FIVE_MINUTES);
         for (t, status) in [(1000, 200), (1001, 404), (1009, 502), (1010, 500), (1299, 504)] {
-            assert!(w.record(at(t), status));
+            assert!(w.record(at(t), status, false));
         }
         let c = w.total(at(1300), FIVE_MINUTES);
         assert_eq!((c.requests, c.errors(), c.by_class[2], c.by_class[4]), (5, 3, 1, 1));
@@ -173,10 +177,10 @@ mod tests {
         let mut forward = Window::new(FIVE_MINUTES);
         let mut backward = Window::new(FIVE_MINUTES);
         for t in times {
-            assert!(forward.record(at(t), 200));
+            assert!(forward.record(at(t), 200, false));
         }
         for t in times.iter().rev() {
-            assert!(backward.record(at(*t), 200));
+            assert!(backward.record(at(*t), 200, false));
         }
         assert_eq!(forward.total(at(1300), FIVE_MINUTES), backward.total(at(1300), FIVE_MINUTES));
     }
@@ -184,19 +188,19 @@ mod tests {
     #[test]
     fn refuses_what_lies_behind_the_ring_and_survives_an_idle_year() {
         let mut w = Window::new(FIVE_MINUTES);
-        assert!(w.record(at(31_536_000), 200));
+        assert!(w.record(at(31_536_000), 200, false));
         let ring = i64::try_from(w.slots.len()).unwrap() * 10;
-        assert!(!w.record(at(31_536_000 - ring), 200), "its place is taken by a later slot");
+        assert!(!w.record(at(31_536_000 - ring), 200, false), "its place is taken by a later slot");
         assert_eq!(w.total(at(31_536_010), FIVE_MINUTES).requests, 1);
-        assert!(w.record(at(63_072_000), 500));
+        assert!(w.record(at(63_072_000), 500, false));
         assert_eq!(w.total(at(63_072_010), FIVE_MINUTES).errors(), 1);
     }
 
     #[test]
     fn a_status_that_is_none_is_counted_apart() {
         let mut w = Window::new(FIVE_MINUTES);
-        assert!(w.record(at(10), 0));
-        assert!(w.record(at(10), 999));
+        assert!(w.record(at(10), 0, false));
+        assert!(w.record(at(10), 999, false));
         let c = w.total(at(20), FIVE_MINUTES);
         assert_eq!((c.requests, c.by_class[0], c.errors()), (2, 2, 0));
     }
