@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::rules::{Finding, Look, Rule};
 use crate::model::alert::{Alert, AlertKey, Severity, State, Subject};
-use crate::model::inventory::{ApiId, Inventory};
+use crate::model::inventory::ApiId;
 use crate::model::time::Timestamp;
 
 /// Where one alert stands.
@@ -116,9 +116,8 @@ impl Alerts {
         self.adopted.retain(|key, until| key.api != api || *until > at);
     }
 
-    /// Drops what is of other rules, or of an API that is not watched.
-    pub(super) fn retain(&mut self, rules: &[Rule], inventory: &Inventory) {
-        let is_on = |key: &AlertKey| rules.iter().any(|rule| rule.name == key.rule) && inventory.is_watched(key.api);
+    /// Drops what is of rules that an API does not have, or of an API that is not watched.
+    pub(super) fn retain(&mut self, is_on: impl Fn(&AlertKey) -> bool) {
         self.instances.retain(|key, _| is_on(key));
         self.adopted.retain(|key, _| is_on(key));
     }

@@ -44,8 +44,8 @@ impl Counts {
         self.slow = self.slow.saturating_add(other.slow);
     }
 
-    fn record(&mut self, status: u16, slow: bool) {
-        self.slow = self.slow.saturating_add(u32::from(slow));
+    fn record(&mut self, status: u16, is_slow: bool) {
+        self.slow = self.slow.saturating_add(u32::from(is_slow));
         self.requests = self.requests.saturating_add(1);
         let class = usize::from(status / 100);
         let responses = &mut self.by_class[if class <= 5 { class } else { 0 }];
@@ -73,8 +73,8 @@ impl Window {
         Self { slots: vec![empty; slots_in(longest) + AHEAD].into_boxed_slice() }
     }
 
-    /// Counts one response at its event time; `slow`: it took longer than the API's rules allow. False when that lies behind the ring: too late to count.
-    pub fn record(&mut self, time: Timestamp, status: u16, slow: bool) -> bool {
+    /// Counts one response at its event time; `is_slow`: it took longer than the API's rules allow. False when that lies behind the ring: too late to count.
+    pub fn record(&mut self, time: Timestamp, status: u16, is_slow: bool) -> bool {
         let number = time.slot(SLOT);
         let at = place(number, self.slots.len());
         let slot = &mut self.slots[at];
@@ -84,7 +84,7 @@ impl Window {
         if slot.number < number {
             *slot = Slot { number, counts: Counts::default() };
         }
-        slot.counts.record(status, slow);
+        slot.counts.record(status, is_slow);
         true
     }
 

@@ -329,11 +329,11 @@ proptest! {
         wait in 0_u64..40,
     ) {
         let mut settings = settings();
-        for rule in &mut settings.rules {
+        settings.rules.change(|rule| {
             rule.window = SLOT * 3;
             rule.hold = SLOT * u32::try_from(hold).unwrap();
             rule.keep_firing = SLOT * u32::try_from(keep).unwrap();
-        }
+        });
         let planned = plan::Settings { group_wait: Duration::from_secs(wait), ..plan::Settings::default() };
         let mut pipeline = Pipeline::new(settings, &planned.into());
         let mut said = Vec::new();
