@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::rules::{Finding, Look, Rule};
 use super::unrest::Unrest;
 use crate::model::alert::{Alert, AlertKey, Severity, State, Subject};
-use crate::model::inventory::{ApiId, Inventory};
+use crate::model::inventory::ApiId;
 use crate::model::time::Timestamp;
 
 /// Alerts at rest whose restlessness is remembered: what comes when there are so many is not damped.
@@ -161,9 +161,8 @@ impl Alerts {
         self.resting.retain(|key, unrest| key.api != api || !unrest.calm(at));
     }
 
-    /// Drops what is of other rules, or of an API that is not watched.
-    pub(super) fn retain(&mut self, rules: &[Rule], inventory: &Inventory) {
-        let is_on = |key: &AlertKey| rules.iter().any(|rule| rule.name == key.rule) && inventory.is_watched(key.api);
+    /// Drops what is of rules that an API does not have, or of an API that is not watched.
+    pub(super) fn retain(&mut self, is_on: impl Fn(&AlertKey) -> bool) {
         self.instances.retain(|key, _| is_on(key));
         self.resting.retain(|key, _| is_on(key));
         self.adopted.retain(|key, _| is_on(key));

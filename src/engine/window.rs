@@ -4,7 +4,7 @@
 //! placed by the event's own time, so arrival order does not matter; a slot is emptied only when its place is needed for
 //! a later one. Each request is counted in every ring: 10-second slots answer for windows of up to 6 minutes, wider
 //! slots for longer ones, so that three days cost no more than a few hundred slots. Only the rings that the longest
-//! window needs are there; with the rules as they come (5 and 30 minutes) one endpoint takes 3.1 KB. Two windows of equal
+//! window needs are there; with the rules as they come (5 and 30 minutes) one endpoint takes 3.7 KB. Two windows of equal
 //! length merge by addition. Rule: a sample that falls behind all rings is refused and counted by the caller, never put
 //! into a wrong slot; and what lies after the end that was asked for is in no sum, whether or not it has come already.
 
@@ -35,6 +35,8 @@ pub struct Counts {
     pub requests: u64,
     /// Responses by first digit of the status; index 0 takes what is no HTTP status.
     pub by_class: [u32; 6],
+    /// Responses that took longer than the API's rules allow.
+    pub slow: u32,
 }
 
 impl Counts {
@@ -50,9 +52,11 @@ impl Counts {
         for (mine, theirs) in self.by_class.iter_mut().zip(other.by_class) {
             *mine = mine.saturating_add(theirs);
         }
+        self.slow = self.slow.saturating_add(other.slow);
     }
 
-    fn record(&mut self, status: u16) {
+    fn record(&mut self, status: u16, is_slow: bool) {
+        self.slow = self.slow.saturating_add(u32::from(is_slow));
         self.requests = self.requests.saturating_add(1);
         let class = usize::from(status / 100);
         let responses = &mut self.by_class[if class <= 5 { class } else { 0 }];
@@ -90,12 +94,13 @@ impl Window {
         Self { rings: rings.collect() }
     }
 
-    /// Counts one response at its event time. False when that lies behind all rings: too late to count.
-    pub fn record(&mut self, time: Timestamp, status: u16) -> bool {
+    /// Counts one response at its event time; `is_slow`: it took longer than the API's rules allow. False when that lies
+    /// behind all rings: too late to count.
+    pub fn record(&mut self, time: Timestamp, status: u16, is_slow: bool) -> bool {
         let mut counted = false;
         for (ring, (width, _)) in self.rings.iter_mut().zip(RINGS) {
             if let Some(counts) = slot(ring, time.slot(width)) {
-                counts.record(status);
+                counts.record(status, is_slow);
                 counted = true;
             }
         }
@@ -137,7 +142,7 @@ impl Window {
 }
 
 impl Slot {
-    const EMPTY: Self = Self { number: i64::MIN, counts: Counts { requests: 0, by_class: [0; 6] } };
+    const EMPTY: Self = Self { number: i64::MIN, counts: Counts { requests: 0, by_class: [0; 6], slow: 0 } };
 }
 
 /// The counts of slot `number`, emptied if an earlier slot had its place. `None` if a later one has.
@@ -199,7 +204,7 @@ mod tests {
     fn counts_by_class_within_the_window() {
         let mut w = Window::new(FIVE_MINUTES);
         for (t, status) in [(1000, 200), (1001, 404), (1009, 502), (1010, 500), (1299, 504)] {
-            assert!(w.record(at(t), status));
+            assert!(w.record(at(t), status, false));
         }
         let c = w.total(at(1300), FIVE_MINUTES);
         assert_eq!((c.requests, c.errors(), c.by_class[2], c.by_class[4]), (5, 3, 1, 1));
@@ -218,10 +223,10 @@ mod tests {
         let mut forward = Window::new(FIVE_MINUTES);
         let mut backward = Window::new(FIVE_MINUTES);
         for t in times {
-            assert!(forward.record(at(t), 200));
+            assert!(forward.record(at(t), 200, false));
         }
         for t in times.iter().rev() {
-            assert!(backward.record(at(*t), 200));
+            assert!(backward.record(at(*t), 200, false));
         }
         assert_eq!(forward.total(at(1300), FIVE_MINUTES), backward.total(at(1300), FIVE_MINUTES));
     }
@@ -229,11 +234,11 @@ mod tests {
     #[test]
     fn refuses_what_lies_behind_the_rings_and_survives_an_idle_year() {
         let mut w = Window::new(FIVE_MINUTES);
-        assert!(w.record(at(31_536_000), 200));
+        assert!(w.record(at(31_536_000), 200, false));
         let ring = i64::try_from(w.rings[0].len()).unwrap() * 10;
-        assert!(!w.record(at(31_536_000 - ring), 200), "its place is taken by a later slot");
+        assert!(!w.record(at(31_536_000 - ring), 200, false), "its place is taken by a later slot");
         assert_eq!(w.total(at(31_536_010), FIVE_MINUTES).requests, 1);
-        assert!(w.record(at(63_072_000), 500));
+        assert!(w.record(at(63_072_000), 500, false));
         assert_eq!(w.total(at(63_072_010), FIVE_MINUTES).errors(), 1);
     }
 
@@ -253,7 +258,7 @@ mod tests {
         for (longest, within) in [(6, 360), (30, 1800), (70, 4200), (360, 21_600), (72 * 60, 259_200)] {
             let (mut w, times) = (Window::new(minutes(longest)), times(3000, within));
             for t in &times {
-                assert!(w.record(at(*t), 502));
+                assert!(w.record(at(*t), 502, false));
             }
             // All but the last minute of what has come: that is as far as events run ahead of the rules.
             let end = 1_000_000 + i64::try_from(within).unwrap() - 60;
@@ -278,7 +283,7 @@ mod tests {
         let (mut one, mut two, mut both) = (Window::new(hours), Window::new(hours), Window::new(hours));
         for (t, n) in times(2000, 21_600).into_iter().zip(0..) {
             let (half, status) = if n % 3 == 0 { (&mut one, 502) } else { (&mut two, 200) };
-            assert!(half.record(at(t), status) && both.record(at(t), status));
+            assert!(half.record(at(t), status, false) && both.record(at(t), status, false));
         }
         let saved = postcard::to_stdvec(&two).unwrap();
         one.absorb(&postcard::from_bytes(&saved).unwrap());
@@ -291,7 +296,7 @@ mod tests {
     fn a_longer_window_starts_with_what_the_shorter_one_had() {
         let (mut short, mut long) = (Window::new(FIVE_MINUTES), Window::new(Duration::from_hours(72)));
         for t in times(500, 300) {
-            assert!(short.record(at(t), 502));
+            assert!(short.record(at(t), 502, false));
         }
         long.absorb(&short);
         for window in [FIVE_MINUTES, Duration::from_mins(30), Duration::from_hours(3), Duration::from_hours(72)] {
@@ -305,9 +310,9 @@ mod tests {
     #[test]
     fn too_late_for_a_short_window_is_counted_in_a_long_one() {
         let (mut w, half_an_hour) = (Window::new(Duration::from_mins(30)), Duration::from_mins(30));
-        assert!(w.record(at(100_000), 200));
-        assert!(w.record(at(100_000 - 900), 502));
-        assert!(!w.record(at(100_000 - 85_140), 502), "later slots have its places in both rings");
+        assert!(w.record(at(100_000), 200, false));
+        assert!(w.record(at(100_000 - 900), 502, false));
+        assert!(!w.record(at(100_000 - 85_140), 502, false), "later slots have its places in both rings");
         assert_eq!(w.total(at(100_010), FIVE_MINUTES).requests, 1);
         assert_eq!(w.total(at(100_010), half_an_hour).requests, 2);
     }
@@ -319,15 +324,15 @@ mod tests {
             let slots: usize = w.rings.iter().map(|ring| ring.len() * size_of::<Slot>()).sum();
             size_of::<Window>() + w.rings.len() * size_of::<Ring>() + slots
         };
-        assert_eq!(size(Duration::from_mins(30)), 3088);
-        assert_eq!(size(Duration::from_hours(72)), 10_640);
+        assert_eq!(size(Duration::from_mins(30)), 3696);
+        assert_eq!(size(Duration::from_hours(72)), 12_752);
     }
 
     #[test]
     fn a_status_that_is_none_is_counted_apart() {
         let mut w = Window::new(FIVE_MINUTES);
-        assert!(w.record(at(10), 0));
-        assert!(w.record(at(10), 999));
+        assert!(w.record(at(10), 0, false));
+        assert!(w.record(at(10), 999, false));
         let c = w.total(at(20), FIVE_MINUTES);
         assert_eq!((c.requests, c.by_class[0], c.errors()), (2, 2, 0));
     }

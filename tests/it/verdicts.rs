@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use gatewatch::engine::rules::{Ladder, Rule};
 use gatewatch::engine::{Engine, Output, Settings};
-use gatewatch::model::alert::State;
+use gatewatch::model::alert::{Measure, State};
 use gatewatch::model::event::Fact;
 use gatewatch::model::inventory::{Api, ApiId, Inventory, Source, SourceId, SourceKind};
 use gatewatch::model::request::{Endpoint, Request};
@@ -65,7 +65,12 @@ fn settings(change: impl Fn(&mut Rule)) -> Settings {
     let access = Source::group("/access", None, SourceKind::Access(ApiId(0)));
     let inventory = Arc::new(Inventory { apis: vec![Api::plain("shop")], sources: vec![access] });
     let mut settings = Settings { source_blind: None, blind_after: Duration::MAX, ..Settings::new(inventory) };
-    settings.rules.iter_mut().for_each(change);
+    settings.rules.change(|rule| {
+        // What else is on has nothing to look at here.
+        if rule.measure == Measure::Failures {
+            change(rule);
+        }
+    });
     // Nothing here is explained: who waits for an explanation in vain need not wait long.
     settings.explain_hold = settings.explain_wait;
     settings
