@@ -111,7 +111,9 @@ impl File {
             Some(window) => check_window(source, window)?,
             None => defaults.window,
         };
-        let (rules, source_blind) = super::rules::rules(source, &self.rule, Rule::built_in(window))?;
+        let apis = apis(source, &self.api)?;
+        let names: Vec<_> = apis.iter().map(|api| api.name.as_str()).collect();
+        let rules = super::rules::rules(source, &self.rule, &Rule::built_in(window), &names)?;
         let config = Config {
             region: self.region.map(|r| filled(source, &r, "region")).transpose()?,
             window,
@@ -130,9 +132,9 @@ impl File {
                     defaults.notify.group_interval,
                 )?,
             },
-            apis: apis(source, &self.api)?,
-            rules,
-            source_blind,
+            apis,
+            rules: rules.rules,
+            source_blind: rules.source_blind,
             sinks: super::sinks::sinks(source, &self.sink, defaults.sinks)?,
         };
         let all: usize = config.apis.iter().map(|api| api.groups().len()).sum();

@@ -17,3 +17,4 @@ mod restoring;
 mod runtime_client;
 mod scenarios;
 mod sinks;
+mod verdicts;
