@@ -11,6 +11,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::file::{SeverityWord, Span, between};
+use super::format::FormatWord;
 use super::problem::{ConfigError, Source};
 use super::{SinkConfig, SinkKind};
 use crate::model::alert::Severity;
@@ -28,14 +29,6 @@ enum SinkWord {
     Stdout,
     Sns,
     Webhook,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum FormatWord {
-    Auto,
-    Text,
-    Json,
 }
 
 #[derive(Debug, Deserialize)]
@@ -122,7 +115,7 @@ fn sink(source: &Source<'_>, table: &Spanned<SinkTable>) -> Result<SinkConfig, C
         return Err(source.wrong(span, format!("a sink of kind \"{}\" has no {key}", sink.kind.word())));
     }
     let kind = match sink.kind {
-        SinkWord::Stdout => stdout(sink),
+        SinkWord::Stdout => stdout(source, sink)?,
         SinkWord::Sns => sns(source, table)?,
         SinkWord::Webhook => SinkKind::Webhook(webhook(source, table)?),
     };
@@ -144,12 +137,10 @@ fn name(source: &Source<'_>, given: &Spanned<String>) -> Result<Arc<str>, Config
     Ok(name.as_str().into())
 }
 
-fn stdout(sink: &SinkTable) -> SinkKind {
-    SinkKind::Stdout(match sink.format.as_ref().map_or(FormatWord::Auto, |f| *f.get_ref()) {
-        FormatWord::Auto => StdoutFormat::Auto,
-        FormatWord::Text => StdoutFormat::Text,
-        FormatWord::Json => StdoutFormat::Json,
-    })
+fn stdout(source: &Source<'_>, sink: &SinkTable) -> Result<SinkKind, ConfigError> {
+    let Some(format) = &sink.format else { return Ok(SinkKind::Stdout(StdoutFormat::Auto)) };
+    let known = format.get_ref().of_stdout().map_err(|why| source.wrong(format.span(), why))?;
+    Ok(SinkKind::Stdout(known))
 }
 
 fn sns(source: &Source<'_>, table: &Spanned<SinkTable>) -> Result<SinkKind, ConfigError> {
@@ -157,13 +148,9 @@ fn sns(source: &Source<'_>, table: &Spanned<SinkTable>) -> Result<SinkKind, Conf
     let Some(arn) = &sink.topic_arn else {
         return Err(source.wrong(table.span(), "a sink of kind \"sns\" needs topic_arn"));
     };
-    let format = match (sink.format.as_ref().map_or(FormatWord::Text, |f| *f.get_ref()), &sink.format) {
-        (FormatWord::Text, _) => Format::Text,
-        (FormatWord::Json, _) => Format::Json,
-        (FormatWord::Auto, at) => {
-            let span = at.as_ref().map_or_else(|| table.span(), Spanned::span);
-            return Err(source.wrong(span, "a sink of kind \"sns\" writes \"text\" or \"json\""));
-        }
+    let format = match &sink.format {
+        Some(format) => format.get_ref().of_sns().map_err(|why| source.wrong(format.span(), why))?,
+        None => Format::Text,
     };
     let region = topic_region(arn.get_ref()).ok_or_else(|| {
         let right = "arn:aws:sns:REGION:ACCOUNT:NAME";

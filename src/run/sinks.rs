@@ -15,6 +15,7 @@ use crate::notify::sink::sns::Sns;
 use crate::notify::sink::stdout::{Stdout, StdoutFormat, Writer};
 use crate::notify::sink::webhook::Webhook;
 use crate::notify::sink::{Deliver, SendError};
+use crate::ops::host;
 
 /// A sink that cannot work as it is configured: what is wrong, and with which.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +48,7 @@ impl Deliver for Sink {
 /// # Errors
 /// The first that cannot work.
 pub fn open(config: &Config, clients: &mut Clients) -> Result<Vec<(Arc<str>, Sink)>, Unusable> {
-    let origin = Origin::default();
+    let origin = Origin { host: host::name() };
     // One for all of them: lines of two must not get into each other.
     let mut writer: Option<Writer> = None;
     let mut sinks = Vec::new();
