@@ -139,7 +139,8 @@ fn name(source: &Source<'_>, given: &Spanned<String>) -> Result<Arc<str>, Config
 
 fn stdout(source: &Source<'_>, sink: &SinkTable) -> Result<SinkKind, ConfigError> {
     let Some(format) = &sink.format else { return Ok(SinkKind::Stdout(StdoutFormat::Auto)) };
-    format.get_ref().of_stdout().map(SinkKind::Stdout).map_err(|why| source.wrong(format.span(), why))
+    let known = format.get_ref().of_stdout().map_err(|why| source.wrong(format.span(), why))?;
+    Ok(SinkKind::Stdout(known))
 }
 
 fn sns(source: &Source<'_>, table: &Spanned<SinkTable>) -> Result<SinkKind, ConfigError> {
