@@ -65,9 +65,10 @@ fn each_commented_rule_is_its_default_switched_on() {
         seen += 1;
         let config = parse(&text).unwrap_or_else(|e| panic!("{block}: {e}"));
         let got = config.rules.iter().find(|r| r.name == rule.name).unwrap_or_else(|| panic!("{} is off", rule.name));
-        let measure = match rule.measure {
-            Measure::BurnRate { .. } => Measure::BurnRate { objective: 0.999 },
-            other => other,
+        let measure = if matches!(rule.measure, Measure::BurnRate { .. }) {
+            Measure::BurnRate { objective: 0.999 }
+        } else {
+            rule.measure
         };
         assert_eq!(*got, Rule { on: true, measure, ..rule.clone() });
         let switched_off = text.replace(&block, &block.replace("enabled = true", "enabled = false"));
