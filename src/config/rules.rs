@@ -12,6 +12,8 @@ use std::ops::Range;
 use serde::Deserialize;
 use toml::Spanned;
 
+#[cfg(test)]
+pub(super) use self::change::keys;
 use self::change::{change, change_source_blind};
 use self::rungs::Severities;
 use super::file::Span;

@@ -13,7 +13,7 @@ use super::histogram::Histogram;
 use super::lambdas::{Lambdas, Silence};
 use super::rules::{Counted, Decided, Finding, Look, Pair, Rule, Special};
 use super::tally::Pick;
-use super::watched::Watched;
+use super::watched::{Cover, Watched};
 use super::window::{Counts, SLOT};
 use crate::model::alert::{Measure, Severity};
 use crate::model::cause::CauseKind;
@@ -154,8 +154,11 @@ impl Scene<'_> {
             let Pair { long, short } = pairs[place(severity)];
             let (whole, recent) = (failed(&counts(of, self.at, long)), failed(&counts(of, self.at, short)));
             let least = burn(whole).min(burn(recent));
+            let cover = self.watched.cover(self.at, long);
             let finding = match () {
-                () if least > rung && !self.watched.covers(self.at, long) => Finding::Unsure,
+                // What it says of a time before it was there is nothing, and not that it is bad.
+                () if cover == Cover::Young => Finding::Good,
+                () if least > rung && cover == Cover::Gaps => Finding::Unsure,
                 () if least > rung && whole.errors < rule.min_errors => Finding::TooFewErrors,
                 () if least > rung && whole.requests < rule.min_requests => Finding::TooFewRequests,
                 () if least > rung => Finding::Bad(severity),

@@ -327,8 +327,39 @@ mod tests {
         assert_eq!(judge(16, 100), Finding::Bad(Severity::Critical));
         assert_eq!(judge(5, 100), Finding::Bad(Severity::Elevated));
         assert_eq!(judge(10, 1000), Finding::Near);
-        assert_eq!(judge(11, 1000), Finding::Bad(Severity::Elevated));
         assert_eq!(judge(5, 1000), Finding::Good);
+    }
+
+    /// The least errors that surely are more than 1 %.
+    #[test]
+    fn a_share_must_surely_be_above_the_lowest_rung() {
+        for (requests, least) in [(500, 9), (1000, 16)] {
+            assert_eq!(judge(least, requests), Finding::Bad(Severity::Elevated), "{least} of {requests}");
+            assert_eq!(judge(least - 1, requests), Finding::Unsure, "{} of {requests}", least - 1);
+        }
+        let mut plain = Rule::built_in(Duration::from_mins(5)).remove(0);
+        plain.confidence = 0.0;
+        let look = Look::share(Counted { requests: 1000, errors: 11 }, None, false);
+        assert_eq!(
+            plain.judge(look),
+            Finding::Bad(Severity::Elevated),
+            "without confidence the share is taken as it is"
+        );
+    }
+
+    #[test]
+    fn what_comes_seldom_is_looked_at_for_longer() {
+        let judge = |now: (u64, u64), long: (u64, u64)| {
+            let counted = |(errors, requests)| Counted { requests, errors };
+            let look = Look::share(counted(now), Some(counted(long)), false);
+            Rule::built_in(Duration::from_mins(5))[0].judge(look)
+        };
+        assert_eq!(judge((2, 2), (5, 5)), Finding::Bad(Severity::Critical));
+        assert_eq!(judge((2, 2), (4, 4)), Finding::TooFewErrors, "five requests at least");
+        assert_eq!(judge((0, 2), (5, 7)), Finding::Good, "what is over for the whole window does not go on");
+        assert_eq!(judge((0, 0), (5, 5)), Finding::Near, "silence is no sign of health");
+        assert_eq!(judge((2, 20), (60, 120)), Finding::TooFewErrors, "four a minute are not few");
+        assert_eq!(judge((2, 19), (60, 119)), Finding::Bad(Severity::Critical));
     }
 
     #[test]

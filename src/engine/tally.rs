@@ -373,4 +373,21 @@ mod tests {
         tally.forget_before(at(10));
         assert!(tally.total(at(10), WINDOW).is_empty());
     }
+
+    #[test]
+    fn marks_are_taken_back_with_their_failure() {
+        let mut tally = Tally::default();
+        let one = explained(CauseKind::Throttled, Certainty::Certain, None);
+        let marks = |n: u32| Marks { timed_out: n.is_multiple_of(2), invoked: n.is_multiple_of(3) };
+        let all: Vec<_> = (0..60).map(|n| tally.add(at(5), &one, marks(n), CauseSample::default())).collect();
+        let counts =
+            |tally: &Tally| [Pick::All, Pick::TimedOut, Pick::NotInvoked].map(|pick| tally.count(at(10), WINDOW, pick));
+        assert_eq!(counts(&tally), [60, 30, 40]);
+        assert_eq!(tally.total_of(at(10), WINDOW, Pick::TimedOut)[0].1.count, 30);
+        all.iter().filter(|counted| counted.marks().timed_out).for_each(|counted| tally.remove(counted));
+        assert_eq!(counts(&tally), [30, 0, 20]);
+        assert!(tally.total_of(at(10), WINDOW, Pick::TimedOut).is_empty());
+        all.iter().filter(|counted| !counted.marks().timed_out).for_each(|counted| tally.remove(counted));
+        assert!(tally.is_empty());
+    }
 }

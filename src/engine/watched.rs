@@ -13,6 +13,17 @@ use crate::model::time::{Timestamp, millis};
 /// Gaps that are remembered: with more than this the oldest is taken for the beginning.
 const GAPS_MAX: usize = 32;
 
+/// How far a window has been watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cover {
+    /// Enough of it.
+    Full,
+    /// It begins before the watch did.
+    Young,
+    /// Too much of it was missed.
+    Gaps,
+}
+
 /// The watch over one API.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Watched {
@@ -43,12 +54,15 @@ impl Watched {
         *self = Self::default();
     }
 
-    /// Whether `[at - window, at)` has been watched.
-    pub(super) fn covers(&self, at: Timestamp, window: Duration) -> bool {
+    /// How far `[at - window, at)` has been watched.
+    pub(super) fn cover(&self, at: Timestamp, window: Duration) -> Cover {
         let begin = at.minus(window);
+        if self.since.is_none_or(|since| since > begin) {
+            return Cover::Young;
+        }
         let missed = |(from, to): &(Timestamp, Timestamp)| millis((*to).min(at).since((*from).max(begin)));
         let missed: i64 = self.gaps.iter().map(missed).sum();
-        self.since.is_some_and(|since| since <= begin) && missed <= millis(window / 12)
+        if missed <= millis(window / 12) { Cover::Full } else { Cover::Gaps }
     }
 }
 
@@ -65,17 +79,18 @@ mod tests {
     #[test]
     fn a_window_is_watched_once_it_is_full_but_for_a_twelfth() {
         let mut watched = Watched::default();
-        assert!(!watched.covers(at(60), HOUR), "nobody has looked yet");
+        assert_eq!(watched.cover(at(60), HOUR), Cover::Young, "nobody has looked yet");
         watched.look(at(0));
         watched.look(at(10));
-        assert!(!watched.covers(at(59), HOUR));
-        assert!(watched.covers(at(60), HOUR));
+        assert_eq!(watched.cover(at(59), HOUR), Cover::Young);
+        assert_eq!(watched.cover(at(60), HOUR), Cover::Full);
         watched.gap(at(70), at(75));
-        assert!(watched.covers(at(80), HOUR));
+        assert_eq!(watched.cover(at(80), HOUR), Cover::Full);
         watched.gap(at(90), at(91));
-        assert!(!watched.covers(at(100), HOUR) && watched.covers(at(131), HOUR), "until enough of it has left");
+        assert_eq!(watched.cover(at(100), HOUR), Cover::Gaps);
+        assert_eq!(watched.cover(at(131), HOUR), Cover::Full, "enough of it has left");
         watched.begin_anew();
-        assert!(!watched.covers(at(200), HOUR));
+        assert_eq!(watched.cover(at(200), HOUR), Cover::Young);
     }
 
     #[test]
@@ -86,7 +101,7 @@ mod tests {
             watched.gap(at(n * 10), at(n * 10 + 1));
         }
         assert_eq!(watched.gaps.len(), GAPS_MAX);
-        assert!(!watched.covers(at(1000), 6 * HOUR), "the gaps that are forgotten lie before it");
-        assert!(watched.covers(at(1400), 6 * HOUR));
+        assert_eq!(watched.cover(at(1000), 6 * HOUR), Cover::Young, "the gaps that are forgotten lie before it");
+        assert_eq!(watched.cover(at(1400), 6 * HOUR), Cover::Full);
     }
 }

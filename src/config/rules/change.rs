@@ -20,7 +20,7 @@ const LONG_MAX: Duration = Duration::from_hours(72);
 const LOW_TRAFFIC: LowTraffic = LowTraffic { window: Duration::from_mins(30), min_requests: 5 };
 
 /// The keys of a rule beside name, api and enabled.
-const fn keys(measure: Measure) -> &'static [&'static str] {
+pub(in crate::config) const fn keys(measure: Measure) -> &'static [&'static str] {
     match measure {
         Measure::Failures => &[
             "window",

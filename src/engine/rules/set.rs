@@ -86,7 +86,9 @@ mod tests {
         let window = Duration::from_mins(5);
         let mut rules = Rules::built_in(window);
         let mut own = Rule::built_in(window);
-        own.iter_mut().for_each(|rule| rule.on = &*rule.name == "latency");
+        for rule in &mut own {
+            rule.on = &*rule.name == "latency";
+        }
         rules.tune("shop", own);
         rules.tune_blind("shop", None);
         let names = |api: &str| rules.of(api).iter().map(|rule| rule.name.to_string()).collect::<Vec<_>>();
