@@ -321,6 +321,9 @@ mod tests {
 
     #[test]
     fn the_ladder_is_above_not_at() {
+        let mut rule = Rule::built_in(Duration::from_mins(5)).remove(0);
+        rule.confidence = 0.0;
+        let judge = |errors, requests| rule.judge(Look::share(Counted { requests, errors }, None, false));
         assert_eq!(judge(12, 30), Finding::Bad(Severity::Critical));
         assert_eq!(judge(24, 132), Finding::Bad(Severity::Critical));
         assert_eq!(judge(15, 100), Finding::Bad(Severity::High));
