@@ -142,7 +142,8 @@ pub struct Rule {
     pub hold: Duration,
     /// How long it goes on firing after the condition was last true, and at least how long it stays at a severity.
     pub keep_firing: Duration,
-    /// It counts as over only below this share of the lowest rung, so that a value at the rung does not flap.
+    /// It counts as over only below this share of the lowest rung, and as less bad only below this share of the rung of
+    /// its severity, so that a value at a rung does not flap.
     pub clear_ratio: f64,
     /// What only its kind has.
     pub special: Special,
@@ -321,6 +322,9 @@ mod tests {
 
     #[test]
     fn the_ladder_is_above_not_at() {
+        let mut rule = Rule::built_in(Duration::from_mins(5)).remove(0);
+        rule.confidence = 0.0;
+        let judge = |errors, requests| rule.judge(Look::share(Counted { requests, errors }, None, false));
         assert_eq!(judge(12, 30), Finding::Bad(Severity::Critical));
         assert_eq!(judge(24, 132), Finding::Bad(Severity::Critical));
         assert_eq!(judge(15, 100), Finding::Bad(Severity::High));
