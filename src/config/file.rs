@@ -158,6 +158,7 @@ impl File {
                     "24h",
                     defaults.notify.group_interval,
                 )?,
+                ..defaults.notify
             },
             apis: apis(source, &self.api)?,
             rules,

@@ -69,6 +69,8 @@ pub enum Output {
     Failure(Failure),
     /// The rules of an API have looked.
     Looked {
+        /// Which one.
+        api: ApiId,
         /// Event time up to which they did.
         at: Timestamp,
         /// All its alerts that fire, and those that have just resolved.
@@ -436,7 +438,7 @@ impl Engine {
             }
         }
         self.alerts.looked(api, at);
-        self.outputs.push(Output::Looked { at, alerts });
+        self.outputs.push(Output::Looked { api, at, alerts });
         let longest = self.settings.longest_window();
         self.endpoints[api.index()].forget_before(at.minus(longest));
     }
