@@ -1,7 +1,7 @@
 //! What is said about alerts to one sink, and when: pure, on the alerts' own clocks.
 //!
 //! The engine hands out every alert as it stands at each step of its API's event time, and arrival time passes for those
-//! about log groups. Each [`round`] decides what follows: [`silence`] and [`inhibit`] leave out, a [`track`] knows what
+//! about log groups. Each [`round`] decides what follows: [`silence`] and [`inhibit`] leave out, [`speak`] says what there are tokens for, a [`track`] knows what
 //! was said of an alert, a [`digest`] tells many as one, a [`bucket`] bounds how much is said; [`memory`] is all that is
 //! saved. Not the delivering. Rule: an episode is said as firing at most once as new, and as resolved exactly once if it
 //! was said at all; `seq` counts what was said of it. The same input plans the same messages, in a replay and after a
@@ -13,6 +13,7 @@ pub mod inhibit;
 mod memory;
 mod round;
 pub mod silence;
+mod speak;
 mod track;
 
 use std::sync::Arc;

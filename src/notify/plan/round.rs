@@ -1,10 +1,9 @@
 //! A round: one clock has come to a time, and from all that stands on it follows what is said now.
 //!
-//! In this order: what has resolved is owed; what is silenced or muted is left out; what is due is grouped; what is too
-//! much at once is told as one. Not what stands: that is handed in. Rule: what is due and finds no token is due again in
-//! the next round, so that nothing is lost by waiting.
+//! In this order: what has resolved is owed; what is silenced or muted is left out; what is due is grouped; then
+//! [`speak`](super::speak) says what there are tokens for. Not what stands: that is handed in. Rule: what follows depends
+//! on what stands and what was said alone, so what is due and was not said is due again in the next round.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,30 +12,15 @@ use super::Plan;
 use super::digest::{self, Lane, Members, Open, Scope};
 use super::inhibit;
 use super::memory::Owed;
-use super::track::{Alone, Told, Track};
-use crate::model::alert::{Alert, AlertKey, Measure, Reason, Severity, State};
+use super::speak::What;
+use super::track::{Told, Track};
+use crate::model::alert::{Alert, AlertKey, Measure, Reason, State};
 use crate::model::inventory::{ApiId, Inventory};
 use crate::model::time::Timestamp;
-use crate::notify::message::{AlertMessage, Message};
-use crate::notify::query;
+use crate::notify::message::Message;
 
 /// When the clock of requests stands still for this long, what is owed on it is told by that of arrivals.
 pub(super) const STANDS_STILL: Duration = Duration::from_mins(1);
-/// That an alert flaps is said again if it did not for this long.
-const FLAPPING_KEPT: Duration = Duration::from_hours(24);
-
-/// What is due.
-#[derive(Debug)]
-enum What<'a> {
-    /// To be said for the first time.
-    New(&'a Alert),
-    /// To be said again.
-    Update(&'a Alert, Reason),
-    /// The digest of this name.
-    Digest(Arc<str>, Reason),
-    /// A message as it is.
-    Owed(Owed),
-}
 
 /// Alerts of one group that are not said yet.
 #[derive(Debug, Default)]
@@ -48,30 +32,7 @@ struct Group<'a> {
 }
 
 type Groups<'a> = BTreeMap<Scope, Group<'a>>;
-type ByDigest<'a> = BTreeMap<Arc<str>, Members<'a>>;
-
-impl What<'_> {
-    /// The most important first; of those that are as important, in the order in which they came up.
-    fn order(&self) -> (u8, Reverse<Severity>, bool) {
-        let (class, severity, again) = match self {
-            What::New(alert) => (0, alert.severity, false),
-            What::Update(alert, reason) => (Self::class(*reason), alert.severity, true),
-            // What a digest says concerns many.
-            What::Digest(_, reason) => (Self::class(*reason), Severity::Critical, *reason != Reason::New),
-            What::Owed(owed) => (1, owed.message.severity(), true),
-        };
-        (class, Reverse(severity), again)
-    }
-
-    const fn class(reason: Reason) -> u8 {
-        match reason {
-            Reason::New | Reason::Escalated => 0,
-            Reason::Resolved => 1,
-            Reason::Deescalated | Reason::CausesChanged | Reason::Flapping => 2,
-            Reason::Repeat => 3,
-        }
-    }
-}
+pub(super) type ByDigest<'a> = BTreeMap<Arc<str>, Members<'a>>;
 
 impl Plan {
     /// The clock of this lane has come to `at`, and these stand on it: all that fire there and all that have just
@@ -188,14 +149,14 @@ impl Plan {
     /// Which of the alerts are silenced or muted.
     fn hushed(&self, alerts: &[&Alert], at: Timestamp, relives: bool) -> Vec<bool> {
         let silences = &self.settings.silences;
-        let silenced = |alert: &Alert| silences.iter().any(|silence| silence.covers(alert, &self.inventory, at));
-        let mut is_silenced: Vec<bool> = alerts.iter().map(|alert| silenced(alert)).collect();
+        let covered = |alert: &Alert| silences.iter().any(|silence| silence.covers(alert, &self.inventory, at));
+        let mut is_silenced: Vec<bool> = alerts.iter().map(|alert| covered(alert)).collect();
         // Whoever looks a second time does not see the alerts that were adopted.
         let adopted: Vec<&Alert> = if relives { self.unseen(alerts) } else { Vec::new() };
         let muted = if adopted.is_empty() {
             inhibit::muted(alerts, &is_silenced, self.settings.group_max)
         } else {
-            is_silenced.extend(adopted.iter().map(|alert| silenced(alert)));
+            is_silenced.extend(adopted.iter().map(|alert| covered(alert)));
             let all: Vec<&Alert> = alerts.iter().copied().chain(adopted).collect();
             inhibit::muted(&all, &is_silenced, self.settings.group_max)
         };
@@ -325,19 +286,21 @@ impl Plan {
             } else {
                 news.extend(due.into_iter().map(What::New));
             }
-            waiting.into_iter().for_each(|alert| self.wait(alert));
+            for alert in waiting {
+                self.wait(alert);
+            }
         }
         news
     }
 
     /// Opens a digest; returns its name.
-    fn open(&mut self, first: &Alert, at: Timestamp) -> Arc<str> {
+    pub(super) fn open(&mut self, first: &Alert, at: Timestamp) -> Arc<str> {
         let name = digest::episode(first, at);
         self.memory.digests.insert(Arc::clone(&name), Open::new(first, &self.inventory));
         name
     }
 
-    fn join<'a>(&mut self, name: &Arc<str>, lane: Lane, alerts: &[&'a Alert], by_digest: &mut ByDigest<'a>) {
+    pub(super) fn join<'a>(&mut self, name: &Arc<str>, lane: Lane, alerts: &[&'a Alert], by_digest: &mut ByDigest<'a>) {
         let Some(open) = self.memory.digests.get_mut(name) else { return };
         let members = by_digest.entry(Arc::clone(name)).or_default();
         for alert in alerts {
@@ -350,7 +313,7 @@ impl Plan {
     }
 
     /// It is not said now; if the input ends before it is, then as it stands.
-    fn wait(&mut self, alert: &Alert) {
+    pub(super) fn wait(&mut self, alert: &Alert) {
         if let Some(Track { told: Told::Not { waiting, .. }, .. }) = self.memory.tracks.get_mut(&alert.key) {
             *waiting = Some(Box::new(alert.clone()));
         }
@@ -381,127 +344,6 @@ impl Plan {
         let (due, not): (Vec<_>, Vec<_>) = std::mem::take(&mut self.memory.owed).into_iter().partition(is_due);
         self.memory.owed = not;
         due.into_iter().map(What::Owed).collect()
-    }
-
-    /// Says what there are tokens for, the most important first. New alerts that there are none for are told as one, by
-    /// the last token. All else waits; at the end of the input it does not.
-    fn speak<'a>(
-        &mut self,
-        mut due: Vec<What<'a>>,
-        lane: Lane,
-        at: Timestamp,
-        by_digest: &mut ByDigest<'a>,
-        at_the_end: bool,
-    ) -> Vec<Message> {
-        due.sort_by_key(What::order);
-        let is_new = |what: &What<'_>| matches!(what, What::New(_));
-        let mut tokens = self.memory.bucket(lane).tokens(self.settings.rate);
-        let mut said = Vec::new();
-        if at_the_end {
-            // What cannot be told as one needs no token any more.
-            let (news, others): (Vec<_>, Vec<_>) = due.into_iter().partition(is_new);
-            tokens = tokens.saturating_sub(others.len()).max(1);
-            said.extend(others.into_iter().map(|what| self.say(what, lane, at, by_digest)));
-            due = news;
-        }
-        let mut rest = due.split_off(tokens.min(due.len()));
-        if tokens > 0 && rest.iter().any(is_new) {
-            rest.extend(due.pop());
-            let (news, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(is_new);
-            rest = others;
-            match news.as_slice() {
-                [What::New(alert)] => due.push(What::New(alert)),
-                _ => self.overflow(&news, lane, at, by_digest, &mut due, &mut rest),
-            }
-        }
-        said.extend(due.into_iter().map(|what| self.say(what, lane, at, by_digest)));
-        for what in rest {
-            self.defer(what);
-        }
-        for _ in &said {
-            self.memory.bucket(lane).take(self.settings.rate);
-        }
-        said
-    }
-
-    /// Puts new alerts into one digest, whatever their rules, and that among what is said.
-    fn overflow<'a>(
-        &mut self,
-        news: &[What<'a>],
-        lane: Lane,
-        at: Timestamp,
-        by_digest: &mut ByDigest<'a>,
-        due: &mut Vec<What<'a>>,
-        rest: &mut Vec<What<'a>>,
-    ) {
-        let alerts = news.iter().filter_map(|what| if let What::New(alert) = what { Some(*alert) } else { None });
-        let alerts: Vec<&Alert> = alerts.collect();
-        let mixed = self.memory.digests.iter().find(|(_, open)| open.is_mixed(lane));
-        let name = mixed.map(|(name, _)| Arc::clone(name)).unwrap_or_else(|| self.open(alerts[0], at));
-        self.join(&name, lane, &alerts, by_digest);
-        let is_it = |what: &What<'_>| matches!(what, What::Digest(other, _) if *other == name);
-        rest.retain(|what| !is_it(what));
-        if !due.iter().any(is_it) {
-            let told = self.memory.digests.get(&name).is_some_and(Open::is_told);
-            due.push(What::Digest(name, if told { Reason::CausesChanged } else { Reason::New }));
-        }
-    }
-
-    fn defer(&mut self, what: What<'_>) {
-        match what {
-            What::New(alert) => self.wait(alert),
-            What::Update(alert, reason) => {
-                if let Some(Track { told: Told::Alone(alone), .. }) = self.memory.tracks.get_mut(&alert.key) {
-                    alone.deferred = Some(Box::new((reason, alert.clone())));
-                }
-            }
-            What::Digest(..) => {}
-            What::Owed(owed) => self.memory.owed.push(owed),
-        }
-    }
-
-    fn say(&mut self, what: What<'_>, lane: Lane, at: Timestamp, by_digest: &ByDigest<'_>) -> Message {
-        match what {
-            What::Owed(owed) => owed.message,
-            What::New(alert) => {
-                let flaps = alert.flapping && !self.memory.flapping.contains_key(&alert.key);
-                self.say_alert(alert, if flaps { Reason::Flapping } else { Reason::New }, at)
-            }
-            What::Update(alert, reason) if lane == Lane::Logs && reason == Reason::Repeat => {
-                // As it still stands: nothing has been heard of it since.
-                self.say_alert(&Alert { time: at, ..alert.clone() }, reason, at)
-            }
-            What::Update(alert, reason) => self.say_alert(alert, reason, at),
-            What::Digest(name, reason) => {
-                let none = Members::default();
-                let members = by_digest.get(&name).unwrap_or(&none);
-                let open = self.memory.digests.get_mut(&name).expect("a digest that is due is open");
-                open.tell(&name, reason, at, members, &self.inventory).into()
-            }
-        }
-    }
-
-    fn say_alert(&mut self, alert: &Alert, reason: Reason, at: Timestamp) -> Message {
-        if alert.flapping {
-            self.memory.flapping.retain(|_, seen| at.since(*seen) < FLAPPING_KEPT);
-            self.memory.flapping.insert(alert.key.clone(), at);
-        }
-        let track = self.memory.tracks.entry(alert.key.clone()).or_insert_with(|| Track::new(alert, at));
-        if !matches!(track.told, Told::Alone(_)) {
-            track.told = Told::Alone(Box::new(Alone::new(alert, at)));
-        }
-        let mut seq = 1;
-        if let Told::Alone(alone) = &mut track.told {
-            alone.say(reason, alert, at);
-            seq = alone.seq;
-        }
-        self.message(alert.clone(), reason, seq).into()
-    }
-
-    /// What is said about an alert.
-    pub(super) fn message(&self, alert: Alert, reason: Reason, seq: u32) -> AlertMessage {
-        let api = Arc::clone(&self.inventory.api(alert.key.api).name);
-        AlertMessage { query: query::of(&alert, &self.inventory), alert, api, reason, seq }
     }
 
     /// Alerts about log groups that nothing was said of yet and that may be spoken of: since when.
