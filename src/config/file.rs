@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
+use super::notify::{Known, names};
 use super::problem::{ConfigError, Source};
 use super::rules::RuleTable;
 use super::{
@@ -48,20 +49,15 @@ pub(super) struct File {
     #[serde(default)]
     poll: super::poll::PollTable,
     #[serde(default)]
-    notify: NotifyTable,
+    notify: super::notify::NotifyTable,
     #[serde(default)]
     api: Vec<Spanned<ApiTable>>,
     #[serde(default)]
     rule: Vec<Spanned<RuleTable>>,
     #[serde(default)]
     sink: Vec<Spanned<SinkTable>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NotifyTable {
-    group_wait: Option<Spanned<Span>>,
-    group_interval: Option<Spanned<Span>>,
+    #[serde(default)]
+    silence: Vec<Spanned<super::notify::SilenceTable>>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -131,6 +127,8 @@ struct SinkTable {
     format: Option<Spanned<FormatWord>>,
     topic_arn: Option<Spanned<String>>,
     min_severity: Option<SeverityWord>,
+    rules: Option<Vec<Spanned<String>>>,
+    apis: Option<Vec<Spanned<String>>>,
 }
 
 impl File {
@@ -139,6 +137,10 @@ impl File {
         let window = match &self.window {
             Some(window) => check_window(source, window)?,
             None => defaults.window,
+        };
+        let known = Known {
+            apis: self.api.iter().map(|api| api.get_ref().name.get_ref().clone()).collect(),
+            rules: super::rules::names(window),
         };
         let (rules, source_blind) = super::rules::rules(source, &self.rule, Rule::built_in(window))?;
         let config = Config {
@@ -150,20 +152,13 @@ impl File {
             max_endpoints: count(source, self.max_endpoints.as_ref(), 1, 100_000, defaults.max_endpoints)?,
             max_invocations: count(source, self.max_invocations.as_ref(), 100, 10_000_000, defaults.max_invocations)?,
             notify: plan::Settings {
-                group_wait: between(source, self.notify.group_wait.as_ref(), "0s", "1h", defaults.notify.group_wait)?,
-                group_interval: between(
-                    source,
-                    self.notify.group_interval.as_ref(),
-                    "0s",
-                    "24h",
-                    defaults.notify.group_interval,
-                )?,
-                ..defaults.notify
+                silences: super::notify::silences(source, &self.silence, &known)?,
+                ..super::notify::notify(source, &self.notify)?
             },
             apis: apis(source, &self.api)?,
             rules,
             source_blind,
-            sinks: sinks(source, &self.sink, defaults.sinks)?,
+            sinks: sinks(source, &self.sink, &known, defaults.sinks)?,
         };
         let all: usize = config.apis.iter().map(|api| api.groups().len()).sum();
         if all > ALL_GROUPS_MAX {
@@ -362,6 +357,7 @@ fn one_group(source: &Source<'_>, group: Option<&Spanned<String>>) -> Result<Opt
 fn sinks(
     source: &Source<'_>,
     tables: &[Spanned<SinkTable>],
+    known: &Known,
     default: Vec<SinkConfig>,
 ) -> Result<Vec<SinkConfig>, ConfigError> {
     if tables.is_empty() {
@@ -369,7 +365,7 @@ fn sinks(
     }
     let mut sinks: Vec<SinkConfig> = Vec::new();
     for table in tables {
-        let mut sink = sink(source, table)?;
+        let mut sink = sink(source, table, known)?;
         // Messages are kept on disk under the sink's name, so no two have the same.
         let name = sink.kind.name();
         let named = |s: &&SinkConfig| s.kind.name() == name;
@@ -381,7 +377,7 @@ fn sinks(
     Ok(sinks)
 }
 
-fn sink(source: &Source<'_>, table: &Spanned<SinkTable>) -> Result<SinkConfig, ConfigError> {
+fn sink(source: &Source<'_>, table: &Spanned<SinkTable>, known: &Known) -> Result<SinkConfig, ConfigError> {
     let sink = table.get_ref();
     let format = sink.format.as_ref().map(|f| *f.get_ref());
     let kind = match sink.kind {
@@ -415,7 +411,9 @@ fn sink(source: &Source<'_>, table: &Spanned<SinkTable>) -> Result<SinkConfig, C
         }
     };
     let min_severity = sink.min_severity.map_or(Severity::Elevated, SeverityWord::severity);
-    let audience = Audience { min_severity, ..Audience::of_all(kind.name()) };
+    let rules = names(source, sink.rules.as_ref(), &known.rules, "rule")?;
+    let apis = names(source, sink.apis.as_ref(), &known.apis, "API")?;
+    let audience = Audience { min_severity, rules, apis, ..Audience::of_all(kind.name()) };
     Ok(SinkConfig { kind, audience })
 }
 

@@ -5,6 +5,7 @@
 //! message that names the file, the line, the key with its value, and what would be right; nothing is guessed.
 
 mod file;
+mod notify;
 mod poll;
 mod problem;
 mod rules;

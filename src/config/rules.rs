@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
+use std::time::Duration;
 
 use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{MapAccess, Visitor};
@@ -67,6 +68,12 @@ struct SeverityTable {
     elevated: f64,
     high: f64,
     critical: f64,
+}
+
+/// The names of all rules, on or off.
+pub(super) fn names(window: Duration) -> BTreeSet<String> {
+    let built_in = Rule::built_in(window);
+    built_in.iter().map(|rule| &*rule.name).chain([SourceBlind::NAME]).map(str::to_owned).collect()
 }
 
 /// The built-in rules with what the tables change; of each only if it is on.

@@ -101,6 +101,10 @@ impl Live {
     /// When a task failed. What AWS answers is never an error here: it is said, and tried again.
     pub async fn watch<C: Connect + Send>(self, connect: &mut C, ear: &mut impl Ear) -> Result<Summary> {
         let Self { config, region, clock, history, requests, keep, said_since, stop } = self;
+        for silence in config.notify.silences.iter().filter(|silence| silence.until <= clock.now()) {
+            let comment = silence.comment.as_ref().map(|comment| format!(" ({comment})")).unwrap_or_default();
+            tracing::warn!("a [[silence]]{comment} ended at {} and covers nothing: delete it", silence.until);
+        }
         let (keep, restored) = keep.unzip();
         let mut restored = restored.unwrap_or_default();
         let mut inventory = config.add_to(restored.inventory.clone(), &region);

@@ -35,7 +35,10 @@ pub fn muted(alerts: &[&Alert], is_silenced: &[bool], few: usize) -> Vec<Option<
     let local: Vec<bool> = of_api.iter().map(|api| is_local(api, &of_endpoints, few)).collect();
     let whole = of_api.iter().zip(&local).filter(|(_, local)| !**local).map(|(api, _)| api.severity).max();
     let mut broken: BTreeMap<&Endpoint, Severity> = BTreeMap::new();
-    for alert in of_endpoints.iter().filter(|a| whole.is_none_or(|severity| a.severity > severity)) {
+    // Thousands may fail, and mostly nobody asks.
+    let is_asked = alerts.iter().any(|a| matches!(a.measure, Measure::Timeouts | Measure::NewCause));
+    let said = of_endpoints.iter().filter(|a| is_asked && whole.is_none_or(|severity| a.severity > severity));
+    for alert in said {
         if let Some(endpoint) = alert.key.endpoint() {
             let severity = broken.entry(endpoint).or_insert(alert.severity);
             *severity = (*severity).max(alert.severity);

@@ -53,7 +53,10 @@ impl Plan {
             let Some(track) = self.memory.tracks.get_mut(&alert.key) else { continue };
             track.seen = at;
             match &mut track.told {
-                Told::In(digest) => audible.entry(Arc::clone(digest)).or_default().push((alert, !hushed)),
+                Told::In(digest) => match audible.get_mut(digest) {
+                    Some(members) => members.push((alert, !hushed)),
+                    None => drop(audible.insert(Arc::clone(digest), vec![(alert, !hushed)])),
+                },
                 Told::Not { since, waiting } => {
                     *waiting = None;
                     let settled = alert.measure != Measure::Unread && alert.settled();

@@ -161,7 +161,7 @@ fn at_the_end_of_the_input_nothing_is_lost_for_want_of_tokens() {
     let all = rules(0..9);
     look(&mut plan, 10, &all);
     let mut last = resolved(&all[..6]);
-    last.push(all[8].clone().severe(Severity::Critical));
+    last.extend(all[6..].iter().cloned().map(|a| a.severe(Severity::Critical)));
     last.extend(rules(20..24));
     look(&mut plan, 10, &last);
     let said = plan.finish();
@@ -217,21 +217,4 @@ fn a_storm_is_three_messages_in_its_first_minute() {
         let worst: Vec<_> = (4990..5000).rev().map(|n| format!("/{n}")).collect();
         assert_eq!(routes, worst);
     }
-}
-
-/// Timing is checked loosely: this is a debug build on any machine. `--release` shows some milliseconds.
-#[test]
-fn a_step_with_5000_alerts_is_quick() {
-    let all: Vec<_> = (0..5000).map(|n| endpoint(n, 10, 20).at(10)).collect();
-    let mut plans = [plan(), plan()];
-    let mut quickest = Duration::MAX;
-    for step in 1..10 {
-        let began = std::time::Instant::now();
-        for plan in &mut plans {
-            plan.step(Moment::Looked { api: ApiId(0), alerts: &all }, at(step * 10));
-        }
-        quickest = quickest.min(began.elapsed());
-    }
-    println!("two plans, 5000 members: {quickest:?}");
-    assert!(quickest < Duration::from_millis(200), "{quickest:?}");
 }
