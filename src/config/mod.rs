@@ -6,6 +6,7 @@
 
 mod file;
 mod format;
+mod notify;
 mod poll;
 mod problem;
 mod rules;

@@ -8,6 +8,7 @@ mod rungs;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::time::Duration;
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -118,6 +119,13 @@ impl RuleTable {
 pub(super) struct Resolved {
     pub(super) rules: Rules,
     pub(super) source_blind: Option<SourceBlind>,
+}
+
+/// The names of all rules, on or off.
+pub(super) fn known(tables: &[Spanned<RuleTable>], window: Duration) -> BTreeSet<String> {
+    let built_in = Rule::built_in(window);
+    let given = tables.iter().map(|table| table.get_ref().name.get_ref().as_str());
+    built_in.iter().map(|rule| &*rule.name).chain([SourceBlind::NAME]).chain(given).map(str::to_owned).collect()
 }
 
 /// The built-in rules with what the tables change: first for all APIs, then for each on top of that.

@@ -3,6 +3,8 @@
 use super::*;
 use crate::engine::rules::{By, Ladder, Rule};
 use crate::model::alert::{Measure, Severity};
+use crate::model::time::Timestamp;
+use crate::notify::plan::silence::{Glob, Silence};
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 
@@ -145,7 +147,7 @@ fn a_single_rung_takes_a_word_and_an_objective_switches_on() {
 /// The TOML reader lists the keys it knows when it meets one it does not: the example must name each of them.
 #[test]
 fn the_example_names_every_key() {
-    for table in ["", "[poll]\n", "[notify]\n", "[[api]]\n", "[[rule]]\n", "[[sink]]\n"] {
+    for table in ["", "[poll]\n", "[notify]\n", "[[api]]\n", "[[rule]]\n", "[[sink]]\n", "[[silence]]\n"] {
         let message = wrong(&format!("{table}no_such_key = 1\n"));
         let keys = message.split("expected one of").nth(1).or(message.split("expected").nth(1));
         let keys: Vec<_> = keys.expect("it lists the keys").split('`').skip(1).step_by(2).collect();
@@ -329,6 +331,34 @@ fn mistakes_name_file_line_key_value_and_what_is_right() {
             vec!["g.toml:8:", "called `stdout`, and so is another"],
         ),
         (format!("{API}x = [1,\n"), vec!["g.toml:"]),
+        (format!("{API}[notify]\nrate = 0.0\n"), vec!["g.toml:5:", "rate = 0.0", "0.01 to 100"]),
+        (format!("{API}[notify]\nburst = 0\n"), vec!["g.toml:5:", "burst = 0", "1 to 1000"]),
+        (format!("{API}[notify]\nrepeat_max = \"1h\"\n"), vec!["g.toml:5:", "repeat_max", "less than repeat"]),
+        (
+            format!("{API}[[sink]]\nkind = \"stdout\"\nrules = [\"5xx\"]\n"),
+            vec!["g.toml:6:", "no rule `5xx`", "api-5xx, endpoint-5xx"],
+        ),
+        (format!("{API}[[sink]]\nkind = \"stdout\"\napis = [\"shp\"]\n"), vec!["g.toml:6:", "no API `shp`", "shop"]),
+        (format!("{API}[[silence]]\napi = \"shop\"\n"), vec!["g.toml:4:", "needs until", "2026-12-01T00:00:00Z"]),
+        (format!("{API}[[silence]]\nuntil = \"2026-12-01T00:00:00Z\"\n"), vec!["g.toml:4:", "needs a matcher"]),
+        (
+            format!("{API}[[silence]]\napi = \"sh\"\nuntil = \"2026-12-01T00:00:00Z\"\n"),
+            vec!["g.toml:5:", "no API `sh`", "shop"],
+        ),
+        (
+            format!("{API}[[silence]]\nrule = \"x-*\"\nuntil = \"2026-12-01T00:00:00Z\"\n"),
+            vec!["g.toml:5:", "no rule `x-*`", "endpoint-5xx"],
+        ),
+        (
+            format!("{API}[[silence]]\napi = \"*\"\nuntil = \"2026-12-01\"\n"),
+            vec!["g.toml:6:", "`2026-12-01` is no time", "2026-12-01T00:00:00Z"],
+        ),
+        (
+            format!(
+                "{API}[[silence]]\napi = \"*\"\nuntil = \"2026-12-01T00:00:00Z\"\nfrom = \"2027-12-01T00:00:00Z\"\n"
+            ),
+            vec!["g.toml:7:", "not before until"],
+        ),
     ];
     for (text, parts) in cases {
         let message = wrong(&text);
@@ -391,4 +421,26 @@ fn mistakes_and_settings_show_no_tokens() {
     }
     let config = parse(&format!("{WEBHOOK}headers = {{ X-Key = \"t0ken-of-a-hook\" }}\n")).unwrap();
     assert!(!format!("{config:?}").contains("t0ken") && format!("{config:?}").contains("x-key"));
+}
+
+#[test]
+fn silences_and_audiences_are_read() {
+    let text = format!(
+        "{API}[[silence]]\napi = \"sh*\"\nmethod = \"get\"\nseverity = \"high\"\nuntil = \"2020-12-01T01:00:00+01:00\"\n\
+         comment = \"long past\"\n[[sink]]\nkind = \"stdout\"\nrules = [\"api-5xx\"]\napis = [\"shop\"]\n[notify]\nrepeat = \"0s\"\n"
+    );
+    let config = parse(&text).unwrap();
+    let want = Silence {
+        api: Some(Glob::new("sh*")),
+        method: Some(Glob::new("GET")),
+        severity: Some(Severity::High),
+        comment: Some("long past".to_owned()),
+        ..Silence::until(Timestamp::parse_rfc3339("2020-12-01T00:00:00Z").unwrap())
+    };
+    assert_eq!((&config.notify.silences[..], config.notify.repeat), (&[want][..], Duration::ZERO));
+    let audience = &config.sinks[0].audience;
+    assert_eq!(
+        (audience.rules.clone(), audience.apis.clone()),
+        (Some(vec!["api-5xx".into()]), Some(vec!["shop".into()]))
+    );
 }

@@ -79,6 +79,8 @@ pub enum Output {
     Failure(Failure),
     /// The rules of an API have looked.
     Looked {
+        /// Which one.
+        api: ApiId,
         /// Event time up to which they did.
         at: Timestamp,
         /// All its alerts that fire, and those that have just resolved.
@@ -441,7 +443,7 @@ impl Engine {
             }
         }
         self.alerts.looked(api, at);
-        self.outputs.push(Output::Looked { at, alerts });
+        self.outputs.push(Output::Looked { api, at, alerts });
         self.endpoints[api.index()].forget(at);
     }
 }

@@ -577,6 +577,7 @@ proptest! {
         let planned = plan::Settings {
             group_wait: Duration::from_secs(wait),
             group_interval: Duration::from_secs(20),
+            ..plan::Settings::default()
         }
         .into();
         let last = lines.last().map_or(0, |line| line.0) + 20;

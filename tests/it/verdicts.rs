@@ -134,7 +134,7 @@ fn course(
         engine.tick(at(end));
         engine.seal(ACCESS, at(end));
         for output in engine.drain() {
-            let Output::Looked { at: looked, alerts } = output else { continue };
+            let Output::Looked { api, at: looked, alerts } = output else { continue };
             for alert in alerts.iter().filter(|alert| alert.state == State::Firing) {
                 let known = &mut episodes[rules.iter().position(|rule| *rule == alert.key.rule).unwrap()];
                 if !known.contains(&alert.episode) {
@@ -142,7 +142,7 @@ fn course(
                     verdict.first = verdict.first.or(Some(looked.as_millis() - BASE));
                 }
             }
-            verdict.messages += plans.step(Moment::Looked(&alerts), looked).len();
+            verdict.messages += plans.step(Moment::Looked { api, alerts: &alerts }, looked).len();
         }
         if enough(&verdict) {
             break;
