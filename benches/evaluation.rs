@@ -88,9 +88,9 @@ fn run() -> Result<bool> {
         }
         let took = began.elapsed();
         if fails {
-            failing.push(took)
+            failing.push(took);
         } else {
-            well.push(took)
+            well.push(took);
         }
         ensure!(outputs.len() == 1, "step {step} has {} outputs", outputs.len());
         ensure!(fails || alerts == 0, "{alerts} alerts while all is well");

@@ -164,8 +164,8 @@ impl Tally {
     /// The same of some of the failures.
     #[must_use]
     pub fn total_of(&self, end: Timestamp, window: Duration, pick: Pick) -> Vec<(Label, CauseCount)> {
-        let mut causes: BTreeMap<&Label, CauseCount> = BTreeMap::new();
-        // In order of time, so that the last sample is the newest.
+        // In order of time, so that the last sample is the newest; it alone is copied.
+        let mut causes: BTreeMap<&Label, (CauseCount, &CauseSample)> = BTreeMap::new();
         for (_, at, failures) in self.within(end, window) {
             let count = failures.count(pick);
             if count == 0 {
@@ -173,12 +173,13 @@ impl Tally {
             }
             let label = &self.labels[at];
             let none = || CauseCount { kind: label.kind, count: 0, certain: 0, sample: CauseSample::default() };
-            let cause = causes.entry(label).or_insert_with(none);
+            let (cause, sample) = causes.entry(label).or_insert_with(|| (none(), &failures.sample));
             cause.count += u64::from(count);
             cause.certain += u64::from(failures.certain.min(count));
-            cause.sample.clone_from(&failures.sample);
+            *sample = &failures.sample;
         }
-        let mut causes: Vec<_> = causes.into_iter().map(|(label, cause)| (label.clone(), cause)).collect();
+        let whole = |(cause, sample): (CauseCount, &CauseSample)| CauseCount { sample: sample.clone(), ..cause };
+        let mut causes: Vec<_> = causes.into_iter().map(|(label, cause)| (label.clone(), whole(cause))).collect();
         causes.sort_by_key(|(_, c)| Reverse(c.count));
         causes
     }

@@ -5,6 +5,8 @@
 //! where it says "none", and as a mean or median over many seeds where it is about chance; what is asked for is never
 //! made easier here, but the rules made better.
 
+#![expect(clippy::print_stdout, reason = "the figures are shown to whoever asks for them")]
+
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -39,7 +41,7 @@ impl Dice {
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        f64::from(u32::try_from((z ^ (z >> 31)) >> 32).unwrap()) / 4_294_967_296.0
+        f64::from(u32::try_from((z ^ (z >> 31)) >> 32).expect("the upper half")) / 4_294_967_296.0
     }
 
     /// Milliseconds to the next of so many a minute.
@@ -92,7 +94,7 @@ fn course(
     let mut dice = Dice(seed.wrapping_mul(0x2545_f491_4f6c_dd1d));
     let endpoint = Arc::new(Endpoint::new("POST", "/checkout"));
     let mut plans = Plans::new(&plan::Settings::default().into(), &settings.inventory);
-    let rung = settings.rules.iter().next().unwrap().ladder.lowest();
+    let rung = settings.rules.iter().next().expect("rules are on").ladder.lowest();
     let rules: Vec<_> = settings.rules.iter().map(|rule| Arc::clone(&rule.name)).collect();
     let mut episodes: Vec<Vec<Arc<str>>> = vec![Vec::new(); rules.len()];
     let mut engine = Engine::new(settings);
@@ -100,7 +102,7 @@ fn course(
     let mut time = dice.gap(per_minute);
     let (mut slots, mut above) = (VecDeque::new(), false);
     engine.seal(ACCESS, at(0));
-    for end in (SLOT_MS..=for_ms).step_by(usize::try_from(SLOT_MS).unwrap()) {
+    for end in (SLOT_MS..=for_ms).step_by(usize::try_from(SLOT_MS).expect("it is small")) {
         let (mut requests, mut failed) = (0_u32, 0_u32);
         loop {
             #[expect(clippy::cast_possible_truncation)]
@@ -136,7 +138,8 @@ fn course(
         for output in engine.drain() {
             let Output::Looked { api, at: looked, alerts } = output else { continue };
             for alert in alerts.iter().filter(|alert| alert.state == State::Firing) {
-                let known = &mut episodes[rules.iter().position(|rule| *rule == alert.key.rule).unwrap()];
+                let known =
+                    &mut episodes[rules.iter().position(|rule| *rule == alert.key.rule).expect("a rule that is on")];
                 if !known.contains(&alert.episode) {
                     known.push(Arc::clone(&alert.episode));
                     verdict.first = verdict.first.or(Some(looked.as_millis() - BASE));
@@ -149,7 +152,7 @@ fn course(
         }
     }
     verdict.messages += plans.finish().len();
-    verdict.episodes = episodes.iter().map(Vec::len).max().unwrap();
+    verdict.episodes = episodes.iter().map(Vec::len).max().expect("one at least");
     verdict
 }
 
@@ -159,7 +162,7 @@ fn days(seeds: Range<u64>, per_minute: f64, share: f64, change: impl Fn(&mut Rul
         seeds.map(|seed| course(settings(change), seed, per_minute, DAY_MS, |_| share, |_| false)).collect();
     let mean = |of: fn(&Verdict) -> usize| mean(days.iter().map(of));
     let (episodes, messages, bare) = (mean(|v| v.episodes), mean(|v| v.messages), mean(|v| v.bare));
-    let most = days.iter().map(|v| v.episodes).max().unwrap();
+    let most = days.iter().map(|v| v.episodes).max().expect("one at least");
     println!(
         "{per_minute:>5}/min at {:>4.1} %: {episodes:.2} episodes a day (at most {most}), {messages:.2} messages, {} days; a bare threshold: {bare:.0} episodes",
         share * 100.0,
@@ -181,7 +184,7 @@ fn outage(seeds: u64, per_minute: f64, ladder: Ladder) -> (i64, i64) {
     let mut seconds: Vec<i64> = (0..seeds)
         .filter_map(|seed| {
             // Anywhere in a slot.
-            let start = 35 * MINUTE_MS + i64::try_from(seed * 7919 % 10_000).unwrap();
+            let start = 35 * MINUTE_MS + i64::try_from(seed * 7919 % 10_000).expect("it is small");
             let share = |ms| if ms < start { 0.005 } else { 1.0 };
             let fired = |v: &Verdict| v.first.is_some();
             let v = course(settings(with(ladder)), seed, per_minute, start + 30 * MINUTE_MS, share, fired);
