@@ -83,7 +83,9 @@ fn what_an_adopted_alert_muted_stays_muted_while_time_is_relived() {
     ));
     assert_eq!(short(&said), ["api new 1", "api escalated 2"]);
     let mut next = restored(&saved);
-    said.iter().for_each(|message| next.adopt(message));
+    for message in &said {
+        next.adopt(message);
+    }
     for seconds in [10, 20, 30] {
         assert_eq!(told(&mut next, seconds, &crowd(5)), NOTHING, "the engine does not look at the API again");
     }
