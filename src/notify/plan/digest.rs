@@ -119,6 +119,8 @@ pub(super) struct Open {
     named: Vec<AlertMessage>,
     /// APIs whose members an earlier life knew and this one has not found again yet.
     awaits: BTreeSet<ApiId>,
+    /// Log groups among the members that an earlier life told of without their names, and that were not found again.
+    unnamed: usize,
 }
 
 /// Names a digest by its first member and when it was opened.
@@ -142,6 +144,7 @@ impl Open {
             ended: Timestamp::MIN,
             named: Vec::new(),
             awaits: BTreeSet::new(),
+            unnamed: 0,
         }
     }
 
@@ -175,6 +178,7 @@ impl Open {
     /// A member joins.
     pub(super) fn join(&mut self, lane: Lane, alert: &Alert, inventory: &Inventory) {
         self.scope.widen(&Scope::of(alert, inventory));
+        self.unnamed = self.unnamed.saturating_sub(1);
         self.add(lane, alert, true);
     }
 
@@ -236,7 +240,7 @@ impl Open {
 
     /// Whether all its members are resolved.
     pub(super) fn is_over(&self) -> bool {
-        self.firing() == 0 && self.awaits.is_empty()
+        self.parts_firing() == 0 && self.awaits.is_empty()
     }
 
     /// How bad the worst of those is that fire.
@@ -244,12 +248,16 @@ impl Open {
         self.parts.values().filter(|part| part.firing > 0).map(|part| part.severity).max().unwrap_or(self.peak)
     }
 
+    fn parts_firing(&self) -> usize {
+        self.parts.values().map(|part| part.firing).sum()
+    }
+
     fn is_audible(&self) -> bool {
         self.parts.values().any(|part| part.firing > 0 && part.audible)
     }
 
     fn firing(&self) -> usize {
-        self.parts.values().map(|part| part.firing).sum()
+        self.parts_firing() + self.unnamed
     }
 
     /// The ladder of reasons; the first that holds.
@@ -295,7 +303,10 @@ impl Open {
         inventory: &Inventory,
     ) -> Digest {
         let resolved = reason == Reason::Resolved;
-        if !resolved {
+        if resolved {
+            // Nobody has seen them fire any more.
+            self.resolved += std::mem::take(&mut self.unnamed);
+        } else {
             let name = |alert: Alert| {
                 let api = Arc::clone(&inventory.api(alert.key.api).name);
                 AlertMessage { alert, api, reason: Reason::New, seq: 0, query: None }
@@ -352,6 +363,7 @@ impl Open {
         self.resolved = message.resolved;
         self.peak = self.peak.max(message.severity);
         self.named.clone_from(&message.members);
+        self.unnamed = if self.of_logs { message.firing.saturating_sub(self.parts_firing()) } else { 0 };
         self.awaits.extend(awaits);
         let repeats = match (message.reason, &self.told) {
             (Reason::Repeat, Some(told)) => told.repeats.saturating_add(1),

@@ -340,7 +340,8 @@ fn what_a_snapshot_knows_is_forgotten_once_it_is_settled() {
         put(&mut post, &["a", "b"], &message(600));
         assert!(post.synced().await);
         post.stop().await;
-        assert!(fs::metadata(&journal).unwrap().len() < 2000, "the file was written anew");
+        // Two decisions, at less than 2 KB each.
+        assert!(fs::metadata(&journal).unwrap().len() < 4000, "the file was written anew");
         let opening = bench.opening(1200);
         assert_eq!(opening.decisions_after(1200).len(), 2);
         let post = opening.start();

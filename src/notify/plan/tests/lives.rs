@@ -1,1 +1,122 @@
-//! x
+//! Several lives of one plan: what was saved, what is adopted, and what nobody looks at any more.
+
+use super::*;
+
+fn restored(saved: &[u8]) -> Plan {
+    Plan::restore(Arc::default(), Audience::of_all("-"), inventory(), saved).expect("saved")
+}
+
+fn crowd(size: u32) -> Vec<Alert> {
+    (0..size).map(|n| endpoint(n, 10, 20)).collect()
+}
+
+#[test]
+fn what_is_adopted_is_not_said_again_and_counts_on() {
+    let mut first = plan();
+    let saved = first.save();
+    let new = look(&mut first, 10, &[api(12, 30)]).remove(0);
+    let mut next = restored(&saved);
+    next.adopt(&new);
+    assert_eq!(told(&mut next, 20, &[api(12, 30)]), NOTHING);
+    let worse = look(&mut next, 30, &[api(12, 30).severe(Severity::Critical)]).remove(0);
+    assert_eq!((worse.seq(), worse.alert().unwrap().reason), (2, Reason::Escalated));
+    let over = look(&mut next, 40, &[api(12, 30).is(Is::Resolved)]).remove(0);
+    let mut last = restored(&saved);
+    for message in [&new, &worse, &over] {
+        last.adopt(message);
+    }
+    assert!(last.memory.tracks.is_empty());
+    last.adopt(&worse);
+    assert!(last.end_unless(|_| true).is_empty());
+    let ended = last.end_unless(|key| *key.rule != *"api-5xx");
+    assert_eq!(short(&ended), ["api resolved 3"]);
+    assert_eq!(ended[0].alert().unwrap().alert.state, State::Resolved);
+    assert!(last.memory.tracks.is_empty());
+    let none = Arc::new(Inventory::default());
+    let mut next = restored(&saved);
+    next.adopt(&new);
+    let got = Plan::restore(Arc::default(), Audience::of_all("-"), none, &next.save()).map(drop);
+    assert_eq!(got, Err(RestoreError::Shrunk { apis: 1, sources: 0 }));
+}
+
+#[test]
+fn members_of_an_adopted_digest_are_found_again_and_not_said_again() {
+    let mut first = plan();
+    assert_eq!(told(&mut first, 10, &crowd(20).into_iter().map(As::unexplained).collect::<Vec<_>>()), NOTHING);
+    let saved = first.save();
+    let digest = look(&mut first, 20, &crowd(20));
+    assert_eq!(short(&digest), ["20+0 of endpoint-5xx new 1"]);
+    let mut next = restored(&saved);
+    next.adopt(&digest[0]);
+    assert_eq!(told(&mut next, 20, &crowd(20)), NOTHING);
+    assert_eq!(told(&mut next, 90, &crowd(20)), NOTHING, "all are known");
+    let over: Vec<_> = crowd(20).into_iter().map(|a| a.is(Is::Resolved)).collect();
+    let said = look(&mut next, 100, &over);
+    assert_eq!(short(&said), ["0+20 of endpoint-5xx resolved 2"]);
+    assert_eq!(said[0].episode(), digest[0].episode());
+    // What is not found again is over.
+    let mut next = restored(&saved);
+    next.adopt(&digest[0]);
+    assert_eq!(told(&mut next, 20, &[]), NOTHING, "that time was lived through");
+    assert_eq!(told(&mut next, 30, &[]), ["0+0 of endpoint-5xx resolved 2"]);
+    // And what was over is not opened again.
+    let mut next = restored(&saved);
+    next.adopt(&digest[0]);
+    next.adopt(&said[0]);
+    for (seconds, alerts) in [(20, crowd(20)), (90, crowd(20)), (100, over)] {
+        assert_eq!(told(&mut next, seconds, &alerts), NOTHING);
+    }
+    assert!(next.memory.tracks.is_empty() && next.memory.digests.is_empty());
+    assert_eq!(told(&mut next, 110, &crowd(1)), ["/0000 new 1"]);
+}
+
+#[test]
+fn what_an_adopted_alert_muted_stays_muted_while_time_is_relived() {
+    let mut first = plan();
+    let saved = first.save();
+    let all = |muted: &[Alert]| [&[api(500, 1000)], muted].concat();
+    let mut said = look(&mut first, 10, &all(&crowd(5)));
+    said.extend(look(
+        &mut first,
+        30,
+        &all(&crowd(5)).into_iter().map(|a| a.severe(Severity::Critical)).collect::<Vec<_>>(),
+    ));
+    assert_eq!(short(&said), ["api new 1", "api escalated 2"]);
+    let mut next = restored(&saved);
+    for message in &said {
+        next.adopt(message);
+    }
+    for seconds in [10, 20, 30] {
+        assert_eq!(told(&mut next, seconds, &crowd(5)), NOTHING, "the engine does not look at the API again");
+    }
+    assert_eq!(told(&mut next, 40, &all(&crowd(5))), NOTHING);
+}
+
+#[test]
+fn a_digest_of_logs_goes_on_with_those_that_were_named() {
+    let mut first = plan();
+    let saved = first.save();
+    let all: Vec<_> = (0..12).map(|n| source(n).at(5)).collect();
+    first.step(Moment::Sighted(&all), at(5));
+    let digest = first.tick(at(15)).remove(0);
+    let mut next = restored(&saved);
+    next.adopt(&digest);
+    // The other two are found blind again.
+    assert!(next.step(Moment::Sighted(&all[10..]), at(130)).is_empty());
+    assert!(next.tick(at(140)).is_empty() && next.tick(at(300)).is_empty(), "all twelve were told");
+    let over: Vec<_> = all.into_iter().map(|a| a.is(Is::Resolved)).collect();
+    assert_eq!(short(&next.step(Moment::Sighted(&over), at(400))), ["0+12 of source-blind resolved 2"]);
+}
+
+#[test]
+fn rules_that_are_no_more_end_what_was_said_of_them() {
+    let mut plan = plan();
+    let slow = || Alert { measure: Measure::Traffic, ..of("latency", 0, Subject::Api, 1, 2) };
+    look(&mut plan, 10, &[crowd(5), vec![slow()]].concat());
+    plan.step(Moment::Sighted(&[source(1)]), at(12));
+    plan.tick(at(22));
+    let said = plan.end_unless(|key| *key.rule == *"latency");
+    assert_eq!(short(&said), ["/aws/lambda/f01 resolved 2", "0+5 of endpoint-5xx resolved 2"]);
+    assert!(plan.memory.standing.is_empty() && plan.memory.tracks.len() == 1);
+    assert_eq!(told(&mut plan, 30, &[slow().is(Is::Resolved)]), ["api resolved 2"]);
+}
