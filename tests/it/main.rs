@@ -16,3 +16,5 @@ mod restoring;
 #[cfg(target_os = "linux")]
 mod runtime_client;
 mod scenarios;
+mod sns_proxy;
+mod topics;
