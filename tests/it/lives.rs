@@ -19,7 +19,7 @@ use tokio::time::sleep;
 use crate::daemon::{Daemon, aws_environment};
 
 /// Longer than anything here takes on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Rules look at the end of each.
 pub(crate) const SLOT: i64 = 10_000;
 
@@ -128,10 +128,15 @@ impl Home {
 }
 
 /// Waits until the condition holds.
-pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, holds: impl FnMut() -> bool) {
+    until_within(PATIENCE, what, holds).await;
+}
+
+/// Waits until the condition holds, so long at most.
+pub(crate) async fn until_within(patience: Duration, what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
+        assert!(begun.elapsed() < patience, "waited {patience:?} for {what}");
         sleep(Duration::from_millis(20)).await;
     }
 }

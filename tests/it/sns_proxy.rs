@@ -5,7 +5,7 @@
 //! SNS: what is let through, moto answers. Rule: every call stands in the notes before anything becomes of it, and
 //! every one that moto gets is within the limits that AWS documents, which are narrower than moto's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -145,6 +145,13 @@ impl SnsProxy {
     /// All calls so far, in order.
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.desk.lock().calls.clone()
+    }
+
+    /// How many different messages moto has taken for a topic, of those that are such.
+    pub(crate) fn taken(&self, topic: &str, is: impl Fn(&Call) -> bool) -> usize {
+        let state = self.desk.lock();
+        let taken = state.calls.iter().filter(|call| call.topic == topic && call.taken && is(call));
+        taken.map(|call| call.message.as_str()).collect::<BTreeSet<_>>().len()
     }
 
     /// How many calls so far are such.
