@@ -71,6 +71,8 @@ pub enum Format {
 pub enum Command {
     /// Run the same engine over files and report
     Replay(Replay),
+    /// Send a test message through each configured sink and say what became of it
+    SendTest(SendTest),
     /// See all of it on a simulated AWS: no account, no network, about a minute
     Demo(Demo),
     /// Serve a simulated CloudWatch Logs to any client: to try a tail on it
@@ -110,6 +112,15 @@ pub struct Replay {
     /// text, or one JSON object per line
     #[arg(long, value_enum, default_value = "text")]
     pub output: Format,
+}
+
+/// Options of send-test.
+#[derive(Debug, Args)]
+pub struct SendTest {
+    /// Only through the sink with this name: its `name` in the configuration, else `stdout`, the topic's ARN, or what
+    /// send-test calls it
+    #[arg(long, value_name = "NAME")]
+    pub sink: Option<String>,
 }
 
 /// Options of demo.

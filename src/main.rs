@@ -16,7 +16,8 @@ use gatewatch::ops::clock::Clock;
 use gatewatch::ops::{signals, telemetry};
 use gatewatch::read::Template;
 use gatewatch::run::follow::Show;
-use gatewatch::run::{daemon, demo, follow, replay, sim};
+use gatewatch::run::sinks::Unusable;
+use gatewatch::run::{daemon, demo, follow, replay, send_test, sim, sinks};
 use gatewatch::view::Paint;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::LevelFilter;
@@ -40,9 +41,19 @@ impl From<ConfigError> for Failure {
     }
 }
 
+impl From<Unusable> for Failure {
+    fn from(e: Unusable) -> Self {
+        Self::Usage(e.to_string())
+    }
+}
+
 impl From<anyhow::Error> for Failure {
     fn from(e: anyhow::Error) -> Self {
-        Self::Run(e)
+        // The daemon makes its sinks before anything starts.
+        match e.downcast::<Unusable>() {
+            Ok(unusable) => unusable.into(),
+            Err(e) => Self::Run(e),
+        }
     }
 }
 
@@ -72,7 +83,7 @@ fn complain(why: &str) {
 fn run(cli: Cli) -> Result<(), Failure> {
     match &cli.command {
         Some(Command::Replay(args)) => return run_replay(&cli, args),
-        Some(Command::Demo(_) | Command::Sim(_)) | None => {}
+        Some(Command::SendTest(_) | Command::Demo(_) | Command::Sim(_)) | None => {}
     }
     // Two threads: the work is waiting for AWS. A host with 64 cores should not get 64 threads for that.
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -102,6 +113,9 @@ async fn run_live(cli: Cli) -> Result<(), Failure> {
         };
         return Ok(sim::run(options, &mut io::stdout(), stop).await?);
     }
+    if let Some(Command::SendTest(args)) = &cli.command {
+        return send_test(&cli, args, stop).await;
+    }
     let Some(label) = &cli.follow else {
         let config = Config::load(cli.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG)))?;
         let clients = clients(&config).await?;
@@ -113,6 +127,26 @@ async fn run_live(cli: Cli) -> Result<(), Failure> {
     let clients = clients(&config).await?;
     let show = show(cli.following.output);
     Ok(follow::run(config, clients, Clock::wall(), cli.following.since, show, stop).await?)
+}
+
+async fn send_test(cli: &Cli, args: &cli::SendTest, stop: CancellationToken) -> Result<(), Failure> {
+    let mut config = Config::load(cli.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG)))?;
+    if let Some(name) = &args.sink {
+        let known: Vec<_> = config.sinks.iter().map(|sink| sink.audience.name.to_string()).collect();
+        config.sinks.retain(|sink| *sink.audience.name == **name);
+        if config.sinks.is_empty() {
+            return Err(Failure::Usage(format!("no sink `{name}` in the configuration; it has {}", known.join(", "))));
+        }
+    }
+    // Each topic's Region stands in its ARN.
+    let mut clients = Clients::load(config.region.as_deref()).await;
+    let sinks = sinks::open(&config, &mut clients)?;
+    let mut out = io::stdout();
+    let tested = stop.run_until_cancelled(send_test::run(sinks, &Clock::wall(), &mut out)).await;
+    if !tested.context("stopped before the tests were over")?? {
+        return Err(anyhow::anyhow!("not every sink took its test message").into());
+    }
+    Ok(())
 }
 
 /// The folder that systemd makes for a unit with `StateDirectory=`; the first of several. Source: systemd.exec(5).

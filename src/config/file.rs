@@ -9,19 +9,14 @@ use toml::Spanned;
 
 use super::problem::{ConfigError, Source};
 use super::rules::RuleTable;
-use super::{
-    ALL_GROUPS_MAX, APIS_MAX, ApiConfig, Config, GROUPS_MAX, SinkConfig, SinkKind, WINDOW_MAX, group_name,
-    shared_access_groups,
-};
+use super::sinks::SinkTable;
+use super::{ALL_GROUPS_MAX, APIS_MAX, ApiConfig, Config, GROUPS_MAX, WINDOW_MAX, group_name, shared_access_groups};
 use crate::engine::rules::Rule;
 use crate::engine::window::SLOT;
 use crate::model::alert::Severity;
 use crate::model::inventory::ApiKind;
 use crate::model::time::{human, parse_human};
-use crate::notify::audience::Audience;
 use crate::notify::plan;
-use crate::notify::sink::StdoutFormat;
-use crate::notify::sns::Format;
 use crate::read::Template;
 use crate::tail::groups::Pattern;
 
@@ -93,21 +88,6 @@ struct ApiTable {
 
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum SinkWord {
-    Stdout,
-    Sns,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum FormatWord {
-    Auto,
-    Text,
-    Json,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
 pub(super) enum SeverityWord {
     Elevated,
     High,
@@ -122,15 +102,6 @@ impl SeverityWord {
             Self::Critical => Severity::Critical,
         }
     }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SinkTable {
-    kind: SinkWord,
-    format: Option<Spanned<FormatWord>>,
-    topic_arn: Option<Spanned<String>>,
-    min_severity: Option<SeverityWord>,
 }
 
 impl File {
@@ -162,7 +133,7 @@ impl File {
             apis: apis(source, &self.api)?,
             rules,
             source_blind,
-            sinks: sinks(source, &self.sink, defaults.sinks)?,
+            sinks: super::sinks::sinks(source, &self.sink, defaults.sinks)?,
         };
         let all: usize = config.apis.iter().map(|api| api.groups().len()).sum();
         if all > ALL_GROUPS_MAX {
@@ -193,7 +164,7 @@ fn role_arn(source: &Source<'_>, arn: &Spanned<String>) -> Result<String, Config
 }
 
 /// Text that is not empty.
-fn filled(source: &Source<'_>, text: &Spanned<String>, key: &str) -> Result<String, ConfigError> {
+pub(super) fn filled(source: &Source<'_>, text: &Spanned<String>, key: &str) -> Result<String, ConfigError> {
     if text.get_ref().trim().is_empty() {
         return Err(source.wrong(text.span(), format!("{key} must not be empty")));
     }
@@ -356,72 +327,4 @@ fn one_group(source: &Source<'_>, group: Option<&Spanned<String>>) -> Result<Opt
         return Err(source.wrong(group.span(), wrong));
     }
     groups(source, std::slice::from_ref(group)).map(|mut groups| groups.pop())
-}
-
-fn sinks(
-    source: &Source<'_>,
-    tables: &[Spanned<SinkTable>],
-    default: Vec<SinkConfig>,
-) -> Result<Vec<SinkConfig>, ConfigError> {
-    if tables.is_empty() {
-        return Ok(default);
-    }
-    let mut sinks: Vec<SinkConfig> = Vec::new();
-    for table in tables {
-        let mut sink = sink(source, table)?;
-        // Messages are kept on disk under the sink's name, so no two have the same.
-        let name = sink.kind.name();
-        let named = |s: &&SinkConfig| s.kind.name() == name;
-        if let n @ 1.. = sinks.iter().filter(named).count() {
-            sink.audience.name = format!("{name}#{}", n + 1).into();
-        }
-        sinks.push(sink);
-    }
-    Ok(sinks)
-}
-
-fn sink(source: &Source<'_>, table: &Spanned<SinkTable>) -> Result<SinkConfig, ConfigError> {
-    let sink = table.get_ref();
-    let format = sink.format.as_ref().map(|f| *f.get_ref());
-    let kind = match sink.kind {
-        SinkWord::Stdout => {
-            if let Some(arn) = &sink.topic_arn {
-                return Err(source.wrong(arn.span(), "a sink of kind \"stdout\" has no topic_arn"));
-            }
-            SinkKind::Stdout(match format.unwrap_or(FormatWord::Auto) {
-                FormatWord::Auto => StdoutFormat::Auto,
-                FormatWord::Text => StdoutFormat::Text,
-                FormatWord::Json => StdoutFormat::Json,
-            })
-        }
-        SinkWord::Sns => {
-            let Some(arn) = &sink.topic_arn else {
-                return Err(source.wrong(table.span(), "a sink of kind \"sns\" needs topic_arn"));
-            };
-            let format = match (format.unwrap_or(FormatWord::Text), &sink.format) {
-                (FormatWord::Text, _) => Format::Text,
-                (FormatWord::Json, _) => Format::Json,
-                (FormatWord::Auto, at) => {
-                    let span = at.as_ref().map_or_else(|| table.span(), Spanned::span);
-                    return Err(source.wrong(span, "a sink of kind \"sns\" writes \"text\" or \"json\""));
-                }
-            };
-            let region = topic_region(arn.get_ref()).ok_or_else(|| {
-                let right = "arn:aws:sns:REGION:ACCOUNT:NAME";
-                source.wrong(arn.span(), format!("`{}` is no topic ARN: it looks like {right}", arn.get_ref()))
-            })?;
-            SinkKind::Sns { topic_arn: arn.get_ref().clone(), region, format }
-        }
-    };
-    let min_severity = sink.min_severity.map_or(Severity::Elevated, SeverityWord::severity);
-    let audience = Audience { min_severity, ..Audience::of_all(kind.name()) };
-    Ok(SinkConfig { kind, audience })
-}
-
-fn topic_region(arn: &str) -> Option<String> {
-    let parts: Vec<_> = arn.split(':').collect();
-    match parts[..] {
-        ["arn", _, "sns", region, _, name] if !region.is_empty() && !name.is_empty() => Some(region.to_owned()),
-        _ => None,
-    }
 }

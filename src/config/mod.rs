@@ -5,10 +5,13 @@
 //! message that names the file, the line, the key with its value, and what would be right; nothing is guessed.
 
 mod file;
+mod format;
 mod poll;
 mod problem;
 mod rules;
+mod sinks;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,7 +26,8 @@ use crate::model::time::human;
 use crate::notify::audience::Audience;
 use crate::notify::plan;
 use crate::notify::plans::Planning;
-use crate::notify::sink::StdoutFormat;
+use crate::notify::sink::stdout::StdoutFormat;
+use crate::notify::sink::webhook::WebhookSettings;
 use crate::notify::sns::Format;
 use crate::read::Template;
 use crate::tail::groups::Pattern;
@@ -180,7 +184,7 @@ pub struct SinkConfig {
 impl Default for SinkConfig {
     fn default() -> Self {
         let kind = SinkKind::Stdout(StdoutFormat::Auto);
-        Self { audience: Audience::of_all(kind.name()), kind }
+        Self { audience: Audience::of_all(&kind.name()), kind }
     }
 }
 
@@ -198,6 +202,8 @@ pub enum SinkKind {
         /// How the body is written.
         format: Format,
     },
+    /// An address that takes the JSON.
+    Webhook(WebhookSettings),
 }
 
 impl Config {
@@ -359,10 +365,12 @@ fn region_of_arn(name: &str) -> Option<&str> {
 }
 
 impl SinkKind {
-    fn name(&self) -> &str {
+    /// What a sink is called that has no name of its own.
+    fn name(&self) -> Cow<'_, str> {
         match self {
-            Self::Stdout(_) => "stdout",
-            Self::Sns { topic_arn, .. } => topic_arn,
+            Self::Stdout(_) => "stdout".into(),
+            Self::Sns { topic_arn, .. } => topic_arn.into(),
+            Self::Webhook(settings) => settings.name().into(),
         }
     }
 }

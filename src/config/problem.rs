@@ -4,6 +4,8 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use crate::model::secrets::mask;
+
 /// A mistake in the configuration: file, line, what stands there, what would be right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
@@ -60,6 +62,11 @@ impl Source<'_> {
         let before = self.text.get(..at.min(self.text.len()))?;
         let number = before.matches('\n').count();
         let text = self.text.lines().nth(number).unwrap_or_default().trim();
-        Some((number + 1, text.to_owned()))
+        // What is said here stands in logs: an address may hold a token, and headers do.
+        let shown = match text.split_once('=') {
+            Some((key, _)) if matches!(key.trim(), "url" | "headers") => format!("{key}= .."),
+            Some(_) | None => mask(text).into_owned(),
+        };
+        Some((number + 1, shown))
     }
 }

@@ -5,6 +5,8 @@ use crate::model::alert::Severity;
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 
+const WEBHOOK: &str = "[[api]]\nname = \"shop\"\naccess_log_groups = [\"/a\"]\n[[sink]]\nkind = \"webhook\"\nurl = \"https://example.com/hook\"\n";
+
 fn parse(text: &str) -> Result<Config, String> {
     Config::parse(text, Path::new("g.toml")).map_err(|e| e.to_string())
 }
@@ -37,7 +39,7 @@ fn the_example_is_the_defaults() {
         region: "eu-west-1".to_owned(),
         format: Format::Text,
     };
-    let sns = SinkConfig { kind: topic, ..SinkConfig::default() };
+    let sns = SinkConfig { kind: topic, audience: Audience::of_all("arn:aws:sns:eu-west-1:111122223333:ops-alerts") };
     let defaults = Config { apis: vec![sample], sinks: vec![SinkConfig::default(), sns], ..Config::default() };
     assert_eq!(example, defaults);
 }
@@ -162,6 +164,40 @@ fn mistakes_name_file_line_key_value_and_what_is_right() {
             format!("{API}[[sink]]\nkind = \"sns\"\ntopic_arn = \"ops\"\n"),
             vec!["g.toml:6:", "`ops`", "arn:aws:sns:REGION:ACCOUNT:NAME"],
         ),
+        (
+            format!("{API}[[sink]]\nkind = \"stdout\"\ntopic_arn = \"x\"\n"),
+            vec!["g.toml:6:", "\"stdout\" has no topic_arn"],
+        ),
+        (format!("{API}[[sink]]\nkind = \"sns\"\nurl = \"x\"\n"), vec!["g.toml:6:", "\"sns\" has no url"]),
+        (format!("{WEBHOOK}format = \"text\"\n"), vec!["g.toml:7:", "\"webhook\" has no format"]),
+        (format!("{API}[[sink]]\nkind = \"webhook\"\n"), vec!["g.toml:4:", "needs url"]),
+        (format!("{WEBHOOK}timeout = \"1h\"\n"), vec!["g.toml:7:", "1h is out of range: 1s to 1m"]),
+        (
+            format!("{API}[[sink]]\nkind = \"webhook\"\nurl = \"http://example.com/x\"\n"),
+            vec!["g.toml:6:", "in the clear", "https", "insecure = true"],
+        ),
+        (
+            format!("{API}[[sink]]\nkind = \"webhook\"\nurl = \"ftp://example.com/x\"\n"),
+            vec!["g.toml:6:", "ftp is no scheme", "use https"],
+        ),
+        (
+            format!("{API}[[sink]]\nkind = \"webhook\"\nurl = \"example.com/x\"\n"),
+            vec!["g.toml:6:", "\"https://example.com/hook\""],
+        ),
+        (format!("{WEBHOOK}headers = {{ Host = \"x\" }}\n"), vec!["g.toml:7:", "`Host` is set by gatewatch"]),
+        (format!("{WEBHOOK}headers = {{ \"a b\" = \"x\" }}\n"), vec!["g.toml:7:", "`a b` is no name of a header"]),
+        (format!("{WEBHOOK}headers = {{ a = \"x\", A = \"y\" }}\n"), vec!["g.toml:7:", "given twice"]),
+        (format!("{WEBHOOK}headers = {{ a = \"file:token\" }}\n"), vec!["g.toml:7:", "\"file:/path\""]),
+        (format!("{WEBHOOK}headers = {{ a = \"env:\" }}\n"), vec!["g.toml:7:", "\"env:NAME\""]),
+        (
+            format!("{WEBHOOK}name = \"ops\"\n[[sink]]\nkind = \"stdout\"\nname = \"ops\"\n"),
+            vec!["g.toml:10:", "two sinks are named `ops`"],
+        ),
+        (format!("{WEBHOOK}name = \" ops\"\n"), vec!["g.toml:7:", "` ops` is no name", "no blanks around"]),
+        (
+            format!("{WEBHOOK}name = \"stdout\"\n[[sink]]\nkind = \"stdout\"\n"),
+            vec!["g.toml:8:", "called `stdout`, and so is another"],
+        ),
         (format!("{API}x = [1,\n"), vec!["g.toml:"]),
     ];
     for (text, parts) in cases {
@@ -186,4 +222,43 @@ fn shared_lambda_groups_are_one_source() {
     )
     .unwrap();
     assert_eq!(config.inventory("eu-west-1").sources.len(), 3);
+}
+
+#[test]
+fn sinks_have_names_of_their_own_that_stay() {
+    let sns = "[[sink]]\nkind = \"sns\"\ntopic_arn = \"arn:aws:sns:eu-west-1:111122223333:ops\"\n";
+    let hook = |path: &str| format!("[[sink]]\nkind = \"webhook\"\nurl = \"https://example.com:8443/{path}\"\n");
+    let stdout = "[[sink]]\nkind = \"stdout\"\n";
+    let (a, b) = (hook("hooks/k3y-of-a"), hook("hooks/k3y-of-b"));
+    let text = format!("{API}{stdout}{sns}{a}{stdout}name = \"file\"\n{b}{sns}{a}{stdout}");
+    let names = |text: &str| -> Vec<String> {
+        parse(text).unwrap().sinks.iter().map(|s| s.audience.name.to_string()).collect()
+    };
+    let all = names(&text);
+    assert_eq!(all[..2], ["stdout", "arn:aws:sns:eu-west-1:111122223333:ops"]);
+    assert_eq!(all[3], "file");
+    assert_eq!(
+        all[5..],
+        ["arn:aws:sns:eu-west-1:111122223333:ops#2".to_owned(), format!("{}#2", all[2]), "stdout#2".into()]
+    );
+    // By what they are, so that a restart, and another version, calls them the same.
+    assert_eq!(all[2], "https://example.com:8443~6690b7");
+    assert_ne!(all[2], all[4]);
+    assert_eq!(names(&text), all);
+    assert!(!format!("{:?} {}", parse(&text).unwrap(), parse(&text).unwrap().summary()).contains("k3y"));
+}
+
+#[test]
+fn mistakes_and_settings_show_no_tokens() {
+    for text in [
+        format!("{API}[[sink]]\nkind = \"webhook\"\nurl = \"http://example.com/t0ken-of-a-hook\"\n"),
+        format!("{API}[[sink]]\nkind = \"stdout\"\nurl = \"https://example.com/t0ken-of-a-hook\"\n"),
+        format!("{WEBHOOK}headers = {{ Host = \"t0ken-of-a-hook\" }}\n"),
+        format!("{WEBHOOK}[sink.headers]\nAuthorization = \"t0ken-of-a-hook\\n\"\n"),
+    ] {
+        let message = wrong(&text);
+        assert!(message.starts_with("g.toml:") && !message.contains("t0ken"), "{message}");
+    }
+    let config = parse(&format!("{WEBHOOK}headers = {{ X-Key = \"t0ken-of-a-hook\" }}\n")).unwrap();
+    assert!(!format!("{config:?}").contains("t0ken") && format!("{config:?}").contains("x-key"));
 }

@@ -13,6 +13,7 @@ pub mod inventory;
 pub mod invocation;
 pub mod json;
 pub mod notice;
+pub mod personal;
 pub mod problem;
 pub mod request;
 pub mod saved;

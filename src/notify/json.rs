@@ -1,13 +1,29 @@
 //! A message as one line of JSON: the `alert` object of the contract in `model::json`.
 //!
-//! `kind` is `alert` or `notice`; of a notice all that is about a rule is null. Rule: every key is there in each of
-//! them.
+//! `kind` is `alert`, `digest`, `notice` or `test`; what a kind does not have is null, and its lists are empty. Besides
+//! the keys of an alert that fires (`time`, `state`, `reason`, `severity`, `rule`, `api`, `endpoint`, `value`, `errors`,
+//! `requests`, `window_s`, `since`, `episode`, `seq`, `causes`, `fix`, `title`) there are
+//! - `measure`: what `value` is, in a word, with `quantile`, `over_ms` or `objective` where it has one: `failures`,
+//!   `timeouts`, `no_invocations` and `slow` are ratios, `failure_count`, `new_cause` and `traffic` numbers of requests,
+//!   `latency` milliseconds, `burn_rate` a multiple; `threshold`: the rule's lowest rung in the same unit;
+//! - `worst`: the highest severity of the episode; `flapping`; `explained`: failures whose cause is known;
+//! - `endpoints[{endpoint,errors,requests}]`: of an alert about a whole API, the worst; a sample's `site{file,line}` and
+//!   `lambda_request_id`;
+//! - `query{groups,region,from,to,text}`: Logs Insights shows more; `origin{host,version}`: who sends;
+//! - `digest{firing,resolved,members[..]}`: of many alerts, the worst ten;
+//! - `problem`: of a log that is not read; `notice`: of a notice.
+//!
+//! Rule: every key is there in each of them.
 
 use serde::Serialize;
 
-use super::message::{AlertMessage, Digest, Message, digest_headline, notice_title};
+use super::headline::title;
+use super::message::{AlertMessage, Digest, Message};
 use super::origin::Origin;
-use crate::model::alert::{Blindness, CauseCount};
+use super::query::Query;
+use super::telling::Telling;
+use crate::model::alert::{Blindness, CauseCount, EndpointCount, Measure, State};
+use crate::model::invocation::Site;
 use crate::model::json::{EndpointJson, FixJson, VERSION, line};
 use crate::model::notice::Notice;
 
@@ -20,22 +36,88 @@ struct AlertJson<'a> {
     state: Option<&'a str>,
     reason: Option<&'a str>,
     severity: &'a str,
+    worst: Option<&'a str>,
+    flapping: Option<bool>,
     rule: Option<&'a str>,
     api: Option<&'a str>,
     endpoint: Option<EndpointJson<'a>>,
     source: Option<&'a str>,
+    #[serde(flatten)]
+    measure: MeasureJson,
     value: Option<f64>,
+    threshold: Option<f64>,
     errors: Option<u64>,
     requests: Option<u64>,
     window_s: Option<u64>,
     since: Option<String>,
     episode: &'a str,
     seq: u32,
+    explained: Option<u64>,
     causes: Vec<CauseJson<'a>>,
+    endpoints: Vec<EndpointCountJson<'a>>,
     fix: Option<FixJson<'a>>,
+    query: Option<QueryJson<'a>>,
     problem: Option<ProblemJson<'a>>,
+    digest: Option<DigestJson<'a>>,
     notice: Option<NoticeJson<'a>>,
     title: String,
+    origin: OriginJson<'a>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct MeasureJson {
+    measure: Option<&'static str>,
+    quantile: Option<f64>,
+    over_ms: Option<u32>,
+    objective: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct EndpointCountJson<'a> {
+    endpoint: EndpointJson<'a>,
+    errors: u64,
+    requests: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct QueryJson<'a> {
+    groups: Vec<&'a str>,
+    region: Option<&'a str>,
+    from: String,
+    to: String,
+    text: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct DigestJson<'a> {
+    firing: usize,
+    resolved: usize,
+    members: Vec<MemberJson<'a>>,
+}
+
+/// One alert of many.
+#[derive(Debug, Serialize)]
+struct MemberJson<'a> {
+    state: &'a str,
+    severity: &'a str,
+    rule: &'a str,
+    api: &'a str,
+    endpoint: Option<EndpointJson<'a>>,
+    source: Option<&'a str>,
+    #[serde(flatten)]
+    measure: MeasureJson,
+    value: Option<f64>,
+    errors: Option<u64>,
+    requests: Option<u64>,
+    since: String,
+    episode: &'a str,
+    title: String,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct OriginJson<'a> {
+    host: Option<&'a str>,
+    version: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -50,8 +132,21 @@ struct SampleJson<'a> {
     error_type: Option<&'a str>,
     message: Option<&'a str>,
     function: Option<&'a str>,
+    site: Option<SiteJson<'a>>,
     request_id: Option<&'a str>,
     lambda_request_id: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct SiteJson<'a> {
+    file: &'a str,
+    line: u32,
+}
+
+impl<'a> From<&'a Site> for SiteJson<'a> {
+    fn from(s: &'a Site) -> Self {
+        Self { file: &s.file, line: s.line }
+    }
 }
 
 /// Why a log group is not read.
@@ -102,6 +197,7 @@ impl<'a> From<&'a CauseCount> for CauseJson<'a> {
                 error_type: s.error_type.as_deref(),
                 message: s.message.as_deref(),
                 function: s.function.as_deref(),
+                site: s.site.as_ref().map(Into::into),
                 request_id: s.request_id.as_deref(),
                 lambda_request_id: s.lambda_request_id.as_deref(),
             },
@@ -143,23 +239,95 @@ impl<'a> From<&'a Notice> for NoticeJson<'a> {
     }
 }
 
+impl From<Measure> for MeasureJson {
+    fn from(measure: Measure) -> Self {
+        let plain = |word| Self { measure: Some(word), ..Self::default() };
+        match measure {
+            Measure::Failures => plain("failures"),
+            Measure::FailureCount => plain("failure_count"),
+            Measure::Timeouts => plain("timeouts"),
+            Measure::NoInvocations => plain("no_invocations"),
+            Measure::NewCause => plain("new_cause"),
+            Measure::Latency { quantile } => Self { quantile: Some(quantile), ..plain("latency") },
+            Measure::Slow { over_ms } => Self { over_ms: Some(over_ms), ..plain("slow") },
+            Measure::Traffic => plain("traffic"),
+            Measure::BurnRate { objective } => Self { objective: Some(objective), ..plain("burn_rate") },
+            Measure::Unread => plain("unread"),
+        }
+    }
+}
+
+impl<'a> From<&'a EndpointCount> for EndpointCountJson<'a> {
+    fn from(e: &'a EndpointCount) -> Self {
+        Self { endpoint: (&*e.endpoint).into(), errors: e.errors, requests: e.requests }
+    }
+}
+
+impl<'a> From<&'a Query> for QueryJson<'a> {
+    fn from(q: &'a Query) -> Self {
+        Self {
+            groups: q.groups.iter().map(|group| &**group).collect(),
+            region: q.region.as_deref(),
+            from: q.from.to_string(),
+            to: q.to.to_string(),
+            text: &q.text,
+        }
+    }
+}
+
+impl<'a> From<&'a AlertMessage> for MemberJson<'a> {
+    fn from(m: &'a AlertMessage) -> Self {
+        let a = &m.alert;
+        let counts = a.blindness.is_none();
+        Self {
+            state: a.state.word(),
+            severity: a.severity.word(),
+            rule: &a.key.rule,
+            api: &m.api,
+            endpoint: a.key.endpoint().map(|e| (&**e).into()),
+            source: a.key.source().map(|s| &**s),
+            measure: a.measure.into(),
+            value: counts.then_some(a.value),
+            errors: counts.then_some(a.errors),
+            requests: counts.then_some(a.requests),
+            since: a.since.to_string(),
+            episode: &a.episode,
+            title: m.title(),
+        }
+    }
+}
+
 /// An `alert` object.
 #[must_use]
-pub fn render(m: &Message, _origin: &Origin) -> String {
+pub fn render(m: &Message, origin: &Origin) -> String {
+    write(&Telling::of(m), origin)
+}
+
+pub(super) fn write(t: &Telling, origin: &Origin) -> String {
+    let m = &t.message;
+    let fix = m.alert().and_then(AlertMessage::fix);
     let object = match m {
-        Message::Alert(m) => alert(m),
-        Message::Digest(d) => digest(d),
-        Message::Notice(n) => notice(n),
-        Message::Test(t) => {
-            AlertJson { time: t.time.to_string(), kind: "test", title: "Test".to_owned(), ..AlertJson::default() }
+        Message::Alert(m) => {
+            // Of what is over the causes are those that were said last, and they explain no failure of now.
+            let now = m.alert.blindness.is_none() && m.alert.state == State::Firing;
+            AlertJson { explained: now.then_some(t.explained), ..alert(m) }
         }
+        Message::Digest(d) => digest(d),
+        Message::Notice(n) => AlertJson { notice: Some((&**n).into()), ..AlertJson::default() },
+        Message::Test(_) => AlertJson::default(),
     };
     line(&AlertJson {
         v: VERSION,
         r#type: "alert",
+        time: m.time().to_string(),
+        kind: m.kind(),
+        state: m.state().map(State::word),
         severity: m.severity().word(),
         episode: m.episode(),
         seq: m.seq(),
+        fix: fix.as_deref().map(Into::into),
+        title: title(m),
+        origin: OriginJson { host: origin.host.as_deref(), version: Origin::VERSION },
         ..object
     })
 }
@@ -169,47 +337,39 @@ fn alert(m: &AlertMessage) -> AlertJson<'_> {
     // The counts of a log that is not read would look like those of an API without traffic.
     let counts = a.blindness.is_none();
     AlertJson {
-        time: a.time.to_string(),
-        kind: "alert",
-        state: Some(a.state.word()),
         reason: Some(m.reason.word()),
+        worst: Some(a.worst.word()),
+        flapping: Some(a.flapping),
         rule: Some(&a.key.rule),
         api: Some(&m.api),
         endpoint: a.key.endpoint().map(|e| (&**e).into()),
         source: a.key.source().map(|s| &**s),
+        measure: a.measure.into(),
         value: counts.then_some(a.value),
+        threshold: counts.then_some(a.threshold),
         errors: counts.then_some(a.errors),
         requests: counts.then_some(a.requests),
         window_s: counts.then_some(a.window.as_secs()),
         since: Some(a.since.to_string()),
         causes: a.causes.iter().map(Into::into).collect(),
-        fix: a.fix().map(Into::into),
+        endpoints: a.endpoints.iter().map(Into::into).collect(),
+        query: m.query.as_ref().map(Into::into),
         problem: a.blindness.as_ref().map(Into::into),
-        title: m.title(),
         ..AlertJson::default()
     }
 }
 
 fn digest(d: &Digest) -> AlertJson<'_> {
     AlertJson {
-        time: d.time.to_string(),
-        kind: "digest",
-        state: Some(d.state.word()),
         reason: Some(d.reason.word()),
         rule: d.rule.as_deref(),
         api: d.api.as_deref(),
         since: Some(d.since.to_string()),
-        title: digest_headline(d),
-        ..AlertJson::default()
-    }
-}
-
-fn notice(n: &Notice) -> AlertJson<'_> {
-    AlertJson {
-        time: n.time.to_string(),
-        kind: "notice",
-        notice: Some(n.into()),
-        title: notice_title(n),
+        digest: Some(DigestJson {
+            firing: d.firing,
+            resolved: d.resolved,
+            members: d.members.iter().map(Into::into).collect(),
+        }),
         ..AlertJson::default()
     }
 }

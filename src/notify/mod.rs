@@ -5,7 +5,11 @@
 //! as it stands. Rule: a message that was due is delivered, or kept for the next start by whoever put it, or stands on
 //! stderr; a resolve is sent exactly for what was sent as firing.
 
+pub mod alarm;
 pub mod audience;
+mod backoff;
+pub mod chat;
+pub mod headline;
 pub mod json;
 pub mod message;
 pub mod origin;
@@ -15,6 +19,7 @@ pub mod plans;
 pub mod query;
 pub mod sink;
 pub mod sns;
+mod telling;
 pub mod text;
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// Where a message comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
-    /// The host's name, where messages leave it; `None` where they are shown on the spot.
+    /// The host's name; `None` where it is not known, or nobody needs it because messages are shown on the spot.
     pub host: Option<Arc<str>>,
 }
 

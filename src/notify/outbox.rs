@@ -1,9 +1,9 @@
 //! The outbox of one sink: messages wait here, are tried again, and are never lost silently.
 //!
-//! One task per sink, so that a sink that hangs holds up no other and never the engine. Not what is on disk: whoever
-//! keeps the messages there is told what became of each. Rule: what cannot be delivered, because trying again cannot
-//! help, or the queue is full, or time is up, is printed to stderr in full; only what is kept for the next start when
-//! time is up is not.
+//! One task per sink, so that a sink that hangs holds up no other and never the engine. Messages go out one at a time, in
+//! their order. Not what is on disk: whoever keeps the messages there is told what became of each. Rule: what cannot be
+//! delivered, because trying again cannot help, or has not helped for long, or the queue is full, or time is up, is
+//! printed to stderr in full; only what is kept for the next start when time is up is not.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,15 +14,18 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::backoff::Backoff;
 use super::json;
 use super::message::Message;
 use super::origin::Origin;
-use super::sink::Deliver;
+use super::sink::{Class, Deliver, SendError};
 
 /// Messages that may wait for one sink: an incident of a thousand alerts, at about 4 KB each.
 const QUEUE: usize = 1000;
-/// Tries of one message before it is given up; with the waits between them that is about ten minutes.
-const TRIES: u32 = 14;
+/// A message is given up when it has been tried for so long: people should read it somewhere while it is news.
+const PATIENCE: Duration = Duration::from_mins(10);
+/// Tries of one message, however short the waits: a service that fails at once must not be asked for ever.
+const TRIES: u32 = 30;
 
 /// The sending end of a sink's outbox.
 #[derive(Debug)]
@@ -88,11 +91,27 @@ impl Outbox {
         deadline: CancellationToken,
         tell: Option<Tell>,
     ) -> (Self, Delivery) {
+        Self::start_with(name, sink, deadline, tell, fastrand::Rng::new())
+    }
+
+    /// The same with these dice.
+    fn start_with<D: Deliver + Send + 'static>(
+        name: &str,
+        sink: D,
+        deadline: CancellationToken,
+        tell: Option<Tell>,
+        dice: fastrand::Rng,
+    ) -> (Self, Delivery) {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let name = name.to_owned();
         let unsettled = Waiting::default();
         let kept = tell.is_some();
-        let task = tokio::spawn(deliver_all(name.clone(), sink, waiting, deadline, Arc::clone(&unsettled), tell));
+        let backoff = Backoff::new(dice);
+        let trouble = Trouble::default();
+        let (unsettled_too, own_name) = (Arc::clone(&unsettled), name.clone());
+        let carrier =
+            Carrier { name: own_name, sink, waiting, deadline, unsettled: unsettled_too, tell, backoff, trouble };
+        let task = tokio::spawn(carrier.deliver_all());
         let outbox = Self { queue, name: name.clone(), waiting: Arc::clone(&unsettled) };
         (outbox, Delivery { name, task, waiting: unsettled, kept })
     }
@@ -128,62 +147,136 @@ fn lock(waiting: &Waiting) -> MutexGuard<'_, VecDeque<Arc<Message>>> {
     waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn deliver_all<D: Deliver>(
+/// The far end of an outbox.
+struct Carrier<D> {
     name: String,
-    mut sink: D,
-    mut waiting: mpsc::Receiver<Letter>,
+    sink: D,
+    waiting: mpsc::Receiver<Letter>,
     deadline: CancellationToken,
     unsettled: Waiting,
     tell: Option<Tell>,
-) {
-    while let Some((number, message)) = waiting.recv().await {
-        let mut outcome = Outcome::Settled;
-        let delivered = tokio::select! {
-            biased;
-            delivered = deliver_one(&name, &mut sink, &message) => delivered,
-            () = deadline.cancelled() => {
-                outcome = Outcome::Left;
-                Err("there was no time left to deliver it".to_owned())
-            }
-        };
-        let kept = outcome == Outcome::Left && tell.is_some();
-        if let Err(why) = delivered
-            && !kept
-        {
-            dead_letter(&name, &message, &why);
-        }
-        // Before it stops waiting: a death between the two repeats the message, the other order could lose it.
-        if let Some(tell) = &tell {
-            tell(number, outcome);
-        }
-        lock(&unsettled).pop_front();
-    }
+    backoff: Backoff,
+    trouble: Trouble,
 }
 
-async fn deliver_one<D: Deliver>(name: &str, sink: &mut D, message: &Message) -> Result<(), String> {
-    let mut tries = 0;
-    loop {
-        match sink.deliver(message).await {
-            Ok(()) => return Ok(()),
-            Err(error) if !error.retry || tries + 1 >= TRIES => return Err(error.text),
-            Err(error) => {
-                if tries == 0 {
-                    tracing::warn!(sink = name, "message not delivered yet, trying again: {error}");
+impl<D: Deliver> Carrier<D> {
+    async fn deliver_all(mut self) {
+        while let Some((number, message)) = self.waiting.recv().await {
+            let deadline = self.deadline.clone();
+            let outcome = tokio::select! {
+                biased;
+                delivered = self.deliver_one(&message) => {
+                    if let Err(why) = delivered {
+                        dead_letter(&self.name, &message, &why);
+                        self.trouble.given_up(&self.name);
+                    }
+                    Outcome::Settled
                 }
-                tokio::time::sleep(pause(tries, message.seq())).await;
-                tries += 1;
+                () = deadline.cancelled() => {
+                    if self.tell.is_none() {
+                        dead_letter(&self.name, &message, "there was no time left to deliver it");
+                    }
+                    Outcome::Left
+                }
+            };
+            // Before it stops waiting: a death between the two repeats the message, the other order could lose it.
+            if let Some(tell) = &self.tell {
+                tell(number, outcome);
             }
+            lock(&self.unsettled).pop_front();
         }
+        self.trouble.end(&self.name);
+    }
+
+    /// Tries until it is delivered, refused, or has been tried for long enough.
+    async fn deliver_one(&mut self, message: &Message) -> Result<(), String> {
+        let mut last = "no answer".to_owned();
+        let tried = tokio::time::timeout(PATIENCE, self.try_on(message, &mut last)).await;
+        tried.unwrap_or_else(|_| Err(format!("it was tried for {} minutes: {last}", PATIENCE.as_secs() / 60)))
+    }
+
+    async fn try_on(&mut self, message: &Message, last: &mut String) -> Result<(), String> {
+        // A sink that refuses everything gets its messages slowly; at the end they have to be out soon.
+        if !self.trouble.pause.is_zero() && !self.waiting.is_closed() {
+            tokio::time::sleep(std::mem::take(&mut self.trouble.pause)).await;
+        }
+        for tries in 1.. {
+            let error = match self.sink.deliver(message).await {
+                Ok(()) => {
+                    self.backoff.delivered();
+                    self.trouble.over(&self.name);
+                    return Ok(());
+                }
+                Err(error) => error,
+            };
+            let pause = self.backoff.failed(error.class);
+            self.trouble.met(&self.name, &error);
+            if error.class == Class::Never {
+                self.trouble.pause = pause;
+                return Err(error.text);
+            }
+            if tries == TRIES {
+                return Err(format!("it was tried {TRIES} times: {error}"));
+            }
+            *last = error.text;
+            tokio::time::sleep(pause).await;
+        }
+        unreachable!("the tries are counted")
     }
 }
 
-/// Doubling from half a second to a minute, spread by an eighth so that several daemons do not knock together.
-fn pause(tries: u32, seed: u32) -> Duration {
-    let base = Duration::from_millis(500 << tries.min(7)).min(Duration::from_mins(1));
-    base + base / 64 * (seed.wrapping_mul(2_654_435_761).wrapping_add(tries) % 8)
+/// A sink that fails: what was said of that, so that it is said once, and then counted.
+#[derive(Debug, Default)]
+struct Trouble {
+    /// The class of the failure that was said last.
+    said: Option<Class>,
+    /// Messages given up since then.
+    given_up: u64,
+    /// To wait before the next message.
+    pause: Duration,
+}
+
+impl Trouble {
+    /// A try failed.
+    fn met(&mut self, sink: &str, error: &SendError) {
+        let refuses = error.class == Class::Never;
+        let said = self.said.replace(error.class);
+        match (said, refuses) {
+            // Trying again has turned out not to help, or the other way round.
+            (Some(Class::Never), true) | (Some(Class::Again | Class::Throttled { .. }), false) => {}
+            (_, true) => tracing::error!(sink, "messages are not taken: {error}; each stands here in full"),
+            (_, false) => tracing::warn!(sink, "message not delivered yet, trying again: {error}"),
+        }
+    }
+
+    /// A message stands on stderr instead.
+    fn given_up(&mut self, sink: &str) {
+        self.given_up += 1;
+        if self.given_up > 1 && 10_u64.pow(self.given_up.ilog10()) == self.given_up {
+            tracing::error!(sink, "{} messages not delivered so far", self.given_up);
+        }
+    }
+
+    /// A message was delivered.
+    fn over(&mut self, sink: &str) {
+        let Self { said, given_up, .. } = std::mem::take(self);
+        if said.is_some() {
+            tracing::info!(sink, "messages are delivered again; {given_up} were not and stand above");
+        }
+    }
+
+    /// The last words about it.
+    fn end(&self, sink: &str) {
+        if self.given_up > 0 {
+            tracing::error!(sink, "{} messages were not delivered and stand above", self.given_up);
+        }
+    }
 }
 
 /// Prints a message that a sink does not get to stderr, in full.
 pub fn dead_letter(sink: &str, message: &Message, why: &str) {
     tracing::error!(sink, "message not delivered: {why}; it was: {}", json::render(message, &Origin::default()));
 }
+
+#[cfg(test)]
+mod tests;

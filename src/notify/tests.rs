@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::message::{AlertMessage, Message};
 use super::origin::Origin;
-use super::sns::{Format, SnsRequest, request};
+use super::sns::{Format, SnsRequest, requests};
 use super::{json as to_json, text};
 use crate::model::alert::{Alert, AlertKey, Blindness, Loss, Measure, Reason, Severity, State, Subject};
 use crate::model::cause::CauseKind;
@@ -83,7 +83,10 @@ fn notice() -> Notice {
 }
 
 fn sns(m: &Message, format: Format) -> SnsRequest {
-    request(m, &"arn:aws:sns:eu-west-1:111122223333:ops.fifo".into(), format, &Origin::default())
+    let topic = "arn:aws:sns:eu-west-1:111122223333:ops.fifo".into();
+    let mut requests = requests(m, &topic, format, &Origin::default());
+    assert_eq!(requests.len(), 1);
+    requests.remove(0)
 }
 
 #[test]

@@ -3,9 +3,12 @@
 //! Not what is said in few words, which `message` has for all renderings. Rule: no text of a log or of the service moves
 //! the cursor or looks like a line of ours.
 
-use super::message::{AlertMessage, Message, cause, digest_headline, kind_words, notice_headline, rough, short};
+use super::headline::{FLAPPING, cause, headline, kind_words, reason, rough, short};
+use super::message::{AlertMessage, Digest, Message};
 use super::origin::Origin;
-use crate::model::alert::{Blindness, Loss, Reason, State};
+use super::query::{Query, names};
+use super::telling::Telling;
+use crate::model::alert::{Blindness, Loss, State};
 use crate::model::cause::CauseKind;
 use crate::model::notice::Notice;
 use crate::model::text::printable;
@@ -17,43 +20,46 @@ const COUNT: usize = 4;
 
 /// The message as lines, without a line end behind the last.
 #[must_use]
-pub fn render(m: &Message, _origin: &Origin) -> String {
+pub fn render(m: &Message, origin: &Origin) -> String {
+    write(&Telling::of(m), origin)
+}
+
+pub(super) fn write(t: &Telling, origin: &Origin) -> String {
+    let m = &t.message;
     let mut out = Lines(first_line(m));
     match m {
         Message::Notice(n) => notice(n, &mut out),
-        Message::Digest(d) => d.members.iter().for_each(|m| out.add(COUNT, &m.headline())),
-        Message::Test(_) => {}
-        Message::Alert(m) => match (&m.alert.blindness, m.alert.state) {
+        Message::Digest(d) => digest(d, m, &mut out),
+        Message::Test(_) => {
+            out.add(2, "somebody tries whether messages arrive: nothing is the matter, and there is nothing to do");
+        }
+        Message::Alert(said) => match (&said.alert.blindness, said.alert.state) {
             (blindness, State::Resolved) => {
-                let (rule, worst) = (&m.alert.key.rule, m.alert.severity);
+                let (rule, worst) = (&said.alert.key.rule, said.alert.worst);
                 // Event time comes in steps; arrival time has milliseconds that nobody wants to read.
-                let lasted = if blindness.is_some() { rough(m.lasted()) } else { short(m.lasted()) };
-                out.add(2, &format!("api {}, rule {rule}; lasted {lasted}, worst {worst}", m.api));
+                let lasted = if blindness.is_some() { rough(said.lasted()) } else { short(said.lasted()) };
+                out.add(2, &format!("api {}, rule {rule}; lasted {lasted}, worst {worst}", said.api));
             }
-            (Some(blindness), State::Firing) => blind(m, blindness, &mut out),
-            (None, State::Firing) => firing(m, &mut out),
+            (Some(blindness), State::Firing) => blind(said, &why(m), blindness, &mut out),
+            (None, State::Firing) => firing(said, t, &mut out),
         },
     }
-    out.add(2, &format!("episode {}, message {}", m.episode(), m.seq()));
+    let from = match &origin.host {
+        Some(host) => format!(", from gatewatch {} on {host}", Origin::VERSION),
+        None => String::new(),
+    };
+    out.add(2, &format!("episode {}, message {}{from}", m.episode(), m.seq()));
     out.0
 }
 
 /// `CRITICAL POST /checkout 40.0% 5xx (12 of 30, 5m): 9x TypeError in checkout-fn index.js:12, 3x lambda timeout`.
-#[must_use]
-pub fn first_line(m: &Message) -> String {
-    let line = match m {
-        Message::Notice(n) => format!("NOTICE {}", notice_headline(n)),
-        Message::Digest(d) => digest_headline(d),
-        Message::Test(_) => "TEST".to_owned(),
-        Message::Alert(m) => {
-            let causes = m.causes();
-            match m.alert.state {
-                State::Firing if !causes.is_empty() => format!("{}: {causes}", m.headline()),
-                State::Firing | State::Resolved => m.headline(),
-            }
-        }
+pub(super) fn first_line(m: &Message) -> String {
+    let line = headline(m);
+    let causes = match m {
+        Message::Alert(m) if m.alert.state == State::Firing => m.causes(),
+        Message::Alert(_) | Message::Digest(_) | Message::Notice(_) | Message::Test(_) => String::new(),
     };
-    printable(&line)
+    printable(&if causes.is_empty() { line } else { format!("{line}: {causes}") })
 }
 
 /// The lines so far.
@@ -65,48 +71,99 @@ impl Lines {
         self.0.push('\n');
         self.0.push_str(&wrap(text, indent, indent + 2));
     }
+
+    /// One more line as it is: what is copied must not be broken.
+    fn copied(&mut self, text: &str) {
+        self.add(0, &format!("    {text}"));
+    }
 }
 
-fn firing(m: &AlertMessage, out: &mut Lines) {
+/// ` (escalated)`.
+fn why(m: &Message) -> String {
+    reason(m).map_or_else(String::new, |why| format!(" ({why})"))
+}
+
+fn firing(m: &AlertMessage, t: &Telling, out: &mut Lines) {
     let a = &m.alert;
-    let why = match m.reason {
-        Reason::New => String::new(),
-        Reason::Escalated
-        | Reason::Deescalated
-        | Reason::CausesChanged
-        | Reason::Repeat
-        | Reason::Flapping
-        | Reason::Resolved => {
-            format!(" ({})", m.reason.word().replace('_', " "))
-        }
-    };
-    out.add(2, &format!("api {}, rule {}, since {}{why}", m.api, a.key.rule, a.since));
+    let worst = if a.worst > a.severity { format!("; worst so far {}", a.worst) } else { String::new() };
+    out.add(2, &format!("api {}, rule {}, since {}{}{worst}", m.api, a.key.rule, a.since, why(&t.message)));
+    if a.flapping {
+        out.add(2, FLAPPING);
+    }
+    if let Some(meaning) = m.meaning() {
+        out.add(2, &format!("that means: {meaning}"));
+    }
     if a.errors > 0 {
-        out.add(2, &format!("{} of {} failures explained", a.explained(), a.errors));
+        out.add(2, &format!("{} of {} failures explained", t.explained, a.errors));
     }
     for c in &a.causes {
         let said = c.sample.message.as_deref().map(|s| format!(": {s}")).unwrap_or_default();
         out.add(COUNT, &format!("{}x {}{said}", c.count, cause(c)));
-        if let Some(id) = c.sample.request_id.as_deref().filter(|_| c.kind != CauseKind::Unknown) {
-            out.add(COUNT + 2, &format!("for example request {id}"));
+        let ids = [("request", &c.sample.request_id), ("Lambda request", &c.sample.lambda_request_id)];
+        let ids = ids.into_iter().filter(|_| c.kind != CauseKind::Unknown);
+        let ids: Vec<_> = ids.filter_map(|(what, id)| Some(format!("{what} {}", id.as_deref()?))).collect();
+        if !ids.is_empty() {
+            out.add(COUNT + 2, &format!("for example {}", ids.join(", ")));
         }
     }
-    if let Some(fix) = a.fix() {
+    if t.causes_left_out > 0 {
+        out.add(COUNT, &format!("and {} causes more", t.causes_left_out));
+    }
+    if !a.endpoints.is_empty() {
+        out.add(2, "worst endpoints:");
+        for e in &a.endpoints {
+            out.add(COUNT, &format!("{} of {} at {}", e.errors, e.requests, e.endpoint));
+        }
+    }
+    if let Some(fix) = m.fix().filter(|fix| !fix.text.is_empty()) {
         out.add(2, &format!("fix: {}", fix.text));
         if let Some(command) = &fix.command {
-            // Not wrapped: a command is copied as one line.
-            out.add(0, &format!("    {command}"));
+            out.copied(command);
         }
+    }
+    if let Some(query) = &m.query {
+        more(query, out);
     }
 }
 
-fn blind(m: &AlertMessage, b: &Blindness, out: &mut Lines) {
+fn more(query: &Query, out: &mut Lines) {
+    let region = query.region.as_deref().map(|region| format!(" in {region}")).unwrap_or_default();
+    out.add(2, &format!("more, by CloudWatch Logs Insights{region}, {} to {}:", query.from, query.to));
+    for group in names(query) {
+        out.copied(&format!("log group {group}"));
+    }
+    query.text.lines().for_each(|line| out.copied(line));
+}
+
+fn digest(d: &Digest, m: &Message, out: &mut Lines) {
+    let api = d.api.as_deref().map_or_else(|| "several APIs".to_owned(), |api| format!("api {api}"));
+    let rule = d.rule.as_deref().map_or_else(|| "several rules".to_owned(), |rule| format!("rule {rule}"));
+    if d.state == State::Resolved {
+        let lasted = rough(d.time.since(d.since));
+        out.add(2, &format!("{api}, {rule}; lasted {lasted}, worst {}; all have resolved", d.severity));
+    } else {
+        out.add(2, &format!("{api}, {rule}, since {}{}", d.since, why(m)));
+        out.add(2, &format!("{} fire, {} have resolved", d.firing, d.resolved));
+    }
+    if !d.members.is_empty() {
+        let fire = if d.state == State::Firing { "fire" } else { "did" };
+        out.add(2, &format!("the worst of those that {fire}:"));
+    }
+    for member in &d.members {
+        let rule = if d.rule.is_none() { format!(", rule {}", member.alert.key.rule) } else { String::new() };
+        let api = if d.api.is_none() { format!(", api {}", member.api) } else { String::new() };
+        // Not wrapped: one line is one alert.
+        out.copied(&format!("{}{rule}{api}", member.headline()));
+    }
+}
+
+fn blind(m: &AlertMessage, why: &str, b: &Blindness, out: &mut Lines) {
     let a = &m.alert;
     let read = match b.read_to {
         Some(at) => format!("read up to {at}, which is {} ago", rough(a.time.since(at))),
         None => "never read since the start".to_owned(),
     };
-    out.add(2, &format!("api {}, rule {}, since {}; {read}", m.api, a.key.rule, a.since));
+    out.add(2, &format!("api {}, rule {}, since {}{why}; {read}", m.api, a.key.rule, a.since));
     out.add(2, &format!("said: {}", b.said));
     let (apis, rules) = (b.apis.join(", "), b.rules.join(", "));
     let rules = if rules.is_empty() { "no rule looks at it".to_owned() } else { format!("rules {rules}") };

@@ -1,7 +1,8 @@
-//! Running in the world: logs about itself, signals, the clock.
+//! Running in the world: logs about itself, signals, the clock, the host's name.
 //!
 //! Rule: these are the edges; inside, a signal is a token that is cancelled and the time is an argument.
 
 pub mod clock;
+pub mod host;
 pub mod signals;
 pub mod telemetry;

@@ -1,8 +1,6 @@
 //! The daemon: watches the configured APIs and sends messages to the sinks until it is stopped.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::Result;
 use tokio_util::sync::CancellationToken;
@@ -11,11 +9,9 @@ use super::keep::{Keep, Restored, Synced, VERSION};
 use super::live::{Ear, Live};
 use super::pipeline::Said;
 use super::post::{Opening, Post};
+use super::sinks;
 use crate::aws::clients::Clients;
-use crate::aws::publish::SnsPublish;
-use crate::config::{Config, SinkKind};
-use crate::notify::origin::Origin;
-use crate::notify::sink::{Sns, Stdout, StdoutFormat};
+use crate::config::Config;
 use crate::ops::clock::Clock;
 use crate::state::store::Store;
 
@@ -35,11 +31,12 @@ pub struct Options {
 /// Runs until `stop`; `hear` gets what is said besides the sinks (the demo shows it).
 ///
 /// # Errors
-/// When the state folder cannot be used, or a task failed.
+/// When a sink cannot work ([`sinks::Unusable`]), the state folder cannot be used, or a task failed.
 pub async fn run(config: Config, mut clients: Clients, options: Options, hear: impl FnMut(&Said)) -> Result<()> {
     let Options { clock, requests, state_dir, stop } = options;
     let region = clients.region().unwrap_or("-").to_owned();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), region, "{}", config.summary());
+    let sinks = sinks::open(&config, &mut clients)?;
     let (keep, mut opening) = open_state(state_dir.as_deref())?;
     // Also where nothing was saved: a plan that knows nothing must not number its messages as others were.
     let decided = keep.as_ref().map_or(0, |(_, restored)| restored.decided);
@@ -47,7 +44,9 @@ pub async fn run(config: Config, mut clients: Clients, options: Options, hear: i
     if let Some(summary) = keep.as_ref().and_then(|(_, restored)| restored.summary(clock.now())) {
         tracing::info!("{summary}");
     }
-    name_sinks(&mut opening, &config, &mut clients);
+    for (name, sink) in sinks {
+        opening.sink(name, sink);
+    }
     let history = config.longest_window();
     let live = Live { config, region, clock, history, requests, keep, said_since, stop };
     let mut desk = Desk { post: opening.start(), hear };
@@ -102,26 +101,5 @@ fn open_state(folder: Option<&Path>) -> Result<(Option<(Keep, Restored)>, Openin
             Ok((None, Opening::new()))
         }
         opened => Ok(opened?),
-    }
-}
-
-fn name_sinks(opening: &mut Opening, config: &Config, clients: &mut Clients) {
-    let origin = Origin::default();
-    for sink in &config.sinks {
-        let name = Arc::clone(&sink.audience.name);
-        match &sink.kind {
-            SinkKind::Stdout(format) => {
-                let text = match format {
-                    StdoutFormat::Auto => std::io::stdout().is_terminal(),
-                    StdoutFormat::Text => true,
-                    StdoutFormat::Json => false,
-                };
-                opening.sink(name, Stdout::new(std::io::stdout(), text, origin.clone()));
-            }
-            SinkKind::Sns { topic_arn, region, format } => {
-                let publish = SnsPublish::new(clients.sns(region));
-                opening.sink(name, Sns::new(publish, topic_arn.as_str().into(), *format, origin.clone()));
-            }
-        }
     }
 }

@@ -22,7 +22,7 @@ use crate::model::cause::{CauseKind, Certainty};
 use crate::model::json;
 use crate::model::time::Timestamp;
 use crate::notify::audience::Audience;
-use crate::notify::sink::StdoutFormat;
+use crate::notify::sink::stdout::StdoutFormat;
 use crate::notify::sns::Format;
 use crate::ops::clock::Clock;
 use crate::sim::{Script, Sim, shop};

@@ -19,5 +19,7 @@ mod progress;
 mod quota;
 pub mod replay;
 mod room;
+pub mod send_test;
 pub mod sim;
+pub mod sinks;
 mod sources;

@@ -71,6 +71,11 @@ pub(crate) fn aws_environment(endpoint: &str) -> [(&str, &str); 6] {
 impl Daemon {
     /// Starts the program with these arguments and nothing but this environment.
     pub(crate) fn start(arguments: &[impl AsRef<OsStr>], environment: &[(&str, &str)]) -> Self {
+        Self::start_onto(arguments, environment, Stdio::piped())
+    }
+
+    /// The same with a standard output of the test's own: nothing of it is collected, unless it is piped.
+    pub(crate) fn start_onto(arguments: &[impl AsRef<OsStr>], environment: &[(&str, &str)], stdout: Stdio) -> Self {
         let home = tempfile::tempdir().expect("a temporary folder can be made");
         let inherited = INHERITED.iter().filter_map(|name| std::env::var_os(name).map(|value| (name, value)));
         let mut child = Command::new(env!("CARGO_BIN_EXE_gatewatch"))
@@ -81,15 +86,13 @@ impl Daemon {
             .envs(environment.iter().copied())
             .current_dir(home.path())
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program can be started");
         let output = Arc::<Output>::default();
-        let readers = vec![
-            read(child.stdout.take().expect("standard output is piped"), Pipe::Stdout, &output),
-            read(child.stderr.take().expect("standard error is piped"), Pipe::Stderr, &output),
-        ];
+        let mut readers = vec![read(child.stderr.take().expect("standard error is piped"), Pipe::Stderr, &output)];
+        readers.extend(child.stdout.take().map(|stdout| read(stdout, Pipe::Stdout, &output)));
         Self { child, output, readers, _home: home }
     }
 

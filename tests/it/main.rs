@@ -16,5 +16,6 @@ mod restoring;
 #[cfg(target_os = "linux")]
 mod runtime_client;
 mod scenarios;
+mod sinks;
 mod sns_proxy;
 mod topics;

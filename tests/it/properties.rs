@@ -428,8 +428,10 @@ fn cause_count(kind: CauseKind, error_type: &str, message: &str) -> CauseCount {
 }
 
 fn assert_within_limits(m: &Message, arn: &str) -> Result<(), TestCaseError> {
-    for format in [sns::Format::Text, sns::Format::Json] {
-        let request = sns::request(m, &arn.into(), format, &Origin::default());
+    use sns::Format::{Chat, CloudwatchAlarm, Json, PerProtocol, Text};
+    let arn: Arc<str> = arn.into();
+    let of = |format| sns::requests(m, &arn, format, &Origin::default()).into_iter().map(move |r| (format, r));
+    for (format, request) in [Text, Json, Chat, CloudwatchAlarm, PerProtocol].into_iter().flat_map(of) {
         let subject = &request.subject;
         prop_assert!(subject.chars().count() < 100, "{} characters", subject.chars().count());
         prop_assert!(!subject.is_empty() && subject.bytes().all(|b| (b' '..=b'~').contains(&b)), "{subject:?}");
@@ -444,7 +446,7 @@ fn assert_within_limits(m: &Message, arn: &str) -> Result<(), TestCaseError> {
         );
         prop_assert!(request.attributes.len() <= 10, "raw delivery to SQS drops messages with more");
         prop_assert!(request.attributes.iter().all(|(_, value)| !value.is_empty()), "SNS refuses empty attributes");
-        if format == sns::Format::Json {
+        if format != Text {
             let parsed = serde_json::from_str::<Value>(&request.message);
             prop_assert!(parsed.is_ok(), "cut in the middle: {parsed:?}");
         }

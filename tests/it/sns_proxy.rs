@@ -52,7 +52,6 @@ pub(crate) struct Call {
     pub(crate) topic: String,
     pub(crate) subject: Option<String>,
     pub(crate) message: String,
-    pub(crate) structure: Option<String>,
     pub(crate) attributes: BTreeMap<String, String>,
     /// Of a FIFO topic.
     pub(crate) deduplication_id: Option<String>,
@@ -69,22 +68,31 @@ impl Call {
         serde_json::from_str(&self.message).unwrap_or_else(|error| panic!("no JSON ({error}): {}", self.message))
     }
 
-    /// Within what SNS allows: 256 KiB together, a subject of less than 100 printable characters, attributes that are
-    /// not empty, and no more than ten of them, because raw delivery drops a message with more.
+    /// [`assert_within_limits`] of it.
     pub(crate) fn assert_within_limits(&self) {
-        let attributes: usize = self.attributes.iter().map(|(n, v)| n.len() + v.len() + "String".len()).sum();
-        let bytes = self.message.len() + attributes;
-        let about = self.subject.as_deref().unwrap_or_default();
-        assert!(bytes <= MESSAGE_MAX, "{bytes} bytes to {}: {about}", self.topic);
-        assert!(!self.message.is_empty(), "an empty message to {}: {about}", self.topic);
-        let fits = about.chars().count() < 100 && !about.chars().any(char::is_control);
-        assert!(fits, "subject of {} characters: {about:?}", about.chars().count());
-        assert!(
-            self.attributes.len() <= 10 && self.attributes.values().all(|v| !v.is_empty()),
-            "{:?}",
-            self.attributes
-        );
+        let subject = self.subject.as_deref().unwrap_or_default();
+        let attributes = self.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        assert_within_limits(&self.topic, subject, &self.message, attributes);
     }
+}
+
+/// That a message is within what AWS documents of Publish: 256 KiB together, a subject of less than 100 characters that
+/// can be printed, attributes that are not empty, and no more than ten of them, because raw delivery drops a message with
+/// more.
+pub(crate) fn assert_within_limits<'a>(
+    topic: &str,
+    subject: &str,
+    message: &str,
+    attributes: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+) {
+    let bytes: usize = attributes.clone().map(|(name, value)| name.len() + value.len() + "String".len()).sum();
+    let bytes = message.len() + bytes;
+    assert!(bytes <= MESSAGE_MAX, "{bytes} bytes to {topic}: {subject}");
+    assert!(!message.is_empty(), "an empty message to {topic}: {subject}");
+    let fits = subject.chars().count() < 100 && !subject.chars().any(char::is_control);
+    assert!(fits, "a subject of {} characters: {subject:?}", subject.chars().count());
+    assert!(attributes.clone().count() <= 10, "too many attributes for raw delivery: {subject}");
+    assert!(attributes.clone().all(|(_, value)| !value.is_empty()), "an empty attribute: {subject}");
 }
 
 type Script = Box<dyn FnMut(&Call) -> Fate + Send>;
@@ -268,7 +276,6 @@ fn publish(body: &[u8]) -> Option<Call> {
         topic: arn.rsplit(':').next().unwrap_or_default().to_owned(),
         subject: named("Subject"),
         message: named("Message").expect("a Publish has a message"),
-        structure: named("MessageStructure"),
         attributes: (1..).map_while(entry).collect(),
         deduplication_id: named("MessageDeduplicationId"),
         nth: 0,

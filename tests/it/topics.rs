@@ -6,8 +6,23 @@
 //! moment of a death; and what it counts, it counts to the last one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
+use gatewatch::aws::publish::SnsPublish;
+use gatewatch::model::alert::{
+    Alert, AlertKey, Blindness, CauseCount, CauseSample, EndpointCount, Loss, Measure, Reason, Severity, State, Subject,
+};
+use gatewatch::model::cause::CauseKind;
+use gatewatch::model::inventory::ApiId;
+use gatewatch::model::notice::{Missed, Notice};
+use gatewatch::model::problem::Problem;
+use gatewatch::model::request::Endpoint;
+use gatewatch::notify::message::{AlertMessage, Digest, Message, Test};
+use gatewatch::notify::origin::Origin;
+use gatewatch::notify::query::Query;
+use gatewatch::notify::sink::sns::Publish;
+use gatewatch::notify::sns::{Format, requests};
 use gatewatch::sim::Sim;
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -15,7 +30,7 @@ use tokio::time::sleep;
 use crate::daemon::Daemon;
 use crate::lives::{Dice, Home, SLOT, at, now, simulation, stop, until, until_within};
 use crate::moto_server::{Letter, Moto};
-use crate::sns_proxy::{Call, Fate, SnsProxy};
+use crate::sns_proxy::{Call, Fate, SnsProxy, assert_within_limits};
 
 /// Some slots, the longest that the daemon waits for an answer, and what a busy machine adds.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -384,6 +399,237 @@ async fn what_cannot_be_delivered_before_the_end_stands_on_stderr() {
         assert_in_full(&dead, &said);
     }
     assert_eq!(stage.proxy.count(|call| call.taken), 0, "or it would have been delivered");
+}
+
+/// The formats of an SNS sink.
+const FORMATS: [(&str, Format); 5] = [
+    ("text", Format::Text),
+    ("json", Format::Json),
+    ("chat", Format::Chat),
+    ("cloudwatch-alarm", Format::CloudwatchAlarm),
+    ("per-protocol", Format::PerProtocol),
+];
+
+/// What the queue of a topic must be able to read, whatever was cut.
+fn assert_readable(format: &str, text: &str) {
+    let json =
+        || -> Value { serde_json::from_str(text).unwrap_or_else(|e| panic!("{format}: no JSON ({e}): {text:.200}")) };
+    match format {
+        "text" => {
+            let odd = text.chars().find(|c| c.is_control() && *c != '\n');
+            assert_eq!(odd, None, "people get no control characters");
+        }
+        "chat" => assert_eq!((&json()["version"], &json()["source"]), (&json!("1.0"), &json!("custom"))),
+        "cloudwatch-alarm" => assert!(json()["AlarmName"].is_string() && json()["NewStateValue"].is_string()),
+        // Of a message for each protocol a queue gets the alert object.
+        _ => assert_eq!((&json()["v"], &json()["type"]), (&json!(1), &json!("alert"))),
+    }
+}
+
+/// `bytes` of what log lines hold at their worst: pieces that JSON writes with more characters than they have, pieces of
+/// several bytes, and ends of lines.
+fn filled(bytes: usize) -> String {
+    const PIECE: &str = "ü💥\"\u{1}\\\n日本 x";
+    PIECE
+        .chars()
+        .cycle()
+        .scan(0, |length, c| {
+            *length += c.len_utf8();
+            (*length <= bytes).then_some(c)
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn megabytes_in_log_lines_become_messages_that_sns_takes() {
+    const MEGABYTE: usize = 1_000_000;
+    const FUNCTION: &str = "/aws/lambda/shop-fn";
+    let stage = Stage::set().await;
+    let (mut sinks, mut queues) = (String::new(), Vec::new());
+    for (format, _) in FORMATS {
+        let arn = stage.moto.topic(format).await;
+        sinks += &sink(&arn, format);
+        queues.push((format, stage.moto.subscribe(&arn, format, &[]).await));
+    }
+    let apis = format!("{}lambda_log_groups = [\"{FUNCTION}\"]\n{}", api("shop"), api("admin"));
+    stage.home.write("", &[RULES, &apis, &sinks].concat());
+    let first = first_slot();
+    // Of the API's own lines one has what is too long: its endpoint is one of those that fail.
+    let long_route = format!("/{}", filled(100_000));
+    for (api, route) in [("shop", "/message"), ("shop", "/type"), ("admin", "/gateway"), ("admin", &long_route)] {
+        put(&stage.sim, api, route, first, &[0, 0, 0]);
+        for n in 0..8 {
+            let id = format!("00000000-0000-4000-8000-{:012x}", n + 16 * i64::try_from(route.len()).expect("short"));
+            let time = at(first - SLOT / 2 + n * 10);
+            let seen = time.plus(Duration::from_millis(500));
+            // The newest is the one that is shown.
+            let long = |is: bool| if is && n == 7 { filled(MEGABYTE - 10_000) } else { "short".to_owned() };
+            let line = json!({
+                "requestId": if route == "/gateway" { long(true) } else { id.clone() },
+                "httpMethod": "GET", "resourcePath": route, "status": "502",
+                "responseLatency": "12", "integrationLatency": "10", "integrationRequestId": id,
+                "integrationError": if route == long_route { "short".to_owned() } else { long(route == "/gateway") },
+            });
+            stage.sim.put(&format!("/topics/{api}"), "s", time, seen, &line.to_string());
+            if api == "shop" {
+                let error = json!({
+                    "errorType": long(route == "/type"),
+                    "errorMessage": long(route == "/message"),
+                    "stack": [long(true)],
+                });
+                let line = format!("2026-11-22T12:00:00.000Z\t{id}\tERROR\tInvoke Error \t{error}\n");
+                stage.sim.put(FUNCTION, "2026/11/22/[$LATEST]0", time, seen, &line);
+            }
+        }
+    }
+    let mut daemon = stage.start();
+    let topics = FORMATS.map(|(format, _)| format);
+    stage.until_taken(&topics, 4, |call| call.attributes["state"] == "firing").await;
+    stop(&mut daemon);
+    assert!(!daemon.stderr_text().contains("not delivered: "), "nothing was refused");
+    let calls = stage.proxy.calls();
+    calls.iter().for_each(Call::assert_within_limits);
+    for (format, queue) in &mut queues {
+        let letters = queue.letters().await.to_vec();
+        assert!(letters.len() >= 4, "{format}: {} letters", letters.len());
+        letters.iter().for_each(|letter| assert_readable(format, &letter.text));
+        let bytes = calls.iter().filter(|call| call.topic == *format).map(|call| call.message.len()).max();
+        eprintln!("{format}: {} messages of up to {bytes:?} bytes", letters.len());
+    }
+}
+
+/// What no log can bring to that size, because texts are cut when they are read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_of_any_size_are_within_the_limits_in_every_format() {
+    let moto = tokio::task::block_in_place(Moto::start);
+    let publisher = SnsPublish::new(moto.sns().clone());
+    let origin = Origin { host: Some(filled(5_000).into()) };
+    for (word, format) in FORMATS {
+        for topic in [word.to_owned(), format!("{word}.fifo")] {
+            let arn = moto.topic(&topic).await;
+            let mut queue = moto.subscribe(&arn, &topic, &[]).await;
+            let mut published = Vec::new();
+            for (size, many) in [(300, 4), (6_000, 60), (400_000, 3)] {
+                for message in large(size, many) {
+                    for request in requests(&message, &arn.as_str().into(), format, &origin) {
+                        let attributes = request.attributes.iter().map(|(name, value)| (*name, value.as_str()));
+                        assert_within_limits(&topic, &request.subject, &request.message, attributes);
+                        let said = request.message.clone();
+                        let taken = publisher.publish(request).await;
+                        assert!(taken.is_ok(), "{topic}: {taken:?}");
+                        published.push(said);
+                    }
+                }
+            }
+            let letters = queue.letters().await.to_vec();
+            assert_eq!(letters.len(), published.len(), "{topic}: each arrives");
+            assert!(published.len() >= 3 * 3, "{topic}");
+            let largest = published.iter().map(String::len).max().unwrap_or_default();
+            assert!(largest > 10_000 || format == Format::Chat, "{topic}: nothing large was tried ({largest} bytes)");
+            for (letter, said) in letters.iter().zip(&published) {
+                assert_readable(word, &letter.text);
+                if format == Format::PerProtocol {
+                    let texts: BTreeMap<String, String> = serde_json::from_str(said).expect("an object of texts");
+                    assert!(texts["sms"].len() <= 140 && !texts["default"].is_empty());
+                    assert_readable("text", &texts["email"]);
+                    assert_readable("chat", &texts["https"]);
+                } else {
+                    assert_eq!(letter.text, *said, "{topic}: not a letter is changed");
+                }
+            }
+        }
+    }
+}
+
+/// Messages of each kind, every text in them of this size, and every list of this length.
+fn large(size: usize, many: usize) -> [Message; 5] {
+    let text: Arc<str> = filled(size).into();
+    let texts = || vec![Arc::clone(&text); many];
+    let time = at(1_795_000_000_000);
+    let endpoint = Arc::new(Endpoint { method: Arc::clone(&text), route: Arc::clone(&text) });
+    let sample = CauseSample {
+        error_type: Some(Arc::clone(&text)),
+        message: Some(Arc::clone(&text)),
+        function: Some(Arc::clone(&text)),
+        request_id: Some(Arc::clone(&text)),
+        lambda_request_id: Some(Arc::clone(&text)),
+        ..CauseSample::default()
+    };
+    let cause = CauseCount { kind: CauseKind::UnhandledException, count: 3, certain: 3, sample };
+    let alert = |subject: Subject, state: State, blindness: Option<Blindness>| AlertMessage {
+        alert: Alert {
+            key: AlertKey { rule: Arc::clone(&text), api: ApiId(0), subject },
+            state,
+            severity: Severity::Critical,
+            worst: Severity::Critical,
+            measure: if blindness.is_some() { Measure::Unread } else { Measure::Failures },
+            value: 0.4,
+            threshold: 0.01,
+            errors: 12,
+            requests: 30,
+            window: Duration::from_mins(5),
+            time,
+            since: time,
+            episode: "0123456789ab".into(),
+            holds: true,
+            flapping: false,
+            causes: vec![cause.clone(); many],
+            endpoints: vec![EndpointCount { endpoint: Arc::clone(&endpoint), errors: 12, requests: 30 }; many],
+            blindness,
+        },
+        api: Arc::clone(&text),
+        reason: if state == State::Firing { Reason::New } else { Reason::Resolved },
+        // Not the same number twice for one FIFO topic.
+        seq: u32::try_from(size * 2 + usize::from(state == State::Firing)).expect("small"),
+        query: Some(Query {
+            groups: texts(),
+            region: Some(Arc::clone(&text)),
+            from: time,
+            to: time,
+            text: text.to_string(),
+        }),
+    };
+    let blindness = Blindness {
+        problem: Problem::Denied,
+        said: Arc::clone(&text),
+        read_to: None,
+        loss: Loss::Part,
+        rules: texts(),
+        apis: texts(),
+    };
+    let of_endpoint = alert(Subject::Endpoint(Arc::clone(&endpoint)), State::Firing, None);
+    let blind = alert(Subject::Source(Arc::clone(&text)), State::Resolved, Some(blindness));
+    let digest = Digest {
+        time,
+        state: State::Firing,
+        reason: Reason::New,
+        severity: Severity::High,
+        rule: Some(Arc::clone(&text)),
+        api: Some(Arc::clone(&text)),
+        since: time,
+        firing: 70_000,
+        resolved: 3,
+        members: vec![of_endpoint.clone(); many.min(10)],
+        episode: format!("digest-{size}").into(),
+        seq: 1,
+    };
+    let notice = Notice {
+        time,
+        from: time,
+        to: time,
+        why: vec![Problem::Unreachable],
+        sources: many,
+        names: texts(),
+        requests: 1,
+        failures: 1,
+        causes: vec![(CauseKind::UnhandledException, 1)],
+        endpoints: vec![Missed { api: Arc::clone(&text), endpoint, failures: 1 }; many],
+        unread_before: Some(time),
+        episode: format!("notice-{size}").into(),
+    };
+    // An episode as no hash would be: longer than an id of a FIFO topic may be.
+    let test = Test { time, episode: format!("test-{text}").into() };
+    [of_endpoint.into(), blind.into(), digest.into(), notice.into(), Message::Test(Box::new(test))]
 }
 
 /// How a life ends.

@@ -113,7 +113,7 @@ impl Deliver for Fake {
                 }
                 Does::Refuses => {
                     world.refused.entry(self.name.to_owned()).or_default().push(n);
-                    Some(Err(SendError { retry: false, text: "no".to_owned() }))
+                    Some(Err(SendError::never("no")))
                 }
             }
         };

@@ -1,0 +1,79 @@
+//! The configured sinks, ready to deliver.
+//!
+//! Not when they deliver: the post does that, or whoever sends a test. Rule: all of them are made before anything
+//! starts, so that a secret that cannot be read is a mistake in the configuration and not a lost alert.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+use crate::aws::clients::Clients;
+use crate::aws::publish::SnsPublish;
+use crate::config::{Config, SinkKind};
+use crate::notify::message::Message;
+use crate::notify::origin::Origin;
+use crate::notify::sink::sns::Sns;
+use crate::notify::sink::stdout::{Stdout, StdoutFormat, Writer};
+use crate::notify::sink::webhook::Webhook;
+use crate::notify::sink::{Deliver, SendError};
+use crate::ops::host;
+
+/// A sink that cannot work as it is configured: what is wrong, and with which.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Unusable(String);
+
+/// One of the configured sinks.
+#[derive(Debug)]
+pub enum Sink {
+    /// Standard output.
+    Stdout(Stdout),
+    /// An SNS topic.
+    Sns(Box<Sns<SnsPublish>>),
+    /// A webhook.
+    Webhook(Box<Webhook>),
+}
+
+impl Deliver for Sink {
+    async fn deliver(&mut self, message: &Message) -> Result<(), SendError> {
+        match self {
+            Self::Stdout(sink) => sink.deliver(message).await,
+            Self::Sns(sink) => sink.deliver(message).await,
+            Self::Webhook(sink) => sink.deliver(message).await,
+        }
+    }
+}
+
+/// Makes the sinks, in the order of the configuration, each with its name. Connects to nothing.
+///
+/// # Errors
+/// The first that cannot work.
+pub fn open(config: &Config, clients: &mut Clients) -> Result<Vec<(Arc<str>, Sink)>, Unusable> {
+    let origin = Origin { host: host::name() };
+    // One for all of them: lines of two must not get into each other.
+    let mut writer: Option<Writer> = None;
+    let mut sinks = Vec::new();
+    for sink in &config.sinks {
+        let made = match &sink.kind {
+            SinkKind::Stdout(format) => {
+                let text = match format {
+                    StdoutFormat::Auto => std::io::stdout().is_terminal(),
+                    StdoutFormat::Text => true,
+                    StdoutFormat::Json => false,
+                };
+                let writer = writer.get_or_insert_with(|| Writer::start(std::io::stdout())).clone();
+                Sink::Stdout(Stdout::new(writer, text, origin.clone()))
+            }
+            SinkKind::Sns { topic_arn, region, format } => {
+                let publish = SnsPublish::new(clients.sns(region));
+                Sink::Sns(Box::new(Sns::new(publish, topic_arn.as_str().into(), *format, origin.clone())))
+            }
+            SinkKind::Webhook(settings) => {
+                let made = Webhook::new(settings.clone(), origin.clone());
+                let made = made.map_err(|e| Unusable(format!("sink {}: {e}", sink.audience.name)))?;
+                Sink::Webhook(Box::new(made))
+            }
+        };
+        sinks.push((Arc::clone(&sink.audience.name), made));
+    }
+    Ok(sinks)
+}
