@@ -32,6 +32,7 @@ use common::proc;
 use common::spread::spread;
 use gatewatch::aws::clients::Clients;
 use gatewatch::config::{Config, PollConfig};
+use gatewatch::model::alert::Measure;
 use gatewatch::model::alert::Subject;
 use gatewatch::model::cause::{CauseKind, Certainty, Join};
 use gatewatch::model::time::Timestamp;
@@ -259,10 +260,11 @@ async fn whole(clients: Clients) -> Result<()> {
     };
     // Said at the first look, and by a share below that of the input.
     config.notify.group_wait = Duration::ZERO;
-    for rule in &mut config.rules {
+    config.rules.retain(|rule| rule.measure == Measure::Failures);
+    config.rules.change(|rule| {
         rule.ladder.elevated = Some(0.5 / f64::from(FAILS_EVERY));
         rule.hold = Duration::ZERO;
-    }
+    });
     let stop = CancellationToken::new();
     let mut counted = None;
     let mut explained = HashMap::new();

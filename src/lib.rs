@@ -58,9 +58,11 @@
 //!
 //! A new access-log shape: [`read::access`]. A new line of a runtime: [`read::lambda`]. A sentence of an execution log:
 //! [`read::execution`]. A way to join: [`engine::casework`]. What is secret: [`model::secrets`]. A new cause: [`model::cause`],
-//! then [`engine::explain`] and its fix. A rule or a state: [`engine::rules`], [`engine::alerts`]; of a
-//! log that is not read `engine/sight.rs`; a notice `engine/absence.rs`. A message's words: [`notify::text`]. How deep and
-//! how often a log is read: [`tail::pace`], what is read next: [`tail::schedule`]. What outlives the process:
+//! then [`engine::explain`] and its fix. A rule: [`engine::rules`] says what it is, `engine/measures.rs` what it measures,
+//! `config/rules` its keys. A state: [`engine::alerts`]; of a log that is not read `engine/sight.rs`; a notice
+//! `engine/absence.rs`. A message's words: [`notify::text`]. A place for
+//! messages: [`notify::sink`], then [`run::sinks`]. How deep and how often a log is read: [`tail::pace`], what is
+//! read next: [`tail::schedule`]. What outlives the process:
 //! [`run::keep`]; whoever changes a type that is saved raises a version, and a test says which. A setting: [`config`],
 //! and `config.example.toml`, which a test compares. What CloudWatch Logs does wrong: [`sim::Ill`], and a file in
 //! `tests/sim/` that `gatewatch sim` plays. A bug: a scenario file first.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
+use super::notify::Known;
 use super::problem::{ConfigError, Source};
 use super::rules::RuleTable;
 use super::sinks::SinkTable;
@@ -43,20 +44,15 @@ pub(super) struct File {
     #[serde(default)]
     poll: super::poll::PollTable,
     #[serde(default)]
-    notify: NotifyTable,
+    notify: super::notify::NotifyTable,
     #[serde(default)]
     api: Vec<Spanned<ApiTable>>,
     #[serde(default)]
     rule: Vec<Spanned<RuleTable>>,
     #[serde(default)]
     sink: Vec<Spanned<SinkTable>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NotifyTable {
-    group_wait: Option<Spanned<Span>>,
-    group_interval: Option<Spanned<Span>>,
+    #[serde(default)]
+    silence: Vec<Spanned<super::notify::SilenceTable>>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -111,7 +107,13 @@ impl File {
             Some(window) => check_window(source, window)?,
             None => defaults.window,
         };
-        let (rules, source_blind) = super::rules::rules(source, &self.rule, Rule::built_in(window))?;
+        let apis = apis(source, &self.api)?;
+        let names: Vec<_> = apis.iter().map(|api| api.name.as_str()).collect();
+        let rules = super::rules::rules(source, &self.rule, &Rule::built_in(window), &names)?;
+        let known = Known {
+            apis: names.iter().map(|name| (*name).to_owned()).collect(),
+            rules: super::rules::known(&self.rule, window),
+        };
         let config = Config {
             region: self.region.map(|r| filled(source, &r, "region")).transpose()?,
             window,
@@ -121,19 +123,13 @@ impl File {
             max_endpoints: count(source, self.max_endpoints.as_ref(), 1, 100_000, defaults.max_endpoints)?,
             max_invocations: count(source, self.max_invocations.as_ref(), 100, 10_000_000, defaults.max_invocations)?,
             notify: plan::Settings {
-                group_wait: between(source, self.notify.group_wait.as_ref(), "0s", "1h", defaults.notify.group_wait)?,
-                group_interval: between(
-                    source,
-                    self.notify.group_interval.as_ref(),
-                    "0s",
-                    "24h",
-                    defaults.notify.group_interval,
-                )?,
+                silences: super::notify::silences(source, &self.silence, &known)?,
+                ..super::notify::notify(source, &self.notify)?
             },
-            apis: apis(source, &self.api)?,
-            rules,
-            source_blind,
-            sinks: super::sinks::sinks(source, &self.sink, defaults.sinks)?,
+            apis,
+            rules: rules.rules,
+            source_blind: rules.source_blind,
+            sinks: super::sinks::sinks(source, &self.sink, &known, defaults.sinks)?,
         };
         let all: usize = config.apis.iter().map(|api| api.groups().len()).sum();
         if all > ALL_GROUPS_MAX {

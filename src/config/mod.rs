@@ -6,6 +6,7 @@
 
 mod file;
 mod format;
+mod notify;
 mod poll;
 mod problem;
 mod rules;
@@ -20,7 +21,7 @@ use std::time::Duration;
 pub use problem::ConfigError;
 
 use self::problem::Source;
-use crate::engine::rules::{Rule, SourceBlind};
+use crate::engine::rules::{Rules, SourceBlind};
 use crate::model::inventory::{self, Api, ApiId, ApiKind, Inventory, SourceKind};
 use crate::model::time::human;
 use crate::notify::audience::Audience;
@@ -64,7 +65,7 @@ pub struct Config {
     /// The APIs.
     pub apis: Vec<ApiConfig>,
     /// The rules that are on.
-    pub rules: Vec<Rule>,
+    pub rules: Rules,
     /// The rule about log groups that are not read, if it is on.
     pub source_blind: Option<SourceBlind>,
     /// Where messages go.
@@ -84,7 +85,7 @@ impl Default for Config {
             max_invocations: 20_000,
             notify: plan::Settings::default(),
             apis: Vec::new(),
-            rules: Rule::built_in(window),
+            rules: Rules::built_in(window),
             source_blind: Some(SourceBlind::default()),
             sinks: vec![SinkConfig::default()],
         }
@@ -332,7 +333,9 @@ impl Config {
     #[must_use]
     pub fn summary(&self) -> String {
         let source_blind = self.source_blind.map(|_| SourceBlind::NAME);
-        let rules: Vec<_> = self.rules.iter().map(|r| &*r.name).chain(source_blind).collect();
+        let mut rules: Vec<_> = self.rules.iter().map(|r| &*r.name).chain(source_blind).collect();
+        let mut seen = BTreeSet::new();
+        rules.retain(|name| seen.insert(*name));
         let sinks: Vec<_> = self.sinks.iter().map(|s| &*s.audience.name).collect();
         let apis: Vec<_> = self.apis.iter().map(|a| a.name.as_str()).collect();
         format!(

@@ -12,6 +12,7 @@ use toml::Spanned;
 
 use super::file::{SeverityWord, Span, between};
 use super::format::FormatWord;
+use super::notify::{Known, names};
 use super::problem::{ConfigError, Source};
 use super::{SinkConfig, SinkKind};
 use crate::model::alert::Severity;
@@ -43,6 +44,8 @@ pub(super) struct SinkTable {
     timeout: Option<Spanned<Span>>,
     insecure: Option<Spanned<bool>>,
     min_severity: Option<SeverityWord>,
+    rules: Option<Vec<Spanned<String>>>,
+    apis: Option<Vec<Spanned<String>>>,
 }
 
 impl SinkWord {
@@ -75,6 +78,7 @@ impl SinkTable {
 pub(super) fn sinks(
     source: &Source<'_>,
     tables: &[Spanned<SinkTable>],
+    known: &Known,
     default: Vec<SinkConfig>,
 ) -> Result<Vec<SinkConfig>, ConfigError> {
     if tables.is_empty() {
@@ -92,7 +96,7 @@ pub(super) fn sinks(
     let mut sinks: Vec<SinkConfig> = Vec::new();
     let mut unnamed: BTreeMap<String, u32> = BTreeMap::new();
     for table in tables {
-        let mut sink = sink(source, table)?;
+        let mut sink = sink(source, table, known)?;
         if table.get_ref().name.is_none() {
             let leads_to = sink.kind.name().into_owned();
             let times = unnamed.entry(leads_to.clone()).or_default();
@@ -109,7 +113,7 @@ pub(super) fn sinks(
     Ok(sinks)
 }
 
-fn sink(source: &Source<'_>, table: &Spanned<SinkTable>) -> Result<SinkConfig, ConfigError> {
+fn sink(source: &Source<'_>, table: &Spanned<SinkTable>, known: &Known) -> Result<SinkConfig, ConfigError> {
     let sink = table.get_ref();
     if let Some((key, span)) = sink.strange_key() {
         return Err(source.wrong(span, format!("a sink of kind \"{}\" has no {key}", sink.kind.word())));
@@ -124,7 +128,9 @@ fn sink(source: &Source<'_>, table: &Spanned<SinkTable>) -> Result<SinkConfig, C
         None => kind.name().as_ref().into(),
     };
     let min_severity = sink.min_severity.map_or(Severity::Elevated, SeverityWord::severity);
-    Ok(SinkConfig { audience: Audience { min_severity, ..Audience::of_all(&name) }, kind })
+    let rules = names(source, sink.rules.as_ref(), &known.rules, "rule")?;
+    let apis = names(source, sink.apis.as_ref(), &known.apis, "API")?;
+    Ok(SinkConfig { audience: Audience { min_severity, rules, apis, ..Audience::of_all(&name) }, kind })
 }
 
 fn name(source: &Source<'_>, given: &Spanned<String>) -> Result<Arc<str>, ConfigError> {
@@ -139,7 +145,8 @@ fn name(source: &Source<'_>, given: &Spanned<String>) -> Result<Arc<str>, Config
 
 fn stdout(source: &Source<'_>, sink: &SinkTable) -> Result<SinkKind, ConfigError> {
     let Some(format) = &sink.format else { return Ok(SinkKind::Stdout(StdoutFormat::Auto)) };
-    format.get_ref().of_stdout().map(SinkKind::Stdout).map_err(|why| source.wrong(format.span(), why))
+    let known = format.get_ref().of_stdout().map_err(|why| source.wrong(format.span(), why))?;
+    Ok(SinkKind::Stdout(known))
 }
 
 fn sns(source: &Source<'_>, table: &Spanned<SinkTable>) -> Result<SinkKind, ConfigError> {

@@ -1,7 +1,10 @@
 //! The example against the defaults, and each mistake against its message.
 
 use super::*;
-use crate::model::alert::Severity;
+use crate::engine::rules::{By, Ladder, Rule};
+use crate::model::alert::{Measure, Severity};
+use crate::model::time::Timestamp;
+use crate::notify::plan::silence::{Glob, Silence};
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 
@@ -44,10 +47,107 @@ fn the_example_is_the_defaults() {
     assert_eq!(example, defaults);
 }
 
+/// The blocks of the example that are commented out, and the example with each of them in force.
+fn commented_rules() -> Vec<(String, String)> {
+    let blocks: Vec<_> = EXAMPLE.split("\n\n").filter(|block| block.contains("# [[rule]]\n")).collect();
+    let in_force = |block: &str| {
+        let (prose, keys) = block.split_once("# [[rule]]\n").expect("it begins so");
+        assert!(prose.lines().all(|line| line.starts_with("# ")), "{prose}");
+        let keys: Vec<_> = keys.lines().map(|line| line.strip_prefix("# ").expect("commented out")).collect();
+        format!("[[rule]]\n{}", keys.join("\n"))
+    };
+    blocks.into_iter().map(|block| (in_force(block), EXAMPLE.replace(block, &in_force(block)))).collect()
+}
+
+#[test]
+fn each_commented_rule_is_its_default_switched_on() {
+    let off: Vec<_> = Rule::built_in(Duration::from_mins(5)).into_iter().filter(|rule| !rule.on).collect();
+    let mut seen = 0;
+    for (block, text) in commented_rules() {
+        // Those that change something only for show are tested below.
+        let Some(rule) = off.iter().find(|rule| block.contains(&format!("name = \"{}\"", rule.name))) else { continue };
+        seen += 1;
+        let config = parse(&text).unwrap_or_else(|e| panic!("{block}: {e}"));
+        let got = config.rules.iter().find(|r| r.name == rule.name).unwrap_or_else(|| panic!("{} is off", rule.name));
+        let measure = if matches!(rule.measure, Measure::BurnRate { .. }) {
+            Measure::BurnRate { objective: 0.999 }
+        } else {
+            rule.measure
+        };
+        assert_eq!(*got, Rule { on: true, measure, ..rule.clone() });
+        let switched_off = text.replace(&block, &block.replace("enabled = true", "enabled = false"));
+        assert_eq!(parse(&switched_off).unwrap().rules, Config::default().rules, "{} stays off", rule.name);
+    }
+    assert_eq!(seen, off.len(), "each rule that is off is shown");
+}
+
+#[test]
+fn the_example_shows_every_key_of_every_rule() {
+    let written: Vec<_> = EXAMPLE.split("name = \"").skip(1).collect();
+    for rule in Rule::built_in(Duration::from_mins(5)).iter().filter(|rule| &*rule.name != "api-5xx") {
+        let block = written.iter().find(|block| block.starts_with(&*rule.name)).expect("it is there");
+        let block = block.split("[[rule]]").next().unwrap();
+        for key in rules::keys(rule.measure) {
+            let is_given = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{key} = "));
+            assert!(block.lines().any(is_given), "`{key}` is not shown for {}", rule.name);
+        }
+    }
+}
+
+#[test]
+fn a_rule_is_tuned_for_all_or_one_and_a_new_one_is_like_another() {
+    let two = format!("{API}[[api]]\nname = \"pay\"\naccess_log_groups = [\"/b\"]\n");
+    let rule = |keys: &str| format!("[[rule]]\n{keys}\n");
+    let config = parse(
+        &(two
+            + &rule("name = \"endpoint-5xx\"\nmin_errors = 5\nfor = \"10s\"")
+            + &rule("name = \"endpoint-5xx\"\napi = \"pay\"\nmin_errors = 7\nlow_traffic = false")
+            + &rule("name = \"api-5xx\"\napi = \"pay\"\nenabled = false")
+            + &rule("name = \"5xx-count\"\napi = \"pay\"\nenabled = true\ncount = 4\nseverity = \"critical\"")
+            + &rule("name = \"source-blind\"\napi = \"pay\"\nseverity = \"critical\"")
+            + &rule(
+                "name = \"median\"\nlike = \"latency\"\nby = \"api\"\nquantile = 0.5\nseverity = { high = \"200ms\" }",
+            )
+            + &rule("name = \"median\"\napi = \"pay\"\nenabled = false")),
+    )
+    .unwrap();
+    let names = |api: &str| config.rules.of(api).iter().map(|rule| rule.name.to_string()).collect::<Vec<_>>();
+    let common = ["endpoint-5xx", "api-5xx", "integration-timeouts", "no-invocations", "new-cause", "median"];
+    assert_eq!(names("shop"), common);
+    assert_eq!(names("pay"), ["endpoint-5xx", "integration-timeouts", "no-invocations", "new-cause", "5xx-count"]);
+    let one = |api: &str, name: &str| config.rules.of(api).iter().find(|r| *r.name == *name).unwrap().clone();
+    let first = |api: &str| {
+        let Rule { min_errors, hold, low_traffic, .. } = one(api, "endpoint-5xx");
+        (min_errors, hold.as_secs(), low_traffic.is_some())
+    };
+    assert_eq!((first("shop"), first("pay")), ((5, 10, true), (7, 10, false)));
+    let median = one("shop", "median");
+    assert_eq!((median.by, median.measure), (By::Api, Measure::Latency { quantile: 0.5 }));
+    assert_eq!(median.ladder, Ladder::one(Severity::High, 200.0));
+    let count = one("pay", "5xx-count");
+    assert_eq!((count.ladder, count.window), (Ladder::one(Severity::Critical, 4.0), Duration::from_mins(5)));
+    let blind = |api: &str| config.rules.blind_of(api, config.source_blind).map(|rule| rule.severity);
+    assert_eq!((blind("shop"), blind("pay")), (Some(Severity::High), Some(Severity::Critical)));
+    let said = config.summary();
+    assert_eq!(said.matches("endpoint-5xx").count(), 1, "{said}");
+}
+
+#[test]
+fn a_single_rung_takes_a_word_and_an_objective_switches_on() {
+    let rules = |keys: &str| parse(&format!("{API}[[rule]]\n{keys}\n")).unwrap().rules;
+    let timeouts = rules("name = \"integration-timeouts\"\nseverity = \"critical\"");
+    assert_eq!(timeouts.of("shop")[2].ladder, Ladder::one(Severity::Critical, 0.01));
+    let missing = rules("name = \"api-5xx\"\nseverity = { critical = 0.5 }");
+    assert_eq!(missing.of("shop")[1].ladder, Ladder::one(Severity::Critical, 0.5));
+    let burn = rules("name = \"burn-rate\"\nobjective = 0.99");
+    assert_eq!(burn.of("shop")[5].measure, Measure::BurnRate { objective: 0.99 });
+    assert_eq!(rules("name = \"burn-rate\"\nobjective = 0.99\nenabled = false").of("shop").len(), 5);
+}
+
 /// The TOML reader lists the keys it knows when it meets one it does not: the example must name each of them.
 #[test]
 fn the_example_names_every_key() {
-    for table in ["", "[poll]\n", "[notify]\n", "[[api]]\n", "[[rule]]\n", "[[sink]]\n"] {
+    for table in ["", "[poll]\n", "[notify]\n", "[[api]]\n", "[[rule]]\n", "[[sink]]\n", "[[silence]]\n"] {
         let message = wrong(&format!("{table}no_such_key = 1\n"));
         let keys = message.split("expected one of").nth(1).or(message.split("expected").nth(1));
         let keys: Vec<_> = keys.expect("it lists the keys").split('`').skip(1).step_by(2).collect();
@@ -67,7 +167,7 @@ fn a_minimal_file_is_enough() {
     let config = parse(API).unwrap();
     assert_eq!(config.window, Duration::from_mins(5));
     assert_eq!(config.sinks, [SinkConfig::default()]);
-    assert_eq!(config.rules.len(), 2);
+    assert_eq!(config.rules.iter().count(), 5);
     assert_eq!(config.source_blind, Some(SourceBlind { hold: Duration::from_mins(2), severity: Severity::High }));
 }
 
@@ -76,9 +176,9 @@ fn source_blind_has_three_keys() {
     let rule = |keys: &str| parse(&format!("{API}[[rule]]\nname = \"source-blind\"\n{keys}\n")).unwrap();
     let changed = rule("for = \"30s\"\nseverity = \"critical\"");
     let want = SourceBlind { hold: Duration::from_secs(30), severity: Severity::Critical };
-    assert_eq!((changed.source_blind, changed.rules.len()), (Some(want), 2));
+    assert_eq!((changed.source_blind, changed.rules.iter().count()), (Some(want), 5));
     let off = rule("enabled = false");
-    assert_eq!((off.source_blind, off.rules.len()), (None, 2));
+    assert_eq!((off.source_blind, off.rules.iter().count()), (None, 5));
     assert!(changed.summary().contains("source-blind") && !off.summary().contains("source-blind"));
 }
 
@@ -91,13 +191,14 @@ fn a_log_group_is_waited_for_by_the_pace_of_its_reads() {
 #[test]
 fn a_rule_changes_only_what_it_gives() {
     let config = parse(&format!("window = \"1m\"\n{API}[[rule]]\nname = \"api-5xx\"\nenabled = false\n[[rule]]\nname = \"endpoint-5xx\"\nmin_errors = 7\n")).unwrap();
-    assert_eq!(config.rules.len(), 1);
-    let rule = &config.rules[0];
+    assert_eq!(config.rules.iter().count(), 4);
+    let rule = &config.rules.of("shop")[0];
     assert_eq!((rule.min_errors, rule.min_requests, rule.window), (7, 10, Duration::from_mins(1)));
 }
 
 #[test]
 fn mistakes_name_file_line_key_value_and_what_is_right() {
+    let rule = |keys: &str| format!("{API}[[rule]]\n{keys}\n");
     let cases = [
         (format!("{API}[poll]\nintervall = \"5s\"\n"), vec!["g.toml:5:", "intervall = \"5s\"", "`interval`"]),
         (format!("window = 300\n{API}"), vec!["g.toml:1:", "window = 300", "string"]),
@@ -134,7 +235,10 @@ fn mistakes_name_file_line_key_value_and_what_is_right() {
             vec!["`/a`", "`shop` and `b`", "count twice"],
         ),
         (format!("{API}type = \"soap\"\n"), vec!["g.toml:4:", "type = \"soap\"", "`rest`"]),
-        (format!("{API}[[rule]]\nname = \"5xx\"\n"), vec!["g.toml:5:", "`5xx`", "endpoint-5xx, api-5xx, source-blind"]),
+        (
+            format!("{API}[[rule]]\nname = \"5xx\"\n"),
+            vec!["g.toml:5:", "`5xx`", "endpoint-5xx, api-5xx,", "burn-rate, source-blind", "like = \"latency\""],
+        ),
         (
             format!("{API}[[rule]]\nname = \"api-5xx\"\nseverity = {{ elevated = 0.5, high = 0.1, critical = 0.2 }}\n"),
             vec!["g.toml:6:", "0.5, 0.1, 0.2", "elevated <= high <= critical"],
@@ -152,7 +256,35 @@ fn mistakes_name_file_line_key_value_and_what_is_right() {
         (format!("{API}[[rule]]\nname = \"source-blind\"\nseverity = \"loud\"\n"), vec!["g.toml:6:", "loud", "`high`"]),
         (
             format!("{API}[[rule]]\nname = \"api-5xx\"\nseverity = \"high\"\n"),
-            vec!["g.toml:6:", "`api-5xx` has a severity for each rung", "elevated = 0.01"],
+            vec!["g.toml:6:", "severity = \"high\"", "a severity for each rung", "elevated = 0.01"],
+        ),
+        (rule("name = \"api-5xx\"\nquantile = 0.5"), vec!["g.toml:6:", "`api-5xx` has no quantile", "confidence"]),
+        (rule("name = \"api-5xx\"\nby = \"api\""), vec!["g.toml:6:", "`api-5xx` has no by"]),
+        (rule("name = \"api-5xx\"\napi = \"shoop\""), vec!["g.toml:6:", "no API `shoop`", "the APIs are shop"]),
+        (rule("name = \"api-5xx\"\n[[rule]]\nname = \"api-5xx\""), vec!["g.toml:7:", "two rules are named `api-5xx`"]),
+        (rule("name = \"api-5xx\"\nlike = \"latency\""), vec!["g.toml:6:", "`api-5xx` is there already"]),
+        (rule("name = \"mine\"\nlike = \"slow\""), vec!["g.toml:6:", "no rule `slow` to be like", "latency"]),
+        (rule("name = \"\"\nlike = \"latency\""), vec!["g.toml:5:", "must not be empty"]),
+        (rule("name = \"api-5xx\"\nconfidence = 0.2"), vec!["g.toml:6:", "0.2 is out of range: 0, or 0.5"]),
+        (rule("name = \"api-5xx\"\nlow_traffic = \"no\""), vec!["g.toml:6:", "false, or a table such as"]),
+        (rule("name = \"api-5xx\"\nlow_traffic = { window = \"90s\" }"), vec!["g.toml:6:", "full minutes"]),
+        (rule("name = \"api-5xx\"\nseverity = { high = \"3s\" }"), vec!["g.toml:6:", "3s is no ladder", "shares"]),
+        (rule("name = \"api-5xx\"\nseverity = {}"), vec!["g.toml:6:", "an empty table is no ladder"]),
+        (rule("name = \"latency\"\nseverity = { high = 3 }"), vec!["g.toml:6:", "3 is no ladder", "durations"]),
+        (rule("name = \"latency\"\nwindow = \"90s\""), vec!["g.toml:6:", "full minutes"]),
+        (rule("name = \"5xx-count\"\ncount = 0"), vec!["g.toml:6:", "count = 0", "1 to"]),
+        (rule("name = \"5xx-count\"\nseverity = { high = 3 }"), vec!["g.toml:6:", "`5xx-count` has no rungs"]),
+        (rule("name = \"burn-rate\"\nenabled = true"), vec!["g.toml:5:", "needs an objective", "0.999"]),
+        (rule("name = \"burn-rate\"\nobjective = 1.0"), vec!["g.toml:6:", "1 is out of range"]),
+        (
+            rule("name = \"burn-rate\"\nwindows = { high = [\"5m\", \"1h\"] }"),
+            vec!["g.toml:6:", "5m and 1h are no pair", "72h"],
+        ),
+        (
+            rule(
+                "name = \"slow-fraction\"\nenabled = true\n[[rule]]\nname = \"x\"\nlike = \"slow-fraction\"\nover = \"1s\"",
+            ),
+            vec!["g.toml:10:", "`slow-fraction` and `x` differ in over"],
         ),
         (
             format!("{API}[[rule]]\nname = \"api-5xx\"\nseverity = {{ low = 0.1 }}\n"),
@@ -199,6 +331,34 @@ fn mistakes_name_file_line_key_value_and_what_is_right() {
             vec!["g.toml:8:", "called `stdout`, and so is another"],
         ),
         (format!("{API}x = [1,\n"), vec!["g.toml:"]),
+        (format!("{API}[notify]\nrate = 0.0\n"), vec!["g.toml:5:", "rate = 0.0", "0.01 to 100"]),
+        (format!("{API}[notify]\nburst = 0\n"), vec!["g.toml:5:", "burst = 0", "1 to 1000"]),
+        (format!("{API}[notify]\nrepeat_max = \"1h\"\n"), vec!["g.toml:5:", "repeat_max", "less than repeat"]),
+        (
+            format!("{API}[[sink]]\nkind = \"stdout\"\nrules = [\"5xx\"]\n"),
+            vec!["g.toml:6:", "no rule `5xx`", "api-5xx, endpoint-5xx"],
+        ),
+        (format!("{API}[[sink]]\nkind = \"stdout\"\napis = [\"shp\"]\n"), vec!["g.toml:6:", "no API `shp`", "shop"]),
+        (format!("{API}[[silence]]\napi = \"shop\"\n"), vec!["g.toml:4:", "needs until", "2026-12-01T00:00:00Z"]),
+        (format!("{API}[[silence]]\nuntil = \"2026-12-01T00:00:00Z\"\n"), vec!["g.toml:4:", "needs a matcher"]),
+        (
+            format!("{API}[[silence]]\napi = \"sh\"\nuntil = \"2026-12-01T00:00:00Z\"\n"),
+            vec!["g.toml:5:", "no API `sh`", "shop"],
+        ),
+        (
+            format!("{API}[[silence]]\nrule = \"x-*\"\nuntil = \"2026-12-01T00:00:00Z\"\n"),
+            vec!["g.toml:5:", "no rule `x-*`", "endpoint-5xx"],
+        ),
+        (
+            format!("{API}[[silence]]\napi = \"*\"\nuntil = \"2026-12-01\"\n"),
+            vec!["g.toml:6:", "`2026-12-01` is no time", "2026-12-01T00:00:00Z"],
+        ),
+        (
+            format!(
+                "{API}[[silence]]\napi = \"*\"\nuntil = \"2026-12-01T00:00:00Z\"\nfrom = \"2027-12-01T00:00:00Z\"\n"
+            ),
+            vec!["g.toml:7:", "not before until"],
+        ),
     ];
     for (text, parts) in cases {
         let message = wrong(&text);
@@ -261,4 +421,26 @@ fn mistakes_and_settings_show_no_tokens() {
     }
     let config = parse(&format!("{WEBHOOK}headers = {{ X-Key = \"t0ken-of-a-hook\" }}\n")).unwrap();
     assert!(!format!("{config:?}").contains("t0ken") && format!("{config:?}").contains("x-key"));
+}
+
+#[test]
+fn silences_and_audiences_are_read() {
+    let text = format!(
+        "{API}[[silence]]\napi = \"sh*\"\nmethod = \"get\"\nseverity = \"high\"\nuntil = \"2020-12-01T01:00:00+01:00\"\n\
+         comment = \"long past\"\n[[sink]]\nkind = \"stdout\"\nrules = [\"api-5xx\"]\napis = [\"shop\"]\n[notify]\nrepeat = \"0s\"\n"
+    );
+    let config = parse(&text).unwrap();
+    let want = Silence {
+        api: Some(Glob::new("sh*")),
+        method: Some(Glob::new("GET")),
+        severity: Some(Severity::High),
+        comment: Some("long past".to_owned()),
+        ..Silence::until(Timestamp::parse_rfc3339("2020-12-01T00:00:00Z").unwrap())
+    };
+    assert_eq!((&config.notify.silences[..], config.notify.repeat), (&[want][..], Duration::ZERO));
+    let audience = &config.sinks[0].audience;
+    assert_eq!(
+        (audience.rules.clone(), audience.apis.clone()),
+        (Some(vec!["api-5xx".into()]), Some(vec!["shop".into()]))
+    );
 }

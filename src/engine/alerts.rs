@@ -11,9 +11,13 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::rules::{Finding, Look, Rule};
+use super::unrest::Unrest;
 use crate::model::alert::{Alert, AlertKey, Severity, State, Subject};
-use crate::model::inventory::{ApiId, Inventory};
+use crate::model::inventory::ApiId;
 use crate::model::time::Timestamp;
+
+/// Alerts at rest whose restlessness is remembered: what comes when there are so many is not damped.
+const RESTING_MAX: usize = 20_000;
 
 /// Where one alert stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,8 +35,14 @@ struct Instance {
     phase: Phase,
     since: Timestamp,
     severity: Severity,
+    /// The worst it was since it fired.
+    worst: Severity,
     /// A higher rung and since when the value has been above it.
     rising: Option<(Severity, Timestamp)>,
+    /// Since when the value has been well below the rung, and the highest rung it has reached meanwhile.
+    falling: Option<(Severity, Timestamp)>,
+    /// Of one that has fired; until then it rests in [`Alerts::resting`].
+    unrest: Unrest,
     episode: Arc<str>,
 }
 
@@ -41,22 +51,28 @@ struct Instance {
 pub struct Standing {
     /// Firing or resolved.
     pub state: State,
-    /// Severity, the worst that held in this episode.
+    /// How bad it is; of a resolved one, how bad it was last.
     pub severity: Severity,
+    /// How bad it was at its worst in this episode.
+    pub worst: Severity,
     /// When the condition began to hold.
     pub since: Timestamp,
     /// Names this life of the alert.
     pub episode: Arc<str>,
     /// The condition holds at this look; otherwise the alert only goes on for a while.
     pub holds: bool,
+    /// It has fired and resolved often of late, so it goes on firing for longer.
+    pub flapping: bool,
     /// It did not fire before this look.
     pub is_new: bool,
 }
 
-/// All alerts that are not at rest.
+/// All alerts that are not at rest, and how restless the others were of late.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Alerts {
     instances: BTreeMap<AlertKey, Instance>,
+    /// Of those that do not fire.
+    resting: BTreeMap<AlertKey, Unrest>,
     /// Until when an earlier life of the engine has looked, and what it found was said: looks up to then are not made
     /// again.
     adopted: BTreeMap<AlertKey, Timestamp>,
@@ -72,7 +88,7 @@ impl Alerts {
         let Some(instance) = self.instances.get_mut(key) else {
             let Finding::Bad(severity) = finding else { return None };
             let mut instance = Instance::new(key, severity, at);
-            let standing = instance.advance(rule, finding, at);
+            let standing = instance.advance(rule, look, finding, at, || self.resting.remove(key));
             self.instances.insert(key.clone(), instance);
             return standing;
         };
@@ -80,9 +96,11 @@ impl Alerts {
             self.instances.remove(key);
             return None;
         }
-        let standing = instance.advance(rule, finding, at);
-        if standing.as_ref().is_some_and(|s| s.state == State::Resolved) {
-            self.instances.remove(key);
+        let standing = instance.advance(rule, look, finding, at, || self.resting.remove(key));
+        if standing.as_ref().is_some_and(|s| s.state == State::Resolved)
+            && let Some((key, instance)) = self.instances.remove_entry(key)
+        {
+            self.rest(key, instance.unrest);
         }
         standing
     }
@@ -92,40 +110,68 @@ impl Alerts {
         self.instances.keys().filter(move |k| k.rule == rule.name && k.api == api)
     }
 
-    /// Takes over an alert that was said in an earlier life. True if it fires and did not.
+    /// Takes over an alert that was said in an earlier life. True if it fires and did not. Each sink is told of an alert,
+    /// and one of them perhaps late: what is older than what was taken over of the same alert changes nothing.
     pub fn adopt(&mut self, alert: &Alert) -> bool {
-        self.adopted.insert(alert.key.clone(), alert.time);
-        let before = self.instances.remove(&alert.key).filter(|i| i.episode == alert.episode);
-        if alert.state == State::Resolved {
+        let Alert { key, state, severity, worst, time, since, episode, flapping, .. } = alert;
+        if let Some(until) = self.adopted.get(key) {
+            let is_over = !self.instances.contains_key(key);
+            if time < until || time == until && is_over {
+                return false;
+            }
+        }
+        self.adopted.insert(key.clone(), *time);
+        let before = self.instances.remove(key);
+        let fired = before.as_ref().is_some_and(|i| i.phase != Phase::Pending);
+        let mut unrest = before.as_ref().filter(|_| fired).map(|i| i.unrest.clone());
+        let mut unrest = unrest.take().or_else(|| self.resting.remove(key)).unwrap_or_default();
+        let same = before.filter(|i| i.episode == *episode);
+        let goes_on = fired && same.is_some();
+        if fired && (*state == State::Resolved || !goes_on) {
+            unrest.changed(*time);
+        }
+        if *state == State::Resolved {
+            unrest.told(*flapping, *time);
+            self.rest(key.clone(), unrest);
             return false;
         }
+        if !goes_on {
+            unrest.fired(*time);
+        }
+        unrest.told(*flapping, *time);
         let instance = Instance {
             // If the condition is over, the next look finds that.
             phase: Phase::Firing,
-            since: alert.since,
-            severity: before.as_ref().map_or(alert.severity, |i| i.severity.max(alert.severity)),
+            since: *since,
+            severity: *severity,
+            worst: same.as_ref().filter(|_| fired).map_or(*worst, |i| i.worst.max(*worst)),
             rising: None,
-            episode: Arc::clone(&alert.episode),
+            falling: None,
+            unrest,
+            episode: Arc::clone(episode),
         };
-        self.instances.insert(alert.key.clone(), instance);
-        before.is_none_or(|i| i.phase == Phase::Pending)
+        self.instances.insert(key.clone(), instance);
+        !goes_on
     }
 
-    /// The rules of an API have looked at event time `at`: what was adopted of that time and before is history.
+    /// The rules of an API have looked at event time `at`: what was adopted of that time and before is history, and so
+    /// is what has been calm for long.
     pub fn looked(&mut self, api: ApiId, at: Timestamp) {
         self.adopted.retain(|key, until| key.api != api || *until > at);
+        self.resting.retain(|key, unrest| key.api != api || !unrest.calm(at));
     }
 
-    /// Drops what is of other rules, or of an API that is not watched.
-    pub(super) fn retain(&mut self, rules: &[Rule], inventory: &Inventory) {
-        let is_on = |key: &AlertKey| rules.iter().any(|rule| rule.name == key.rule) && inventory.is_watched(key.api);
+    /// Drops what is of rules that an API does not have, or of an API that is not watched.
+    pub(super) fn retain(&mut self, is_on: impl Fn(&AlertKey) -> bool) {
         self.instances.retain(|key, _| is_on(key));
+        self.resting.retain(|key, _| is_on(key));
         self.adopted.retain(|key, _| is_on(key));
     }
 
     /// Whether they are about so many APIs at most.
     pub(super) fn fit(&self, apis: usize) -> bool {
-        self.instances.keys().chain(self.adopted.keys()).all(|key| key.api.index() < apis)
+        let keys = self.instances.keys().chain(self.resting.keys()).chain(self.adopted.keys());
+        keys.into_iter().all(|key| key.api.index() < apis)
     }
 
     /// Nothing pending, nothing firing.
@@ -133,67 +179,124 @@ impl Alerts {
     pub(super) fn at_rest(&self) -> bool {
         self.instances.is_empty()
     }
+
+    fn rest(&mut self, key: AlertKey, unrest: Unrest) {
+        if self.resting.len() < RESTING_MAX {
+            self.resting.insert(key, unrest);
+        }
+    }
 }
 
 impl Instance {
     fn new(key: &AlertKey, severity: Severity, at: Timestamp) -> Self {
-        Self { phase: Phase::Pending, since: at, severity, rising: None, episode: episode(key, at) }
+        Self {
+            phase: Phase::Pending,
+            since: at,
+            severity,
+            worst: severity,
+            rising: None,
+            falling: None,
+            unrest: Unrest::default(),
+            episode: episode(key, at),
+        }
     }
 
-    fn advance(&mut self, rule: &Rule, finding: Finding, at: Timestamp) -> Option<Standing> {
-        let fired = self.phase != Phase::Pending;
+    /// `rested` hands over how restless it was when it last fired.
+    fn advance(
+        &mut self,
+        rule: &Rule,
+        look: Look,
+        finding: Finding,
+        at: Timestamp,
+        rested: impl FnOnce() -> Option<Unrest>,
+    ) -> Option<Standing> {
+        let is_new = self.phase == Phase::Pending;
+        let keep = self.unrest.keep(rule.keep_firing);
         self.phase = match (&self.phase, finding) {
             (Phase::Pending, Finding::Bad(severity)) => {
-                self.severity = severity;
+                (self.severity, self.worst) = (severity, severity);
                 if at.since(self.since) < rule.hold {
                     return None;
                 }
-                Phase::Firing
-            }
-            (Phase::Firing | Phase::Recovering(_), Finding::Bad(severity)) => {
-                self.rise(rule, severity, at);
+                self.unrest = rested().unwrap_or_default();
+                self.unrest.fired(at);
                 Phase::Firing
             }
             (Phase::Firing, Finding::Good) => Phase::Recovering(at),
-            // Near the rung, or bad but on too few requests to say so: neither worse nor over. A recovery that has
-            // begun starts again, because the value has come back up.
+            // Bad; or near the rung, or bad but on too few requests to say so: neither worse nor over. A recovery that
+            // has begun starts again, because the value has come back up.
             (
                 Phase::Firing | Phase::Recovering(_),
-                Finding::Near | Finding::Unsure | Finding::TooFewErrors | Finding::TooFewRequests,
-            ) => Phase::Firing,
+                Finding::Bad(_) | Finding::Near | Finding::Unsure | Finding::TooFewErrors | Finding::TooFewRequests,
+            ) => {
+                if matches!(self.phase, Phase::Recovering(since) if at.since(since) >= rule.keep_firing) {
+                    self.unrest.held_on(at);
+                }
+                Phase::Firing
+            }
             (Phase::Recovering(since), Finding::Good) => Phase::Recovering(*since),
             (Phase::Pending, _) => return None,
         };
-        if !matches!(finding, Finding::Bad(_)) {
-            self.rising = None;
+        let over = matches!(self.phase, Phase::Recovering(since) if at.since(since) >= keep);
+        if over {
+            self.unrest.changed(at);
+        } else {
+            self.unrest.calm(at);
+            self.rise(rule, finding, at);
+            self.fall(rule, look, finding, at);
         }
-        let over = matches!(self.phase, Phase::Recovering(since) if at.since(since) >= rule.keep_firing);
         Some(Standing {
             state: if over { State::Resolved } else { State::Firing },
             severity: self.severity,
+            worst: self.worst,
             since: self.since,
             episode: Arc::clone(&self.episode),
             holds: matches!(finding, Finding::Bad(_)),
-            is_new: !fired,
+            flapping: self.unrest.is_flapping(),
+            is_new,
         })
     }
 
     /// A higher rung counts once the value has been above it for `hold`.
-    fn rise(&mut self, rule: &Rule, severity: Severity, at: Timestamp) {
+    fn rise(&mut self, rule: &Rule, finding: Finding, at: Timestamp) {
+        let Finding::Bad(severity) = finding else {
+            self.rising = None;
+            return;
+        };
         if severity <= self.severity {
             self.rising = None;
             return;
         }
-        let since = match self.rising {
-            Some((_, since)) => since,
-            None => at,
-        };
         // Of several rungs crossed meanwhile the lowest has held for the whole time.
-        let held = self.rising.map_or(severity, |(rung, _)| rung.min(severity));
+        let (held, since) = self.rising.map_or((severity, at), |(rung, since)| (rung.min(severity), since));
         self.rising = Some((held, since));
         if at.since(since) >= rule.hold {
             self.severity = held;
+            self.worst = self.worst.max(held);
             self.rising = None;
+        }
+    }
+
+    /// A lower rung counts once the value has been well below that of the severity for as long as a recovery takes.
+    /// What recovers as a whole does not become less bad before it is over.
+    fn fall(&mut self, rule: &Rule, look: Look, finding: Finding, at: Timestamp) {
+        let value = rule.weight(look);
+        let lowest = rule.ladder.rungs().next().map_or(self.severity, |(severity, _)| severity);
+        let is_below = value < rule.ladder.rung(self.severity) * rule.clear_ratio;
+        // Neither silence nor a log that is not read is a sign of health.
+        let is_seen = !look.partial && (look.requests > 0 || finding == Finding::Good);
+        if self.severity <= lowest || !is_below || !is_seen {
+            self.falling = None;
+            return;
+        }
+        let found = if let Finding::Bad(severity) = finding { severity } else { lowest };
+        let reached = rule.severity(value).unwrap_or(lowest).max(found);
+        // Of several rungs reached meanwhile the highest was never left for the whole time.
+        let (most, since) = self.falling.map_or((reached, at), |(most, since)| (most.max(reached), since));
+        self.falling = Some((most, since));
+        if self.phase == Phase::Firing && at.since(since) >= self.unrest.keep(rule.keep_firing) {
+            self.severity = self.severity.min(most);
+            self.falling = None;
         }
     }
 }
@@ -215,84 +318,4 @@ pub(super) fn named(text: &str) -> Arc<str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::engine::rules::Counted;
-
-    fn rule(hold: u64, keep: u64) -> Rule {
-        let mut rule = Rule::built_in(Duration::from_mins(5)).remove(0);
-        rule.hold = Duration::from_secs(hold);
-        rule.keep_firing = Duration::from_secs(keep);
-        rule
-    }
-
-    fn key() -> AlertKey {
-        AlertKey { rule: "endpoint-5xx".into(), api: ApiId(0), subject: Subject::Api }
-    }
-
-    /// One look per 10 s, each "errors of 100"; returns what stands after each.
-    fn run(rule: &Rule, errors: &[u64]) -> Vec<Option<(State, Severity)>> {
-        let mut alerts = Alerts::default();
-        errors
-            .iter()
-            .zip(0_i64..)
-            .map(|(errors, i)| {
-                let look = Look::share(Counted { requests: 1000, errors: *errors }, None, false);
-                alerts.step(rule, &key(), look, Timestamp::from_millis(i * 10_000)).map(|s| (s.state, s.severity))
-            })
-            .collect()
-    }
-
-    const FIRING_HIGH: Option<(State, Severity)> = Some((State::Firing, Severity::High));
-    const FIRING_CRITICAL: Option<(State, Severity)> = Some((State::Firing, Severity::Critical));
-
-    #[test]
-    fn fires_at_once_without_hold_and_resolves_after_keep_firing() {
-        let got = run(&rule(0, 20), &[0, 100, 100, 0, 0, 0, 0]);
-        let resolved = Some((State::Resolved, Severity::High));
-        assert_eq!(got, [None, FIRING_HIGH, FIRING_HIGH, FIRING_HIGH, FIRING_HIGH, resolved, None]);
-    }
-
-    #[test]
-    fn holds_before_it_fires_and_a_shorter_burst_says_nothing() {
-        assert_eq!(run(&rule(20, 0), &[100, 100, 0, 100]), [None, None, None, None]);
-        assert_eq!(run(&rule(20, 0), &[100, 100, 100])[2], FIRING_HIGH);
-    }
-
-    #[test]
-    fn a_value_at_the_rung_does_not_flap() {
-        let got = run(&rule(0, 0), &[11, 9, 11, 9, 7, 5]);
-        assert!(got[..5].iter().all(|s| matches!(s, Some((State::Firing, _)))), "{got:?}");
-        assert_eq!(got[5], Some((State::Resolved, Severity::Elevated)));
-    }
-
-    #[test]
-    fn severity_rises_after_hold_and_does_not_fall_within_the_episode() {
-        let got = run(&rule(20, 60), &[100, 100, 100, 200, 200, 200, 100]);
-        assert_eq!(got[2..], [FIRING_HIGH, FIRING_HIGH, FIRING_HIGH, FIRING_CRITICAL, FIRING_CRITICAL]);
-    }
-
-    #[test]
-    fn a_recovery_that_is_broken_off_starts_again() {
-        let got = run(&rule(0, 20), &[100, 0, 100, 0, 0, 0]);
-        assert_eq!(got.iter().filter(|s| matches!(s, Some((State::Resolved, _)))).count(), 1);
-        assert_eq!(got[5].map(|s| s.0), Some(State::Resolved));
-    }
-
-    #[test]
-    fn a_new_episode_has_a_new_name() {
-        let mut alerts = Alerts::default();
-        let rule = rule(0, 0);
-        let mut names = Vec::new();
-        for (errors, i) in [100, 0, 100].into_iter().zip(0_i64..) {
-            let look = Look::share(Counted { requests: 1000, errors }, None, false);
-            let standing = alerts.step(&rule, &key(), look, Timestamp::from_millis(i * 10_000)).expect("stands");
-            names.push(standing.episode);
-        }
-        assert_eq!(names[0], names[1]);
-        assert_ne!(names[0], names[2]);
-        assert!(!alerts.at_rest());
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@
 //! execution log, the API's request ID in a Lambda line, the X-Ray trace, function and time. Rule: a stronger join
 //! replaces a weaker one whenever it comes; function and time are asked only once the wait for an ID is over.
 
+mod said;
 mod saved;
 
 use std::sync::Arc;
@@ -12,26 +13,25 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::said::{keys, root, sample};
 use super::correlate::{Case, Cases, Link};
 use super::endpoints::Endpoints;
 use super::executions::Executions;
 use super::explain::{self, Found, Subject, explain};
 use super::functions::{Function, Functions};
 use super::invocations::{Invocation, Invocations};
+use super::lambdas::Shown;
 use super::links::Links;
 use super::settings::Settings;
-use crate::model::alert::CauseSample;
+use super::tally::Marks;
 use crate::model::cause::{Explanation, Failure, Join};
 use crate::model::execution::ExecutionLine;
 use crate::model::id::Id;
 use crate::model::inventory::{ApiId, Inventory, SourceId, SourceKind};
 use crate::model::invocation::LambdaLine;
 use crate::model::request::{Endpoint, GatewayWords, Request};
-use crate::model::text::cut;
 use crate::model::time::Timestamp;
 
-/// Longest message in the sample of a cause, in bytes.
-const SAMPLE_MAX: usize = 500;
 /// An invocation starts this much before its request at most: two clocks, two stamps.
 const SKEW: Duration = Duration::from_millis(250);
 /// How long after its request an invocation starts at most, where the access line does not say how long that took.
@@ -47,6 +47,7 @@ pub struct Casework {
     cases: Cases,
     links: Links,
     functions: Functions,
+    shown: Shown,
     #[serde(skip)]
     hold: Duration,
     #[serde(skip)]
@@ -71,6 +72,7 @@ impl Casework {
             cases: Cases::new(settings.max_cases, settings.explain_wait, hold, settings.reporting),
             links: Links::new(settings.max_invocations),
             functions: Functions::default(),
+            shown: Shown::default(),
             hold,
             lambda_watched: false,
             has_access: Vec::new(),
@@ -103,9 +105,10 @@ impl Casework {
         }
         let id = self.cases.next_id();
         let link = self.find(&request, &endpoint);
-        let explanation = self.explain(&request, &endpoint, link.as_ref());
+        let (explanation, marks) = self.explain(&request, &endpoint, link.as_ref());
         let stats = endpoints[request.api.index()].get_mut(&endpoint);
-        let counted = stats.map(|s| s.tally.add(time, &explanation, sample(&explanation, &request, link.as_ref())));
+        let sample = sample(&explanation, &request, link.as_ref());
+        let counted = stats.map(|s| s.tally.add(time, &explanation, marks, sample));
         if let Some(lambda_id) = link.as_ref().and_then(|l| l.id.as_ref()) {
             self.invocations.expect(lambda_id, id, now);
         }
@@ -120,7 +123,9 @@ impl Casework {
     /// A line of a Lambda log.
     pub fn lambda(&mut self, source: SourceId, mut line: LambdaLine, now: Timestamp, endpoints: &mut [Endpoints]) {
         let refs = line.refs.take();
+        let stream = Arc::clone(&line.stream);
         let Some((id, case)) = self.invocations.apply(source, line, now) else { return };
+        self.shown.take(&self.inventory, source, &stream);
         if let Some(refs) = refs {
             for named in refs.mentions.iter().chain(&refs.trace_id) {
                 self.links.name(named, &id, now);
@@ -200,6 +205,16 @@ impl Casework {
     #[must_use]
     pub const fn dropped(&self) -> (u64, u64) {
         (self.invocations.dropped, self.cases.dropped)
+    }
+
+    /// The function that serves an endpoint, if that is known.
+    pub(super) fn serving(&self, api: ApiId, endpoint: &Arc<Endpoint>) -> Option<Function> {
+        self.functions.serving(&self.inventory, api, endpoint)
+    }
+
+    /// Which logs of functions have shown an invocation.
+    pub(super) const fn shown(&self) -> &Shown {
+        &self.shown
     }
 
     fn close_oldest(&mut self) -> bool {
@@ -303,22 +318,24 @@ impl Casework {
     /// Explains a case anew, and counts it under its new cause.
     fn explain_again(&mut self, id: u64, endpoints: &mut [Endpoints]) {
         let Some(case) = self.cases.get(id) else { return };
-        let explanation = self.explain(&case.request, &case.endpoint, case.link.as_ref());
-        if *explanation == *case.explanation {
+        let (explanation, marks) = self.explain(&case.request, &case.endpoint, case.link.as_ref());
+        let as_marked = case.counted.as_ref().is_none_or(|counted| counted.marks() == marks);
+        if *explanation == *case.explanation && as_marked {
             return;
         }
         let counted = endpoints[case.request.api.index()].get_mut(&case.endpoint).map(|stats| {
             if let Some(counted) = &case.counted {
                 stats.tally.remove(counted);
             }
-            stats.tally.add(case.time, &explanation, sample(&explanation, &case.request, case.link.as_ref()))
+            let sample = sample(&explanation, &case.request, case.link.as_ref());
+            stats.tally.add(case.time, &explanation, marks, sample)
         });
         let (request, endpoint, link) = (case.request.clone(), Arc::clone(&case.endpoint), case.link.clone());
         self.cases.revise(id, explanation, counted, &mut self.reports);
         self.learn(&request, &endpoint, link.as_ref());
     }
 
-    fn explain(&self, request: &Request, endpoint: &Arc<Endpoint>, link: Option<&Link>) -> Arc<Explanation> {
+    fn explain(&self, request: &Request, endpoint: &Arc<Endpoint>, link: Option<&Link>) -> (Arc<Explanation>, Marks) {
         let found = link.and_then(|link| {
             let invocation = link.id.as_deref().and_then(|id| self.invocations.get(id))?;
             let source = self.inventory.sources.get(invocation.source.index())?;
@@ -327,7 +344,7 @@ impl Casework {
         let execution = request.request_id.as_deref().and_then(|id| self.executions.get(request.api, id));
         let execution = execution.and_then(|e| Some((e, self.inventory.sources.get(e.source?.index())?)));
         let serving = self.functions.serving(&self.inventory, request.api, endpoint);
-        Arc::new(explain(&Subject {
+        let (explanation, marks) = explain(&Subject {
             request,
             endpoint,
             api: self.inventory.api(request.api),
@@ -337,7 +354,8 @@ impl Casework {
             execution,
             serving: serving.as_ref(),
             lambda_watched: self.lambda_watched,
-        }))
+        });
+        (Arc::new(explanation), marks)
     }
 
     /// The wait for an ID is over: looks by function and time, and reports.
@@ -415,33 +433,5 @@ impl Casework {
             _ => None,
         };
         Some(Link { id: chosen.map(Arc::from), join: Join::TimeWindow, candidates: count, authorizer: false })
-    }
-}
-
-/// What others may know a request by.
-fn keys(request: &Request) -> impl Iterator<Item = &str> {
-    let words = request.gateway.as_deref();
-    let extended = words.and_then(|w| w.extended_request_id.as_deref());
-    let trace = words.and_then(|w| w.trace_id.as_deref()).map(root);
-    request.request_id.as_deref().into_iter().chain(extended).chain(trace)
-}
-
-/// The root of an X-Ray trace header: `Root=1-..;Parent=..` or the ID alone.
-fn root(trace: &str) -> &str {
-    let root = trace.split(';').find_map(|part| part.trim().strip_prefix("Root="));
-    root.unwrap_or(trace).trim()
-}
-
-fn sample(explanation: &Explanation, request: &Request, link: Option<&Link>) -> CauseSample {
-    CauseSample {
-        error_type: explanation.cause.error_type.clone(),
-        message: explanation.cause.message.as_deref().map(|m| cut(m, SAMPLE_MAX).into()),
-        function: explanation.function.clone(),
-        site: explanation.site.clone(),
-        request_id: request.request_id.as_deref().map(Arc::from),
-        lambda_request_id: link
-            .and_then(|l| l.id.clone())
-            .or_else(|| request.lambda_request_id.as_deref().map(Arc::from)),
-        fix: Some(Arc::new(explanation.fix.clone())),
     }
 }

@@ -9,8 +9,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::histogram::{Histogram, Latencies};
+use super::learned::Learned;
 use super::tally::Tally;
-use super::window::{Counts, SLOT, Window};
+use super::window::{Counts, SLOT, Window, begin};
 use crate::model::hash::FastMap;
 use crate::model::request::{Endpoint, Request};
 use crate::model::time::Timestamp;
@@ -29,7 +30,23 @@ pub struct EndpointStats {
     pub latencies: Latencies,
     /// Causes of its failures.
     pub tally: Tally,
-    newest: Timestamp,
+    /// Causes it has failed for so far.
+    pub learned: Learned,
+    /// The latest event time of its requests.
+    pub newest: Timestamp,
+}
+
+/// How much the rules of an API ask its endpoints to remember.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// How far back requests are counted.
+    pub counts: Duration,
+    /// How far back latencies are.
+    pub latencies: Duration,
+    /// How far back causes are.
+    pub causes: Duration,
+    /// Milliseconds above which a request is slow.
+    pub slow_over_ms: Option<u32>,
 }
 
 /// Figures of one endpoint over a window.
@@ -50,7 +67,7 @@ pub struct Endpoints {
     #[serde(skip)]
     max: usize,
     #[serde(skip)]
-    longest: Duration,
+    memory: Memory,
     next_search: Timestamp,
     /// Requests counted under `<other>`.
     pub overflow: u64,
@@ -58,15 +75,22 @@ pub struct Endpoints {
     pub too_late: u64,
 }
 
+/// Nothing: only what is read back has it, until it is put where it belongs.
+impl Default for Memory {
+    fn default() -> Self {
+        Self { counts: SLOT, latencies: SLOT, causes: SLOT, slow_over_ms: None }
+    }
+}
+
 impl Endpoints {
-    /// For at most `max` endpoints, with windows of up to `longest`.
+    /// For at most `max` endpoints.
     #[must_use]
-    pub fn new(max: usize, longest: Duration) -> Self {
+    pub fn new(max: usize, memory: Memory) -> Self {
         Self {
             places: FastMap::default(),
             stats: Vec::new(),
             max,
-            longest,
+            memory,
             next_search: Timestamp::MIN,
             overflow: 0,
             too_late: 0,
@@ -75,9 +99,9 @@ impl Endpoints {
 
     /// What was saved, within these bounds: where there were more endpoints, the last of them count under `<other>`.
     /// `None` if it cannot have been saved like this.
-    pub(super) fn resume(saved: Self, max: usize, longest: Duration) -> Option<Self> {
+    pub(super) fn resume(saved: Self, max: usize, memory: Memory) -> Option<Self> {
         let Self { next_search, overflow, too_late, .. } = saved;
-        let mut endpoints = Self { next_search, overflow, too_late, ..Self::new(max, longest) };
+        let mut endpoints = Self { next_search, overflow, too_late, ..Self::new(max, memory) };
         for stats in saved.stats {
             if !stats.tally.is_whole() {
                 return None;
@@ -96,7 +120,8 @@ impl Endpoints {
     pub fn record(&mut self, request: &Request, time: Timestamp) -> Option<Arc<Endpoint>> {
         let at = self.place(&request.endpoint, time);
         let stats = &mut self.stats[at];
-        if !stats.window.record(time, request.status) {
+        let slow = self.memory.slow_over_ms.zip(request.response_latency_ms).is_some_and(|(over, ms)| ms > over);
+        if !stats.window.record(time, request.status, slow) {
             self.too_late = self.too_late.saturating_add(1);
             return None;
         }
@@ -123,10 +148,24 @@ impl Endpoints {
         self.stats.iter()
     }
 
-    /// Forgets tallies that ended before `before`.
-    pub fn forget_before(&mut self, before: Timestamp) {
+    /// All of them, as a list.
+    #[must_use]
+    pub fn all(&self) -> &[EndpointStats] {
+        &self.stats
+    }
+
+    /// Forgets causes that nobody asks for at event time `at`.
+    pub fn forget(&mut self, at: Timestamp) {
+        let before = begin(at, self.memory.causes);
         for stats in &mut self.stats {
             stats.tally.forget_before(before);
+        }
+    }
+
+    /// Learns the causes of the window before `at`.
+    pub fn learn(&mut self, at: Timestamp, window: Duration) {
+        for stats in &mut self.stats {
+            stats.learned.look(&stats.tally, at, window);
         }
     }
 
@@ -166,7 +205,7 @@ impl Endpoints {
         if now < self.next_search {
             return None;
         }
-        let horizon = now.minus(self.longest).minus(SLOT);
+        let horizon = begin(now, self.memory.counts).minus(SLOT);
         // Not among the `<other>` that stand behind: they would come back one place further each time.
         let found = self.stats.iter().take(self.max).position(|s| s.newest < horizon);
         if found.is_none() {
@@ -185,9 +224,10 @@ impl Endpoints {
     fn fresh(&self, endpoint: Arc<Endpoint>) -> EndpointStats {
         EndpointStats {
             endpoint,
-            window: Window::new(self.longest),
-            latencies: Latencies::new(self.longest),
+            window: Window::new(self.memory.counts),
+            latencies: Latencies::new(self.memory.latencies),
             tally: Tally::default(),
+            learned: Learned::default(),
             newest: Timestamp::MIN,
         }
     }
@@ -204,6 +244,7 @@ impl EndpointStats {
         self.window.absorb(&other.window);
         self.latencies.absorb(other.latencies);
         self.tally.absorb(other.tally);
+        self.learned.absorb(other.learned);
         self.newest = self.newest.max(other.newest);
     }
 }
@@ -228,10 +269,11 @@ mod tests {
     }
 
     const WINDOW: Duration = Duration::from_mins(1);
+    const MEMORY: Memory = Memory { counts: WINDOW, latencies: WINDOW, causes: WINDOW, slow_over_ms: Some(10) };
 
     #[test]
     fn past_the_cap_requests_count_as_other_until_something_is_idle() {
-        let mut e = Endpoints::new(2, WINDOW);
+        let mut e = Endpoints::new(2, MEMORY);
         let at = |s: i64| Timestamp::from_millis(s * 1000);
         e.record(&request("/a", 200), at(100));
         e.record(&request("/b", 200), at(100));
@@ -246,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_endpoints_stays_bounded() {
-        let mut e = Endpoints::new(10, WINDOW);
+        let mut e = Endpoints::new(10, MEMORY);
         for i in 0..10_000 {
             let mut r = request(&format!("/{i}"), 200);
             Arc::make_mut(&mut r.endpoint).method = format!("M{i}").into();

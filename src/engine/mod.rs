@@ -10,14 +10,18 @@ pub mod alerts;
 pub mod casework;
 pub mod correlate;
 mod counted;
+mod dropped;
 pub mod endpoints;
 pub mod executions;
 pub mod explain;
 pub mod functions;
 pub mod histogram;
 pub mod invocations;
+mod lambdas;
+mod learned;
 pub mod links;
 mod looks;
+mod measures;
 pub mod rules;
 mod saved;
 mod settings;
@@ -27,6 +31,8 @@ pub mod tally;
 mod texts;
 mod timeline;
 pub mod totals;
+mod unrest;
+mod watched;
 pub mod wilson;
 pub mod window;
 
@@ -38,13 +44,17 @@ use self::alerts::Alerts;
 use self::casework::Casework;
 use self::correlate::Reporting;
 pub use self::counted::Counted;
+pub use self::dropped::Dropped;
 use self::endpoints::Endpoints;
+use self::lambdas::Lambdas;
+use self::measures::Scene;
 pub use self::saved::STATE_VERSION;
 pub use self::settings::Settings;
 use self::sight::{Reach, Seal, Sight, counted_by};
 use self::totals::Totals;
+use self::watched::Watched;
 use self::window::SLOT;
-use crate::model::alert::Alert;
+use crate::model::alert::{Alert, Measure};
 use crate::model::cause::Failure;
 use crate::model::event::Fact;
 use crate::model::inventory::{ApiId, SourceId, SourceKind};
@@ -69,6 +79,8 @@ pub enum Output {
     Failure(Failure),
     /// The rules of an API have looked.
     Looked {
+        /// Which one.
+        api: ApiId,
         /// Event time up to which they did.
         at: Timestamp,
         /// All its alerts that fire, and those that have just resolved.
@@ -96,32 +108,6 @@ impl Output {
     }
 }
 
-/// What was left out or cut, and how often.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Dropped {
-    /// Requests too late for their window.
-    pub late_requests: u64,
-    /// Requests counted under `<other>`.
-    pub overflow_requests: u64,
-    /// Invocations forgotten early because there were too many.
-    pub invocations: u64,
-    /// Failures closed early because there were too many.
-    pub cases: u64,
-}
-
-impl std::fmt::Display for Dropped {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let parts = [
-            (self.late_requests, "requests too late for their window"),
-            (self.overflow_requests, "requests under <other>, see max_endpoints"),
-            (self.invocations, "invocations forgotten early, see max_invocations"),
-            (self.cases, "failures no longer followed, because there were too many"),
-        ];
-        let said: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-        f.write_str(&said.join(", "))
-    }
-}
-
 /// The engine.
 #[derive(Debug)]
 pub struct Engine {
@@ -132,6 +118,8 @@ pub struct Engine {
     explains_itself: Vec<bool>,
     /// By API: the next step of its rules, once its sources are read.
     next_step: Vec<Option<Timestamp>>,
+    /// By API.
+    watched: Vec<Watched>,
     sight: Sight,
     absences: Absences,
     /// By API.
@@ -147,10 +135,11 @@ impl Engine {
     /// An engine that has seen nothing.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let longest = settings.longest_window();
         let apis = settings.inventory.apis.len();
+        let memory = (0_u16..).map(ApiId).take(apis).map(|api| settings.memory(api));
         Self {
-            endpoints: (0..apis).map(|_| Endpoints::new(settings.max_endpoints, longest)).collect(),
+            endpoints: memory.map(|memory| Endpoints::new(settings.max_endpoints, memory)).collect(),
+            watched: vec![Watched::default(); apis],
             next_step: vec![None; apis],
             explains_itself: settings.explains_itself(),
             sight: Sight::new(&settings.inventory),
@@ -197,10 +186,15 @@ impl Engine {
             // What was planned by the clock as it stood may lie hours ahead.
             Seal::SetBack => {
                 *next_step = None;
+                self.watched[api.index()].begin_anew();
                 self.alerts.looked(api, Timestamp::MAX);
             }
             // Nobody looked at the time in between, so nothing is said about it: windows that were not read look well.
-            Seal::Gap => *next_step = next_step.map(|step| step.max(at.floor(SLOT))),
+            Seal::Gap => {
+                let from = next_step.unwrap_or(at);
+                self.watched[api.index()].gap(from, at.floor(SLOT));
+                *next_step = next_step.map(|step| step.max(at.floor(SLOT)));
+            }
             Seal::On => {}
         }
         self.step_to_watermark(api);
@@ -423,22 +417,34 @@ impl Engine {
     }
 
     fn step(&mut self, api: ApiId, at: Timestamp) {
-        let partial = self.reaches(api).any(|reach| reach == Reach::Blind);
+        let rules = self.settings.rules_of(api);
+        self.watched[api.index()].look(at);
+        let news = rules.iter().filter(|rule| rule.measure == Measure::NewCause).map(|rule| rule.window).max();
+        if let Some(window) = news {
+            self.endpoints[api.index()].learn(at, window);
+        }
+        let scene = Scene {
+            api,
+            at,
+            partial: self.reaches(api).any(|reach| reach == Reach::Blind),
+            endpoints: &self.endpoints[api.index()],
+            lambdas: Lambdas::new(&self.settings.inventory, &self.casework, &self.sight, api, at),
+            watched: &self.watched[api.index()],
+        };
         let mut alerts = Vec::new();
-        for rule in &self.settings.rules {
-            for (key, look) in looks::looks(&self.endpoints[api.index()], &self.alerts, rule, api, at, partial) {
+        for rule in rules {
+            for (key, look) in looks::looks(&scene, &self.alerts, rule) {
                 if let Some(standing) = self.alerts.step(rule, &key, look, at) {
                     if standing.is_new {
                         self.counted[api.index()].alert();
                     }
-                    alerts.push(looks::alert(&self.endpoints[api.index()], rule, key, look, standing, at));
+                    alerts.push(looks::alert(&scene, rule, key, look, standing));
                 }
             }
         }
         self.alerts.looked(api, at);
-        self.outputs.push(Output::Looked { at, alerts });
-        let longest = self.settings.longest_window();
-        self.endpoints[api.index()].forget_before(at.minus(longest));
+        self.outputs.push(Output::Looked { api, at, alerts });
+        self.endpoints[api.index()].forget(at);
     }
 }
 

@@ -3,9 +3,13 @@
 //! Not what happens then (that is `alerts` and `sight`) nor who is told (`notify/plan`). Rule: a look returns why it decided as
 //! it did, and a ratio over too few requests or errors never decides anything.
 
+mod set;
+mod table;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::set::Rules;
 use super::wilson;
 use crate::model::alert::{Measure, Severity};
 
@@ -81,11 +85,40 @@ impl LowTraffic {
     }
 }
 
+/// Two windows of a burn rate: the long one says that it matters, the short one that it still goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// The long one.
+    pub long: Duration,
+    /// The short one.
+    pub short: Duration,
+}
+
+/// What only rules of one kind have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Special {
+    /// Nothing.
+    None,
+    /// Of a rule about traffic: what there was before its window.
+    Before {
+        /// How long before.
+        window: Duration,
+        /// With fewer requests than this in that time, nothing is said about their absence.
+        min_requests: u64,
+    },
+    /// Of a burn rate: the windows of each rung, from the lowest.
+    Pairs([Pair; 3]),
+    /// Of a rule about new causes: how long an endpoint is watched before one of its causes can be new.
+    Learn(Duration),
+}
+
 /// A rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     /// Its name, unique.
     pub name: Arc<str>,
+    /// It is looked at.
+    pub on: bool,
     /// What it looks at.
     pub by: By,
     /// What it measures there.
@@ -109,8 +142,11 @@ pub struct Rule {
     pub hold: Duration,
     /// How long it goes on firing after the condition was last true, and at least how long it stays at a severity.
     pub keep_firing: Duration,
-    /// It counts as over only below this share of the lowest rung, so that a value at the rung does not flap.
+    /// It counts as over only below this share of the lowest rung, and as less bad only below this share of the rung of
+    /// its severity, so that a value at a rung does not flap.
     pub clear_ratio: f64,
+    /// What only its kind has.
+    pub special: Special,
 }
 
 /// The built-in rule `source-blind`: a log group is not read. It has no window and no counts; it goes by arrival time,
@@ -148,6 +184,19 @@ pub struct Look {
     pub long: Option<Counted>,
     /// A log that counts is not read: there may be more than is seen.
     pub partial: bool,
+    /// What is measured is not judged by the ladder alone.
+    pub decided: Option<Decided>,
+}
+
+/// A look of a rule that the ladder alone does not decide.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Decided {
+    /// What it says.
+    pub finding: Finding,
+    /// The value from which it is too bad.
+    pub threshold: f64,
+    /// The window over which the value was measured.
+    pub window: Duration,
 }
 
 /// Requests and those of them that the rule counts.
@@ -173,7 +222,7 @@ impl Look {
     #[must_use]
     pub fn share(counted: Counted, long: Option<Counted>, partial: bool) -> Self {
         let Counted { requests, errors } = counted;
-        Self { value: counted.share(), requests, errors, long, partial }
+        Self { value: counted.share(), requests, errors, long, partial, decided: None }
     }
 }
 
@@ -196,44 +245,36 @@ pub enum Finding {
 }
 
 impl Rule {
-    /// The built-in rules that are on: endpoint-5xx and api-5xx, on one ladder.
-    #[must_use]
-    pub fn built_in(window: Duration) -> Vec<Self> {
-        [("endpoint-5xx", By::Endpoint), ("api-5xx", By::Api)]
-            .into_iter()
-            .map(|(name, by)| Self {
-                name: name.into(),
-                by,
-                measure: Measure::Failures,
-                window,
-                min_requests: 10,
-                min_errors: 3,
-                confidence: 0.95,
-                low_traffic: Some(LowTraffic { window: Duration::from_mins(30), min_requests: 5 }),
-                ladder: Ladder::SHARES,
-                at_least: false,
-                hold: Duration::from_secs(30),
-                keep_firing: Duration::from_mins(5),
-                clear_ratio: 0.6,
-            })
-            .collect()
-    }
-
     /// Judges counts.
     #[must_use]
     pub fn judge(&self, look: Look) -> Finding {
+        let finding = look.decided.map_or_else(|| self.by_ladder(look), |decided| decided.finding);
+        if finding == Finding::Good && look.partial { Finding::Near } else { finding }
+    }
+
+    /// What the ladder says of counts.
+    fn by_ladder(&self, look: Look) -> Finding {
         let counted = Counted { requests: look.requests, errors: look.errors };
-        let first = self.judge_window(look.value, counted, self.min_requests);
         let long = self.low_traffic.zip(look.long).filter(|(low, long)| low.is_few(long.requests));
+        // Where few come, as few decide in either look: otherwise a quiet endpoint that is down is not found before its
+        // failures weigh in the longer one.
+        let enough = long.map_or(self.min_requests, |(low, _)| low.min_requests.min(self.min_requests));
+        let first = self.judge_window(look.value, counted, enough);
         let second = long.map(|(low, long)| self.judge_window(long.share(), long, low.min_requests));
         match (first, second) {
             (Finding::Bad(_), _) => first,
             // What is over for the whole window does not go on, except that silence is no sign of health.
             (_, Some(Finding::Bad(severity))) if look.errors > 0 => Finding::Bad(severity),
             (_, Some(Finding::Bad(_))) if look.requests == 0 => Finding::Near,
-            (Finding::Good, _) if look.partial => Finding::Near,
             _ => first,
         }
+    }
+
+    /// The value that the severity goes by, where both looks count the larger one.
+    #[must_use]
+    pub fn weight(&self, look: Look) -> f64 {
+        let long = self.low_traffic.zip(look.long).filter(|(low, long)| low.is_few(long.requests));
+        long.map_or(look.value, |(_, long)| look.value.max(long.share()))
     }
 
     fn judge_window(&self, value: f64, counted: Counted, min_requests: u64) -> Finding {
@@ -242,8 +283,19 @@ impl Rule {
             Some(_) if counted.requests < min_requests => Finding::TooFewRequests,
             Some(_) if !self.is_sure(counted) => Finding::Unsure,
             Some(severity) => Finding::Bad(severity),
-            None if value >= self.ladder.lowest() * self.clear_ratio && counted.errors > 0 => Finding::Near,
+            None if value >= self.ladder.lowest() * self.clear_ratio && value > 0.0 => Finding::Near,
             None => Finding::Good,
+        }
+    }
+
+    /// How far back it counts requests.
+    #[must_use]
+    pub fn counts_back(&self) -> Duration {
+        let own = self.low_traffic.map_or(self.window, |low| low.window.max(self.window));
+        match &self.special {
+            Special::None | Special::Learn(_) => own,
+            Special::Before { window, .. } => own.max(self.window + *window),
+            Special::Pairs(pairs) => pairs.iter().map(|pair| pair.long.max(pair.short)).fold(own, Duration::max),
         }
     }
 
@@ -270,14 +322,48 @@ mod tests {
 
     #[test]
     fn the_ladder_is_above_not_at() {
+        let mut rule = Rule::built_in(Duration::from_mins(5)).remove(0);
+        rule.confidence = 0.0;
+        let judge = |errors, requests| rule.judge(Look::share(Counted { requests, errors }, None, false));
         assert_eq!(judge(12, 30), Finding::Bad(Severity::Critical));
         assert_eq!(judge(24, 132), Finding::Bad(Severity::Critical));
         assert_eq!(judge(15, 100), Finding::Bad(Severity::High));
         assert_eq!(judge(16, 100), Finding::Bad(Severity::Critical));
         assert_eq!(judge(5, 100), Finding::Bad(Severity::Elevated));
         assert_eq!(judge(10, 1000), Finding::Near);
-        assert_eq!(judge(11, 1000), Finding::Bad(Severity::Elevated));
         assert_eq!(judge(5, 1000), Finding::Good);
+    }
+
+    /// The least errors that surely are more than 1 %.
+    #[test]
+    fn a_share_must_surely_be_above_the_lowest_rung() {
+        for (requests, least) in [(500, 9), (1000, 16)] {
+            assert_eq!(judge(least, requests), Finding::Bad(Severity::Elevated), "{least} of {requests}");
+            assert_eq!(judge(least - 1, requests), Finding::Unsure, "{} of {requests}", least - 1);
+        }
+        let mut plain = Rule::built_in(Duration::from_mins(5)).remove(0);
+        plain.confidence = 0.0;
+        let look = Look::share(Counted { requests: 1000, errors: 11 }, None, false);
+        assert_eq!(
+            plain.judge(look),
+            Finding::Bad(Severity::Elevated),
+            "without confidence the share is taken as it is"
+        );
+    }
+
+    #[test]
+    fn what_comes_seldom_is_looked_at_for_longer() {
+        let judge = |now: (u64, u64), long: (u64, u64)| {
+            let counted = |(errors, requests)| Counted { requests, errors };
+            let look = Look::share(counted(now), Some(counted(long)), false);
+            Rule::built_in(Duration::from_mins(5))[0].judge(look)
+        };
+        assert_eq!(judge((2, 2), (5, 5)), Finding::Bad(Severity::Critical));
+        assert_eq!(judge((2, 2), (4, 4)), Finding::TooFewErrors, "five requests at least");
+        assert_eq!(judge((0, 2), (5, 7)), Finding::Good, "what is over for the whole window does not go on");
+        assert_eq!(judge((0, 0), (5, 5)), Finding::Near, "silence is no sign of health");
+        assert_eq!(judge((2, 20), (60, 120)), Finding::TooFewErrors, "four a minute are not few");
+        assert_eq!(judge((2, 19), (60, 119)), Finding::Bad(Severity::Critical));
     }
 
     #[test]

@@ -16,17 +16,19 @@ use super::rules::SourceBlind;
 use super::settings::Settings;
 use super::sight::{Seen, Sight};
 use super::totals::Totals;
+use super::watched::Watched;
 use crate::model::alert::{Alert, AlertKey};
-use crate::model::inventory::Inventory;
+use crate::model::inventory::{ApiId, Inventory};
 use crate::model::notice::Notice;
 use crate::model::saved::{self, RestoreError};
 use crate::model::time::Timestamp;
 
 /// Version of the saved form: it changes with any type that is saved, and older state is then refused.
-pub const STATE_VERSION: u32 = 1;
+pub const STATE_VERSION: u32 = 2;
 
 /// As it is read; [`Engine::save`] writes the same from where it stands.
-type State = (Vec<Endpoints>, Vec<Option<Timestamp>>, (Sighted, Absences), Vec<Counted>, Whole);
+type State = (Vec<Endpoints>, Looked, (Sighted, Absences), Vec<Counted>, Whole);
+type Looked = (Vec<Option<Timestamp>>, Vec<Watched>);
 type Sighted = (Vec<Seen>, Option<Timestamp>);
 type Whole = (Casework, Alerts, Totals, u64);
 
@@ -37,7 +39,7 @@ impl Engine {
         debug_assert!(self.outputs.is_empty() && self.casework.is_drained(), "outputs are drained before saving");
         let whole = (&self.casework, &self.alerts, &self.totals, self.future);
         let sight = (self.sight.state(), &self.absences);
-        saved::save(STATE_VERSION, &(&self.endpoints, &self.next_step, sight, &self.counted, whole))
+        saved::save(STATE_VERSION, &(&self.endpoints, (&self.next_step, &self.watched), sight, &self.counted, whole))
     }
 
     /// An engine that goes on where the saved one stood. The settings may have changed: what no longer has a place is
@@ -47,13 +49,15 @@ impl Engine {
     /// # Errors
     /// When the bytes are damaged, of another version, or about more than the inventory has.
     pub fn restore(settings: Settings, saved: &[u8]) -> Result<Self, RestoreError> {
-        let (endpoints, next_step, (seen, absences), counted, whole): State = saved::restore(STATE_VERSION, saved)?;
+        let (endpoints, looked, (seen, absences), counted, whole): State = saved::restore(STATE_VERSION, saved)?;
+        let (next_step, watched) = looked;
         let (casework, mut alerts, totals, future) = whole;
         let (apis, sources) = (endpoints.len(), seen.0.len());
         if apis > settings.inventory.apis.len() || sources > settings.inventory.sources.len() {
             return Err(RestoreError::Shrunk { apis, sources });
         }
         let fits = next_step.len() == apis
+            && watched.len() == apis
             && counted.len() == apis
             && alerts.fit(apis)
             && totals.fits(apis)
@@ -61,12 +65,13 @@ impl Engine {
         if !fits {
             return Err(RestoreError::Damaged);
         }
-        alerts.retain(&settings.rules, &settings.inventory);
-        let (max, longest) = (settings.max_endpoints, settings.longest_window());
-        let endpoints = endpoints.into_iter().map(|e| Endpoints::resume(e, max, longest));
+        alerts.retain(|key| settings.has_rule(key.api, &key.rule) && settings.inventory.is_watched(key.api));
+        let resume = |(e, api)| Endpoints::resume(e, settings.max_endpoints, settings.memory(ApiId(api)));
+        let endpoints = endpoints.into_iter().zip(0_u16..).map(resume);
         let mut engine = Self {
             endpoints: endpoints.collect::<Option<_>>().ok_or(RestoreError::Damaged)?,
             next_step,
+            watched,
             sight: Sight::resume(&settings.inventory, seen),
             absences,
             counted,
@@ -118,24 +123,19 @@ impl Engine {
         self.absences.adopt(notice);
     }
 
-    /// Whether a rule of this name is on: alerts of others go on no more.
-    #[must_use]
-    pub fn has_rule(&self, name: &str) -> bool {
-        let blind = self.settings.source_blind.is_some() && name == SourceBlind::NAME;
-        blind || self.settings.rules.iter().any(|rule| *rule.name == *name)
-    }
-
-    /// Whether an alert of this key is looked at: its rule is on, and its API has a log.
+    /// Whether an alert of this key is looked at: its API has the rule, and a log. Others go on no more.
     #[must_use]
     pub fn looks_at(&self, key: &AlertKey) -> bool {
-        self.has_rule(&key.rule) && self.settings.inventory.is_watched(key.api)
+        self.settings.has_rule(key.api, &key.rule) && self.settings.inventory.is_watched(key.api)
     }
 
     /// Makes room for what the inventory has and the tables have not.
     fn grow(&mut self) {
         let apis = self.settings.inventory.apis.len();
-        let (max, longest) = (self.settings.max_endpoints, self.settings.longest_window());
-        self.endpoints.resize_with(apis, || Endpoints::new(max, longest));
+        for api in (0_u16..).map(ApiId).take(apis).skip(self.endpoints.len()) {
+            self.endpoints.push(Endpoints::new(self.settings.max_endpoints, self.settings.memory(api)));
+        }
+        self.watched.resize(apis, Watched::default());
         self.next_step.resize(apis, None);
         self.counted.resize(apis, Counted::default());
         self.explains_itself = self.settings.explains_itself();

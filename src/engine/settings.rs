@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::correlate::Reporting;
-use super::rules::{Rule, SourceBlind};
-use super::window::SLOT;
+use super::endpoints::Memory;
+use super::rules::{Rule, Rules, SourceBlind};
+use crate::model::alert::Measure;
 use crate::model::inventory::{ApiId, Inventory};
 
 /// How the engine works.
@@ -14,8 +15,8 @@ pub struct Settings {
     /// What is watched.
     pub inventory: Arc<Inventory>,
     /// The rules that are on.
-    pub rules: Vec<Rule>,
-    /// The rule about logs that are not read, if it is on.
+    pub rules: Rules,
+    /// The rule about logs that are not read, if it is on; where `rules` have another for an API, that holds.
     pub source_blind: Option<SourceBlind>,
     /// A log group that is not read up to within this of now counts as not read, although no read failed.
     /// [`Duration::MAX`] where there is no now, as with files.
@@ -47,7 +48,7 @@ impl Settings {
         let window = Duration::from_mins(5);
         Self {
             inventory,
-            rules: Rule::built_in(window),
+            rules: Rules::built_in(window),
             source_blind: Some(SourceBlind::default()),
             blind_after: Duration::from_mins(2),
             window,
@@ -62,10 +63,38 @@ impl Settings {
         }
     }
 
-    /// The longest window that anything looks at.
-    pub(super) fn longest_window(&self) -> Duration {
-        let low = self.rules.iter().filter_map(|r| Some(r.low_traffic?.window));
-        self.rules.iter().map(|r| r.window).chain(low).chain([self.window]).max().unwrap_or(SLOT)
+    /// The rules of an API.
+    #[must_use]
+    pub fn rules_of(&self, api: ApiId) -> &[Rule] {
+        self.rules.of(&self.inventory.api(api).name)
+    }
+
+    /// The rule about the logs of an API, if it is on.
+    #[must_use]
+    pub fn source_blind_of(&self, api: ApiId) -> Option<SourceBlind> {
+        self.rules.blind_of(&self.inventory.api(api).name, self.source_blind)
+    }
+
+    /// Whether an API has a rule of this name.
+    #[must_use]
+    pub fn has_rule(&self, api: ApiId, name: &str) -> bool {
+        let blind = name == SourceBlind::NAME && self.source_blind_of(api).is_some();
+        blind || self.rules_of(api).iter().any(|rule| *rule.name == *name)
+    }
+
+    /// What the endpoints of an API are to remember: as much as its rules and the display look at, and no more.
+    pub(super) fn memory(&self, api: ApiId) -> Memory {
+        let rules = self.rules_of(api);
+        let longest =
+            |of: &dyn Fn(&Rule) -> Option<Duration>| rules.iter().filter_map(of).fold(self.window, Duration::max);
+        let latencies = |rule: &Rule| matches!(rule.measure, Measure::Latency { .. }).then_some(rule.window);
+        let slow = |rule: &Rule| if let Measure::Slow { over_ms } = rule.measure { Some(over_ms) } else { None };
+        Memory {
+            counts: longest(&|rule| Some(rule.counts_back())),
+            latencies: longest(&latencies),
+            causes: longest(&|rule| Some(rule.window)),
+            slow_over_ms: rules.iter().find_map(slow),
+        }
     }
 
     /// By API: it has an execution log, by which a request may have been counted already.

@@ -209,12 +209,11 @@ impl Sight {
 
     /// When the next tick is wanted: a source becomes late, or an alert is due.
     pub(super) fn next_deadline(&self, settings: &Settings) -> Option<Timestamp> {
-        let due = |(seen, key): (&Seen, &Option<AlertKey>)| match (seen.since, settings.source_blind) {
+        let rule = |key: &Option<AlertKey>| key.as_ref().and_then(|key| settings.source_blind_of(key.api));
+        let due = |(seen, key): (&Seen, &Option<AlertKey>)| match (seen.since, rule(key)) {
             _ if seen.retired => None,
             (None, _) => Some(seen.sealed.or(seen.awaited)?.plus(settings.blind_after)).filter(|t| *t < Timestamp::MAX),
-            (Some(since), Some(rule)) if seen.firing.is_none() && key.is_some() => {
-                Some(self.waits_since(since).plus(rule.hold))
-            }
+            (Some(since), Some(rule)) if seen.firing.is_none() => Some(self.waits_since(since).plus(rule.hold)),
             (Some(_), _) => None,
         };
         self.seen.iter().zip(&self.keys).filter_map(due).min()
@@ -231,7 +230,7 @@ impl Sight {
             return None;
         }
         let key = self.keys[source.index()].clone()?;
-        match (&seen.firing, seen.since, settings.source_blind) {
+        match (&seen.firing, seen.since, settings.source_blind_of(key.api)) {
             (None, Some(since), Some(rule)) if now.since(self.waits_since(since)) >= rule.hold => {
                 let firing = self.fire(source, &key, settings, rule, since);
                 self.seen[source.index()].firing = Some(firing.clone());
@@ -264,7 +263,7 @@ impl Sight {
         let rules = if loss == Loss::Causes {
             Vec::new()
         } else {
-            settings.rules.iter().map(|r| Arc::clone(&r.name)).collect()
+            settings.rules_of(key.api).iter().map(|r| Arc::clone(&r.name)).collect()
         };
         let apis = match inventory.source(source).apis.as_slice() {
             [] => &[key.api],

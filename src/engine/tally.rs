@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::window::{SLOT, slots_in};
+use super::window::{SLOT, begin};
 use crate::model::alert::{CauseCount, CauseSample};
 use crate::model::cause::{CauseKind, Certainty, Explanation};
-use crate::model::time::Timestamp;
+use crate::model::time::{Timestamp, millis};
 
 /// Labels kept apart for one endpoint: an endpoint that fails in more ways is not read cause by cause any more.
 pub const LABELS_MAX: usize = 32;
@@ -48,11 +48,44 @@ impl Label {
     }
 }
 
+/// What rules ask of a failure beyond its cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marks {
+    /// The gateway stopped waiting, by the cause or by how long it took.
+    pub timed_out: bool,
+    /// A function ran for it, or none was to run.
+    pub invoked: bool,
+}
+
+/// Which failures of a label are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pick {
+    /// All.
+    All,
+    /// Those that the gateway stopped waiting for.
+    TimedOut,
+    /// Those for which no function ran.
+    NotInvoked,
+}
+
+/// Failures of one cause and error type at one endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kin {
+    /// How many.
+    pub count: u64,
+    /// Beginning of the first slot with one of them.
+    pub first: Timestamp,
+    /// Beginning of the last.
+    pub last: Timestamp,
+}
+
 /// Failures of one label in one slot.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Failures {
     all: u32,
     certain: u32,
+    timed_out: u32,
+    invoked: u32,
     /// The newest of them.
     sample: CauseSample,
     sampled: Timestamp,
@@ -64,6 +97,15 @@ pub struct Counted {
     time: Timestamp,
     label: Label,
     certain: bool,
+    marks: Marks,
+}
+
+impl Counted {
+    /// What it was marked as.
+    #[must_use]
+    pub const fn marks(&self) -> Marks {
+        self.marks
+    }
 }
 
 /// The tally of one endpoint.
@@ -76,22 +118,26 @@ pub struct Tally {
 
 impl Tally {
     /// Counts an explained failure of event time `time`. What it returns is to be given to [`Tally::remove`].
-    pub fn add(&mut self, time: Timestamp, explanation: &Explanation, sample: CauseSample) -> Counted {
+    pub fn add(&mut self, time: Timestamp, explanation: &Explanation, marks: Marks, sample: CauseSample) -> Counted {
         let certain = explanation.cause.certainty == Certainty::Certain;
         let at = self.place(Label::of(explanation));
         let failures = self.counts.entry((time.slot(SLOT), at)).or_insert_with(|| Failures {
             all: 0,
             certain: 0,
+            timed_out: 0,
+            invoked: 0,
             sample: CauseSample::default(),
             sampled: Timestamp::MIN,
         });
         failures.all = failures.all.saturating_add(1);
         failures.certain = failures.certain.saturating_add(u32::from(certain));
+        failures.timed_out = failures.timed_out.saturating_add(u32::from(marks.timed_out));
+        failures.invoked = failures.invoked.saturating_add(u32::from(marks.invoked));
         if failures.sampled <= time {
             failures.sample = sample;
             failures.sampled = time;
         }
-        Counted { time, label: self.labels[at].clone(), certain }
+        Counted { time, label: self.labels[at].clone(), certain, marks }
     }
 
     /// Takes a failure back.
@@ -101,30 +147,73 @@ impl Tally {
         if let Some(failures) = self.counts.get_mut(&key) {
             failures.all = failures.all.saturating_sub(1);
             failures.certain = failures.certain.saturating_sub(u32::from(counted.certain));
+            failures.timed_out = failures.timed_out.saturating_sub(u32::from(counted.marks.timed_out));
+            failures.invoked = failures.invoked.saturating_sub(u32::from(counted.marks.invoked));
             if failures.all == 0 {
                 self.counts.remove(&key);
             }
         }
     }
 
-    /// The causes of `[end - window, end)`, most frequent first; equal counts in order of their label.
+    /// The causes of the window that ends at `end` (see [`begin`]), most frequent first; equal counts in order of their label.
     #[must_use]
     pub fn total(&self, end: Timestamp, window: Duration) -> Vec<(Label, CauseCount)> {
-        let last = end.slot(SLOT);
-        let first = last.saturating_sub(i64::try_from(slots_in(window)).unwrap_or(i64::MAX));
+        self.total_of(end, window, Pick::All)
+    }
+
+    /// The same of some of the failures.
+    #[must_use]
+    pub fn total_of(&self, end: Timestamp, window: Duration, pick: Pick) -> Vec<(Label, CauseCount)> {
         let mut causes: BTreeMap<&Label, CauseCount> = BTreeMap::new();
         // In order of time, so that the last sample is the newest.
-        for ((_, at), failures) in self.counts.range((first, 0)..(last, 0)) {
-            let label = &self.labels[*at];
+        for (_, at, failures) in self.within(end, window) {
+            let count = failures.count(pick);
+            if count == 0 {
+                continue;
+            }
+            let label = &self.labels[at];
             let none = || CauseCount { kind: label.kind, count: 0, certain: 0, sample: CauseSample::default() };
             let cause = causes.entry(label).or_insert_with(none);
-            cause.count += u64::from(failures.all);
-            cause.certain += u64::from(failures.certain);
+            cause.count += u64::from(count);
+            cause.certain += u64::from(failures.certain.min(count));
             cause.sample.clone_from(&failures.sample);
         }
         let mut causes: Vec<_> = causes.into_iter().map(|(label, cause)| (label.clone(), cause)).collect();
         causes.sort_by_key(|(_, c)| Reverse(c.count));
         causes
+    }
+
+    /// How many failures of `[end - window, end)` are picked.
+    #[must_use]
+    pub fn count(&self, end: Timestamp, window: Duration, pick: Pick) -> u64 {
+        self.within(end, window).map(|(_, _, failures)| u64::from(failures.count(pick))).sum()
+    }
+
+    /// The failures of `[end - window, end)` by cause and error type, whichever function it was.
+    #[must_use]
+    pub fn kins(&self, end: Timestamp, window: Duration) -> BTreeMap<(CauseKind, Option<&Arc<str>>), Kin> {
+        let mut kins = BTreeMap::new();
+        for (slot, at, failures) in self.within(end, window) {
+            let label = &self.labels[at];
+            let time = Timestamp::from_millis(slot.saturating_mul(millis(SLOT)));
+            let kin = kins.entry((label.kind, label.error_type.as_ref()));
+            let kin = kin.or_insert(Kin { count: 0, first: time, last: time });
+            kin.count += u64::from(failures.all);
+            kin.last = time;
+        }
+        kins
+    }
+
+    /// Whether nothing is counted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.counts.is_empty()
+    }
+
+    fn within(&self, end: Timestamp, window: Duration) -> impl Iterator<Item = (i64, usize, &Failures)> {
+        let last = end.slot(SLOT);
+        let first = begin(end, window).slot(SLOT);
+        self.counts.range((first, 0)..(last, 0)).map(|((slot, at), failures)| (*slot, *at, failures))
     }
 
     /// Forgets slots that ended before `before`.
@@ -169,9 +258,19 @@ impl Tally {
 }
 
 impl Failures {
+    const fn count(&self, pick: Pick) -> u32 {
+        match pick {
+            Pick::All => self.all,
+            Pick::TimedOut => self.timed_out,
+            Pick::NotInvoked => self.all.saturating_sub(self.invoked),
+        }
+    }
+
     fn add(&mut self, other: Self) {
         self.all = self.all.saturating_add(other.all);
         self.certain = self.certain.saturating_add(other.certain);
+        self.timed_out = self.timed_out.saturating_add(other.timed_out);
+        self.invoked = self.invoked.saturating_add(other.invoked);
         if self.sampled <= other.sampled {
             (self.sample, self.sampled) = (other.sample, other.sampled);
         }
@@ -236,11 +335,11 @@ mod tests {
         let mut tally = Tally::default();
         let unknown = explained(CauseKind::Unknown, Certainty::Unknown, None);
         let known = explained(CauseKind::UnhandledException, Certainty::Certain, Some("TypeError"));
-        let counted = tally.add(at(5), &unknown, CauseSample::default());
-        tally.add(at(6), &known, CauseSample::default());
+        let counted = tally.add(at(5), &unknown, Marks::default(), CauseSample::default());
+        tally.add(at(6), &known, Marks::default(), CauseSample::default());
         assert_eq!(tally.total(at(10), WINDOW).len(), 2);
         tally.remove(&counted);
-        tally.add(at(5), &known, CauseSample::default());
+        tally.add(at(5), &known, Marks::default(), CauseSample::default());
         let total = tally.total(at(10), WINDOW);
         assert_eq!(total.len(), 1);
         let cause = &total[0].1;
@@ -253,7 +352,7 @@ mod tests {
         let mut tally = Tally::default();
         for i in 0..100 {
             let e = explained(CauseKind::UnhandledException, Certainty::Likely, Some(&format!("E{i}")));
-            tally.add(at(i % 10), &e, CauseSample::default());
+            tally.add(at(i % 10), &e, Marks::default(), CauseSample::default());
         }
         let total = tally.total(at(10), WINDOW);
         assert_eq!(total.len(), LABELS_MAX + 1);
@@ -265,8 +364,30 @@ mod tests {
     #[test]
     fn old_slots_are_forgotten() {
         let mut tally = Tally::default();
-        tally.add(at(5), &explained(CauseKind::Throttled, Certainty::Certain, None), CauseSample::default());
+        tally.add(
+            at(5),
+            &explained(CauseKind::Throttled, Certainty::Certain, None),
+            Marks::default(),
+            CauseSample::default(),
+        );
         tally.forget_before(at(10));
         assert!(tally.total(at(10), WINDOW).is_empty());
+    }
+
+    #[test]
+    fn marks_are_taken_back_with_their_failure() {
+        let mut tally = Tally::default();
+        let one = explained(CauseKind::Throttled, Certainty::Certain, None);
+        let marks = |n: u32| Marks { timed_out: n.is_multiple_of(2), invoked: n.is_multiple_of(3) };
+        let all: Vec<_> = (0..60).map(|n| tally.add(at(5), &one, marks(n), CauseSample::default())).collect();
+        let counts =
+            |tally: &Tally| [Pick::All, Pick::TimedOut, Pick::NotInvoked].map(|pick| tally.count(at(10), WINDOW, pick));
+        assert_eq!(counts(&tally), [60, 30, 40]);
+        assert_eq!(tally.total_of(at(10), WINDOW, Pick::TimedOut)[0].1.count, 30);
+        all.iter().filter(|counted| counted.marks().timed_out).for_each(|counted| tally.remove(counted));
+        assert_eq!(counts(&tally), [30, 0, 20]);
+        assert!(tally.total_of(at(10), WINDOW, Pick::TimedOut).is_empty());
+        all.iter().filter(|counted| !counted.marks().timed_out).for_each(|counted| tally.remove(counted));
+        assert!(tally.is_empty());
     }
 }

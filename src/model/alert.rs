@@ -137,9 +137,11 @@ pub enum Measure {
     FailureCount,
     /// Share of requests that the gateway stopped waiting for, 0 to 1; `errors` are those.
     Timeouts,
-    /// Share of requests that failed without an invocation, 0 to 1; `errors` are those.
+    /// Share of requests that failed without an invocation, 0 to 1; `errors` are those. It looks at what lies before
+    /// the time that the logs of functions are read to.
     NoInvocations,
-    /// Number of requests that failed for a cause never seen on this endpoint before; `errors` are those.
+    /// Number of requests that failed for a cause never seen on this endpoint before; `errors` are those, and its causes
+    /// only the new ones.
     NewCause,
     /// A quantile of the response latency, milliseconds; `errors` are 0.
     Latency {
@@ -151,11 +153,13 @@ pub enum Measure {
         /// Milliseconds.
         over_ms: u32,
     },
-    /// Number of requests in the window, where there were enough of them before; `errors` are 0.
+    /// Number of requests in the window, where there were enough of them before; `errors` are 0. It is too bad at the
+    /// threshold and below.
     Traffic,
-    /// How many times faster than allowed the error budget is used up; `errors` are requests answered 5xx.
+    /// How many times faster than allowed the error budget is used up over the long window of the rung that is told;
+    /// `errors` are requests answered 5xx in it, its causes those of the last minutes.
     BurnRate {
-        /// Share of requests that are to go well, 0 to 1.
+        /// Share of requests that are to go well, 0 to 1; 0 where none was given, and then nothing is too bad.
         objective: f64,
     },
     /// A log group is not read; there is no value.

@@ -1,7 +1,7 @@
 //! Alerts and notices -> messages -> people.
 //!
 //! [`plan`] decides what is said to one [`audience`] (pure, takes its time from the alerts), [`plans`] is that for all; [`message`] is what is said, [`text`],
-//! [`json`] and [`sns`] render it, [`outbox`] delivers it. Not the alerts themselves: the engine hands out every alert
+//! [`json`] and [`sns`] render it, [`outbox`] delivers it through a [`sink`]. Not the alerts themselves: the engine hands out every alert
 //! as it stands. Rule: a message that was due is delivered, or kept for the next start by whoever put it, or stands on
 //! stderr; a resolve is sent exactly for what was sent as firing.
 

@@ -9,7 +9,7 @@ use super::audience::Audience;
 use super::message::Message;
 use super::plan::{Plan, STATE_VERSION, Settings};
 use crate::model::alert::{Alert, AlertKey};
-use crate::model::inventory::Inventory;
+use crate::model::inventory::{ApiId, Inventory};
 use crate::model::notice::Notice;
 use crate::model::saved::{self, RestoreError};
 use crate::model::time::Timestamp;
@@ -33,8 +33,13 @@ impl From<Settings> for Planning {
 /// What stands at one moment of one clock.
 #[derive(Clone, Copy, Debug)]
 pub enum Moment<'a> {
-    /// The rules of an API have looked: all its alerts that fire or have just resolved, in event time.
-    Looked(&'a [Alert]),
+    /// The rules of an API have looked, in event time.
+    Looked {
+        /// The API.
+        api: ApiId,
+        /// All its alerts that fire or have just resolved.
+        alerts: &'a [Alert],
+    },
     /// Alerts about logs that have begun to fire or have just resolved, in arrival time. Those that go on are not there.
     Sighted(&'a [Alert]),
     /// Something people should know that no rule is about, in arrival time.

@@ -1,17 +1,28 @@
-//! What people and programs get, to the letter: logs that are not read, and notices.
+//! What people and programs get, to the letter: here logs that are not read, and notices.
+
+mod alarms;
+mod chats;
+mod limits;
+mod programs;
+mod topics;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::message::{AlertMessage, Message};
+use super::message::{AlertMessage, Digest, Message, Test};
 use super::origin::Origin;
+use super::query::Query;
 use super::sns::{Format, SnsRequest, requests};
 use super::{json as to_json, text};
-use crate::model::alert::{Alert, AlertKey, Blindness, Loss, Measure, Reason, Severity, State, Subject};
-use crate::model::cause::CauseKind;
+use crate::model::alert::{
+    Alert, AlertKey, Blindness, CauseCount, CauseSample, Loss, Measure, Reason, Severity, State, Subject,
+};
+use crate::model::cause::{CauseKind, Fix};
 use crate::model::inventory::ApiId;
+use crate::model::invocation::Site;
 use crate::model::notice::{Missed, Notice};
 use crate::model::problem::Problem;
 use crate::model::request::Endpoint;
@@ -89,6 +100,151 @@ fn sns(m: &Message, format: Format) -> SnsRequest {
     requests.remove(0)
 }
 
+/// `POST /checkout` of API `shop`: 12 of 30 fail, 9 of them explained.
+fn failing() -> AlertMessage {
+    let function = "checkout-fn";
+    let crash = CauseSample {
+        error_type: Some("TypeError".into()),
+        message: Some("Cannot read properties of undefined (reading 'items')".into()),
+        function: Some(function.into()),
+        site: Some(Site { file: "index.js".into(), line: 12 }),
+        request_id: Some("JKJaXmPLvHcESHA=".into()),
+        lambda_request_id: Some("8f4b9e02-3c1d-4a5e-9b7f-0123456789ab".into()),
+        fix: Some(Arc::new(Fix {
+            text: "Handle TypeError at index.js:12 in checkout-fn.".to_owned(),
+            command: Some(
+                "aws logs filter-log-events --log-group-name /aws/lambda/checkout-fn --filter-pattern 8f4b9e02"
+                    .to_owned(),
+            ),
+        })),
+    };
+    let cause = |kind, count, certain, sample| CauseCount { kind, count, certain, sample };
+    let alert = Alert {
+        key: AlertKey {
+            rule: "endpoint-5xx".into(),
+            api: ApiId(0),
+            subject: Subject::Endpoint(Arc::new(Endpoint::new("POST", "/checkout"))),
+        },
+        state: State::Firing,
+        severity: Severity::Critical,
+        worst: Severity::Critical,
+        measure: Measure::Failures,
+        value: 0.4,
+        threshold: 0.01,
+        errors: 12,
+        requests: 30,
+        window: Duration::from_mins(5),
+        time: at("10:05:00"),
+        since: at("10:04:10"),
+        episode: "0123456789ab".into(),
+        holds: true,
+        flapping: false,
+        causes: vec![
+            cause(CauseKind::UnhandledException, 9, 9, crash),
+            cause(CauseKind::Unknown, 3, 0, CauseSample { request_id: Some("other".into()), ..CauseSample::default() }),
+        ],
+        endpoints: Vec::new(),
+        blindness: None,
+    };
+    let query = Query {
+        groups: vec!["/aws/lambda/checkout-fn".into()],
+        region: Some("eu-west-1".into()),
+        from: at("09:59:10"),
+        to: at("10:05:00"),
+        text: "fields @timestamp, @message\n| filter @message like \"8f4b9e02-3c1d-4a5e-9b7f-0123456789ab\"\n\
+               | sort @timestamp asc\n| limit 50"
+            .to_owned(),
+    };
+    AlertMessage { alert, api: "shop".into(), reason: Reason::New, seq: 1, query: Some(query) }
+}
+
+/// The same, over.
+fn resolved() -> AlertMessage {
+    let firing = failing();
+    let alert = Alert {
+        state: State::Resolved,
+        value: 0.0,
+        errors: 0,
+        requests: 28,
+        time: at("10:16:00"),
+        holds: false,
+        ..firing.alert
+    };
+    AlertMessage { alert, reason: Reason::Resolved, seq: 2, query: None, ..firing }
+}
+
+/// Of the API as a whole, or of another measure.
+fn changed(change: impl FnOnce(&mut Alert)) -> AlertMessage {
+    let mut m = failing();
+    change(&mut m.alert);
+    m
+}
+
+fn digest() -> Digest {
+    let member = |route: &str, errors: u64| {
+        let mut m = changed(|a| {
+            a.key.subject = Subject::Endpoint(Arc::new(Endpoint::new("GET", route)));
+            a.errors = errors;
+        });
+        m.seq = 0;
+        m
+    };
+    Digest {
+        time: at("10:06:00"),
+        state: State::Firing,
+        reason: Reason::New,
+        severity: Severity::Critical,
+        rule: Some("endpoint-5xx".into()),
+        api: Some("shop".into()),
+        since: at("10:04:10"),
+        firing: 37,
+        resolved: 3,
+        members: vec![member("/a", 12), member("/b", 11)],
+        episode: "d0123456789a".into(),
+        seq: 1,
+    }
+}
+
+fn digest_over() -> Digest {
+    Digest {
+        state: State::Resolved,
+        reason: Reason::Resolved,
+        time: at("10:26:00"),
+        firing: 0,
+        resolved: 40,
+        seq: 2,
+        ..digest()
+    }
+}
+
+fn trial() -> Message {
+    Message::Test(Box::new(Test { time: at("10:00:00"), episode: "test-1".into() }))
+}
+
+/// Two halves of an object that is too long for one `json!`.
+fn joined(head: Value, tail: Value) -> Value {
+    let halves = [head, tail].into_iter().filter_map(|half| half.as_object().cloned());
+    Value::Object(halves.flatten().collect())
+}
+
+fn host() -> Origin {
+    Origin { host: Some("gw-1".into()) }
+}
+
+/// One of each kind and state.
+fn all() -> Vec<Message> {
+    vec![
+        failing().into(),
+        resolved().into(),
+        blind(State::Firing, Loss::Part),
+        blind(State::Resolved, Loss::Part),
+        digest().into(),
+        digest_over().into(),
+        notice().into(),
+        trial(),
+    ]
+}
+
 #[test]
 fn a_log_that_is_not_read_as_text() {
     let firing = text::render(&blind(State::Firing, Loss::Causes), &Origin::default());
@@ -136,7 +292,7 @@ RESOLVED /aws/lambda/checkout-fn read again after 3m: access denied (shop)
 fn a_log_that_is_not_read_for_programs() {
     let object: Value =
         serde_json::from_str(&to_json::render(&blind(State::Firing, Loss::Part), &Origin::default())).expect("JSON");
-    let want = json!({
+    let head = json!({
         "v": 1,
         "type": "alert",
         "time": "2026-11-22T10:05:00.250Z",
@@ -144,19 +300,32 @@ fn a_log_that_is_not_read_for_programs() {
         "state": "firing",
         "reason": "new",
         "severity": "high",
+        "worst": "high",
+        "flapping": false,
         "rule": "source-blind",
         "api": "shop",
         "endpoint": null,
         "source": "/aws/lambda/checkout-fn",
+        "measure": "unread",
+        "quantile": null,
+        "over_ms": null,
+        "objective": null,
         "value": null,
+        "threshold": null,
         "errors": null,
         "requests": null,
         "window_s": null,
         "since": "2026-11-22T10:02:00.000Z",
         "episode": "0123456789ab",
         "seq": 1,
+    });
+    let tail = json!({
+        "explained": null,
         "causes": [],
+        "endpoints": [],
         "fix": null,
+        "query": null,
+        "digest": null,
         "problem": {
             "kind": "denied",
             "said": "User: arn:aws:iam::111122223333:user/gw is not authorized to perform: logs:FilterLogEvents",
@@ -167,8 +336,9 @@ fn a_log_that_is_not_read_for_programs() {
         },
         "notice": null,
         "title": "Log Group Not Read: /aws/lambda/checkout-fn (shop)",
+        "origin": {"host": null, "version": env!("CARGO_PKG_VERSION")},
     });
-    assert_eq!(object, want);
+    assert_eq!(object, joined(head, tail));
 }
 
 #[test]
@@ -176,7 +346,7 @@ fn a_log_that_is_not_read_through_sns() {
     let firing = sns(&blind(State::Firing, Loss::Causes), Format::Text);
     assert_eq!(firing.subject, "[HIGH] shop: /aws/lambda/checkout-fn not read for 3m: access denied");
     assert!(!firing.subject.contains("arn:") && firing.attributes.iter().all(|(_, value)| !value.contains("arn:")));
-    assert_eq!(firing.deduplication_id.as_deref(), Some("0123456789ab-1"));
+    assert_eq!(firing.deduplication_id.as_deref(), Some("0123456789ab-1-firing"));
     let resolved = sns(&blind(State::Resolved, Loss::Causes), Format::Text);
     assert_eq!(resolved.subject, "[RESOLVED] shop: /aws/lambda/checkout-fn read again after 3m: access denied");
 }
@@ -218,7 +388,7 @@ NOTICE reading stood still for 47m (10:02 to 10:49 UTC): 1 request caught up, 0 
 fn a_notice_for_programs() {
     let message = Message::from(notice());
     let object: Value = serde_json::from_str(&to_json::render(&message, &Origin::default())).expect("JSON");
-    let want = json!({
+    let head = json!({
         "v": 1,
         "type": "alert",
         "time": "2026-11-22T10:52:10.000Z",
@@ -226,19 +396,32 @@ fn a_notice_for_programs() {
         "state": null,
         "reason": null,
         "severity": "elevated",
+        "worst": null,
+        "flapping": null,
         "rule": null,
         "api": null,
         "endpoint": null,
         "source": null,
+        "measure": null,
+        "quantile": null,
+        "over_ms": null,
+        "objective": null,
         "value": null,
+        "threshold": null,
         "errors": null,
         "requests": null,
         "window_s": null,
         "since": null,
         "episode": "ba9876543210",
         "seq": 1,
+    });
+    let tail = json!({
+        "explained": null,
         "causes": [],
+        "endpoints": [],
         "fix": null,
+        "query": null,
+        "digest": null,
         "problem": null,
         "notice": {
             "from": "2026-11-22T10:02:00.000Z",
@@ -256,8 +439,9 @@ fn a_notice_for_programs() {
             "unread_before": "2026-11-22T10:10:00.000Z",
         },
         "title": "Reading Stood Still: 47m",
+        "origin": {"host": null, "version": env!("CARGO_PKG_VERSION")},
     });
-    assert_eq!(object, want);
+    assert_eq!(object, joined(head, tail));
 }
 
 #[test]
@@ -266,9 +450,20 @@ fn a_notice_through_sns() {
     let sent = sns(&message, Format::Json);
     assert_eq!(sent.subject, "[NOTICE] reading stood still for 47m: 14402 requests caught up, 112 failed");
     let attributes: Vec<_> = sent.attributes.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let want = [("schema", "1"), ("kind", "notice"), ("severity", "elevated"), ("episode", "ba9876543210")];
+    let fingerprint = message.fingerprint();
+    let want = [
+        ("schema", "1"),
+        ("kind", "notice"),
+        ("state", "none"),
+        ("severity", "elevated"),
+        ("rule", "none"),
+        ("api", "none"),
+        ("episode", "ba9876543210"),
+        ("fingerprint", &fingerprint),
+    ];
     assert_eq!(attributes, want);
-    assert_eq!(sent.group_id.as_deref(), Some("ba9876543210"));
+    assert_eq!(sent.group_id, Some(fingerprint));
+    assert_eq!(sent.deduplication_id.as_deref(), Some("ba9876543210-1-none"));
     assert_eq!((message.seq(), message.severity()), (1, Severity::Elevated));
 }
 

@@ -23,7 +23,7 @@ use crate::engine;
 use crate::model::inventory::{Inventory, SourceId};
 use crate::model::summary::Summary;
 use crate::model::time::Timestamp;
-use crate::notify::message::Message;
+use crate::notify::message::{AlertMessage, Message};
 use crate::ops::clock::Clock;
 use crate::tail::fetch::Connect;
 
@@ -101,6 +101,10 @@ impl Live {
     /// When a task failed. What AWS answers is never an error here: it is said, and tried again.
     pub async fn watch<C: Connect + Send>(self, connect: &mut C, ear: &mut impl Ear) -> Result<Summary> {
         let Self { config, region, clock, history, requests, keep, said_since, stop } = self;
+        for silence in config.notify.silences.iter().filter(|silence| silence.until <= clock.now()) {
+            let comment = silence.comment.as_ref().map(|comment| format!(" ({comment})")).unwrap_or_default();
+            tracing::warn!("a [[silence]]{comment} ended at {} and covers nothing: delete it", silence.until);
+        }
         let (keep, restored) = keep.unzip();
         let mut restored = restored.unwrap_or_default();
         let mut inventory = config.add_to(restored.inventory.clone(), &region);
@@ -175,14 +179,24 @@ fn pipeline(
 /// What was said in an earlier life, with the number that its API has now: another configuration may have given it
 /// another one. `None` where that API is not watched any more.
 fn as_numbered(message: &Arc<Message>, inventory: &Inventory) -> Option<Arc<Message>> {
-    let Message::Alert(said) = &**message else { return Some(Arc::clone(message)) };
-    let api = inventory.find_api(&said.api)?;
-    if api == said.alert.key.api {
-        return Some(Arc::clone(message));
+    let mut message = Arc::clone(message);
+    let number = |said: &mut AlertMessage| {
+        let api = inventory.find_api(&said.api)?;
+        said.alert.key.api = api;
+        Some(())
+    };
+    match Arc::make_mut(&mut message) {
+        Message::Alert(said) => number(said)?,
+        Message::Digest(digest) => {
+            let named = digest.members.len();
+            digest.members.retain_mut(|member| number(member).is_some());
+            if digest.members.is_empty() && named > 0 {
+                return None;
+            }
+        }
+        Message::Notice(_) | Message::Test(_) => {}
     }
-    let mut said = said.clone();
-    said.alert.key.api = api;
-    Some(Arc::new(Message::Alert(said)))
+    Some(message)
 }
 
 impl<E: Ear> Run<'_, E> {
@@ -334,7 +348,6 @@ mod tests {
     use super::*;
     use crate::model::alert::{Alert, AlertKey, Measure, Reason, Severity, State, Subject};
     use crate::model::inventory::{Api, ApiId};
-    use crate::notify::message::AlertMessage;
 
     #[test]
     fn what_was_said_of_an_api_goes_on_under_the_number_it_has_now() {

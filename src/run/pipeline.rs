@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::{Engine, Output, Settings};
+use crate::model::alert::Reason;
 use crate::model::cause::Failure;
 use crate::model::event::{Batch, Fact};
 use crate::model::inventory::{Inventory, SourceId};
@@ -73,12 +74,25 @@ impl Pipeline {
     pub fn adopt(&mut self, to: &Arc<str>, message: &Message) {
         match message {
             Message::Alert(said) => {
-                if self.engine.adopt(&said.alert) {
+                // A resolve may have been said long after it was due: then the engine knows of it, and the plan does not.
+                if self.engine.adopt(&said.alert) || said.reason == Reason::Resolved {
                     self.plans.adopt(to, message);
                 }
             }
-            Message::Digest(_) | Message::Test(_) => {}
-            Message::Notice(notice) => self.engine.adopt_notice(notice),
+            Message::Digest(digest) => {
+                // A digest names ten of its members at most, so the engine finds all of them again. Not so those about
+                // log groups: that these were not read is read nowhere.
+                let of_logs = digest.members.iter().filter(|member| member.alert.blindness.is_some());
+                of_logs.for_each(|member| {
+                    self.engine.adopt(&member.alert);
+                });
+                self.plans.adopt(to, message);
+            }
+            Message::Notice(notice) => {
+                self.engine.adopt_notice(notice);
+                self.plans.adopt(to, message);
+            }
+            Message::Test(_) => {}
         }
     }
 
@@ -206,7 +220,7 @@ impl Pipeline {
                     said.push(Said::Failure(failure));
                     continue;
                 }
-                Output::Looked { at, alerts } => self.plans.step(Moment::Looked(&alerts), at),
+                Output::Looked { api, at, alerts } => self.plans.step(Moment::Looked { api, alerts: &alerts }, at),
                 Output::Sighted { at, alerts } => self.plans.step(Moment::Sighted(&alerts), at),
                 Output::Notice(notice) => self.plans.step(Moment::Noticed(&notice), notice.time),
             };

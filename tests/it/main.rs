@@ -19,3 +19,4 @@ mod scenarios;
 mod sinks;
 mod sns_proxy;
 mod topics;
+mod verdicts;

@@ -66,7 +66,7 @@ proptest! {
         samples.rotate_left(turn);
         let mut window = Window::new(length);
         for (time, status) in &samples {
-            window.record(at(*time), *status);
+            window.record(at(*time), *status, false);
         }
         let end = (newest / SLOT_MS + 1) * SLOT_MS;
         let inside = |t: i64| end - slots * SLOT_MS <= t && t < end;
@@ -82,7 +82,7 @@ proptest! {
     fn a_minute_of_skew_costs_no_count(samples in vec((0_i64..360_000, 100_u16..600), 1..300), back in 0_i64..=6) {
         let mut window = Window::new(FIVE_MINUTES);
         for (time, status) in &samples {
-            prop_assert!(window.record(at(*time), *status), "refused at {}", time);
+            prop_assert!(window.record(at(*time), *status, false), "refused at {}", time);
         }
         let end = 360_000 - back * SLOT_MS;
         let counted = samples.iter().filter(|(t, _)| (end - 300_000..end).contains(t)).count();
@@ -95,9 +95,9 @@ proptest! {
         let mut window = Window::new(FIVE_MINUTES);
         let earlier = times.iter().filter(|t| **t < BASE);
         for time in earlier {
-            window.record(Timestamp::from_millis(*time), 502);
+            window.record(Timestamp::from_millis(*time), 502, false);
         }
-        prop_assert!(window.record(at(last + 4_000_000), 502));
+        prop_assert!(window.record(at(last + 4_000_000), 502, false));
         let end = at(last + 4_000_000).floor(SLOT).plus(SLOT);
         prop_assert_eq!(window.total(end, SLOT).errors(), 1);
         // A window over absurd stamps is a number, not a panic.
@@ -329,11 +329,11 @@ proptest! {
         wait in 0_u64..40,
     ) {
         let mut settings = settings();
-        for rule in &mut settings.rules {
+        settings.rules.change(|rule| {
             rule.window = SLOT * 3;
             rule.hold = SLOT * u32::try_from(hold).unwrap();
             rule.keep_firing = SLOT * u32::try_from(keep).unwrap();
-        }
+        });
         let planned = plan::Settings { group_wait: Duration::from_secs(wait), ..plan::Settings::default() };
         let mut pipeline = Pipeline::new(settings, &planned.into());
         let mut said = Vec::new();

@@ -215,15 +215,15 @@ prop_compose! {
     ) -> Settings {
         let mut settings = Settings::new(Arc::new(inventory()));
         [settings.max_endpoints, settings.max_invocations, settings.max_cases] = tables;
-        for rule in &mut settings.rules {
+        settings.rules.change(|rule| {
             rule.window = Duration::from_secs(10) * windows.0;
             (rule.min_requests, rule.min_errors) = (2, 1);
             rule.hold = Duration::from_secs(10) * hold;
             rule.keep_firing = Duration::from_secs(10) * keep;
-        }
+        });
         settings.window = Duration::from_secs(10) * windows.1;
-        // Mostly both.
-        settings.rules.truncate(if rules == 0 { 1 } else { 2 });
+        // Mostly all.
+        settings.rules.retain(|rule| rules > 0 || &*rule.name == "endpoint-5xx");
         settings.explain_wait = Duration::from_secs(waits.0);
         settings.explain_hold = Duration::from_secs(waits.1);
         settings.reporting = if flags[0] { Reporting::Live } else { Reporting::Final };
@@ -568,15 +568,16 @@ proptest! {
         turn in any::<prop::sample::Index>(),
     ) {
         let mut settings = Settings::new(Arc::new(first_inventory()));
-        for rule in &mut settings.rules {
+        settings.rules.change(|rule| {
             rule.window = Duration::from_secs(30);
             rule.low_traffic = None;
             rule.hold = Duration::from_secs(10) * hold;
             rule.keep_firing = Duration::from_secs(10) * keep;
-        }
+        });
         let planned = plan::Settings {
             group_wait: Duration::from_secs(wait),
             group_interval: Duration::from_secs(20),
+            ..plan::Settings::default()
         }
         .into();
         let last = lines.last().map_or(0, |line| line.0) + 20;
@@ -610,7 +611,7 @@ fn some_state() -> (Settings, Saved) {
     let dice = vec((any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>(), 0_i64..300), 300).new_tree(&mut runner);
     let mut settings = Settings::new(Arc::new(inventory()));
     settings.totals = true;
-    settings.rules.iter_mut().for_each(|rule| rule.min_requests = 1);
+    settings.rules.change(|rule| rule.min_requests = 1);
     let mut pipeline = Pipeline::new(settings.clone(), &plan::Settings::default().into());
     for (event, now) in events(&dice.expect("values").current(), 7) {
         say(&mut pipeline, event, now);

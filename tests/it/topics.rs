@@ -44,8 +44,18 @@ name = "endpoint-5xx"
 window = "10s"
 for = "0s"
 keep_firing_for = "0s"
+low_traffic = false
 [[rule]]
 name = "api-5xx"
+enabled = false
+[[rule]]
+name = "integration-timeouts"
+enabled = false
+[[rule]]
+name = "no-invocations"
+enabled = false
+[[rule]]
+name = "new-cause"
 enabled = false
 [[sink]]
 kind = "stdout"

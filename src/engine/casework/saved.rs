@@ -2,7 +2,8 @@
 //!
 //! Not its parts: each knows its own form. Rule: which case waits for which ID is not written; the open cases tell.
 
-use super::{Casework, keys};
+use super::Casework;
+use super::said::keys;
 use crate::engine::correlate::Cases;
 use crate::engine::executions::Executions;
 use crate::engine::invocations::Invocations;
@@ -22,6 +23,7 @@ impl Casework {
             cases: Cases::resume(saved.cases, &new.cases)?,
             links: Links::resume(saved.links, &new.links)?,
             functions: saved.functions,
+            shown: saved.shown,
             ..new
         };
         for (id, case) in casework.cases.iter() {

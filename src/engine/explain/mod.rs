@@ -8,6 +8,7 @@
 mod fix;
 mod gateway;
 mod lambda;
+mod marks;
 mod pattern;
 
 use std::borrow::Cow;
@@ -21,6 +22,7 @@ use super::correlate::Link;
 use super::executions::Execution;
 use super::functions::Function;
 use super::invocations::Invocation;
+use super::tally::Marks;
 use crate::model::cause::{Cause, CauseKind, Certainty, Evidence, Explanation, Join};
 use crate::model::inventory::{Api, ApiKind, Source};
 use crate::model::invocation::{LambdaSays, Site};
@@ -124,18 +126,24 @@ impl Verdict {
     }
 }
 
-/// Decides.
+/// Decides, and marks the failure for the rules.
 #[must_use]
-pub fn explain(subject: &Subject<'_>) -> Explanation {
+pub fn explain(subject: &Subject<'_>) -> (Explanation, Marks) {
     let words = words(subject);
-    let verdict = decide(subject, &words);
+    let explanation = explanation(subject, &words);
+    let marks = marks::marks(subject, &words, &explanation);
+    (explanation, marks)
+}
+
+fn explanation(subject: &Subject<'_>, words: &GatewayWords) -> Explanation {
+    let verdict = decide(subject, words);
     let verdict = Verdict {
         error_type: verdict.error_type.map(|t| masked(&t)),
         message: verdict.message.map(|m| masked(&m)),
         ..verdict
     };
     let function = function(subject);
-    let fix = fix::fix(&verdict, subject, &words, function.as_deref());
+    let fix = fix::fix(&verdict, subject, words, function.as_deref());
     // An ID that was looked for and led to nothing joins nothing.
     let link = subject.link.filter(|l| subject.found.is_some_and(|f| f.invocation.is_seen()) || l.id.is_none());
     let named = subject.execution.is_some_and(|(e, _)| e.is_telling());

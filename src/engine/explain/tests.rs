@@ -67,7 +67,7 @@ fn explained(request: &Request, lines: &[LambdaSays]) -> Explanation {
         invocations.get("a1").map(|invocation| Found { invocation, report: report(invocation), source: &source });
     let id = request.lambda_request_id.as_deref().map(Arc::from);
     let link = Link { id, join: Join::IntegrationRequestId, candidates: 1, authorizer: false };
-    explain(&Subject { link: request.lambda_request_id.is_some().then_some(&link), found, ..subject(request, &api) })
+    explain(&Subject { link: request.lambda_request_id.is_some().then_some(&link), found, ..subject(request, &api) }).0
 }
 
 fn subject<'a>(request: &'a Request, api: &'a Api) -> Subject<'a> {
@@ -296,7 +296,7 @@ fn an_authorizer_that_ended_well_says_nothing_about_what_was_never_called() {
     let (source, api) = (source(), api());
     let link = Link { id: Some("auth".into()), join: Join::IntegrationRequestId, candidates: 1, authorizer: true };
     let found = invocations.get("auth").map(|invocation| Found { invocation, report: "", source: &source });
-    let e = explain(&Subject { link: Some(&link), found, ..subject(&request, &api) });
+    let (e, _) = explain(&Subject { link: Some(&link), found, ..subject(&request, &api) });
     assert_eq!((e.cause.kind, e.cause.certainty), (CauseKind::PermissionDenied, Certainty::Likely));
 }
 
@@ -322,7 +322,7 @@ fn what_began_after_the_answer_is_at_most_likely() {
         let (source, api) = (source(), api());
         let link = Link { id: Some("w".into()), join: Join::ApiRequestIdInLog, candidates: 1, authorizer: false };
         let found = invocations.get("w").map(|invocation| Found { invocation, report: "", source: &source });
-        explain(&Subject { link: Some(&link), found, ..subject(&request, &api) }).cause.certainty
+        explain(&Subject { link: Some(&link), found, ..subject(&request, &api) }).0.cause.certainty
     };
     assert_eq!(certainty(20), Certainty::Certain);
     assert_eq!(certainty(60_000), Certainty::Likely);

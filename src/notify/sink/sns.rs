@@ -50,3 +50,48 @@ impl<P: Publish + Send + Sync> Deliver for Sns<P> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::model::time::Timestamp;
+    use crate::notify::message::Test;
+
+    /// Notes the subjects it is given, and fails where it is told to.
+    #[derive(Default)]
+    struct Topic {
+        fails: Mutex<Vec<usize>>,
+        asked: Mutex<Vec<String>>,
+    }
+
+    impl Publish for &Topic {
+        async fn publish(&self, request: SnsRequest) -> Result<(), SendError> {
+            let mut asked = self.asked.lock().unwrap();
+            asked.push(request.subject);
+            let fails = self.fails.lock().unwrap().contains(&asked.len());
+            if fails { Err(SendError::again("no")) } else { Ok(()) }
+        }
+    }
+
+    fn message(n: u32) -> Message {
+        Message::Test(Box::new(Test { time: Timestamp::from_millis(0), episode: format!("e{n}").into() }))
+    }
+
+    #[tokio::test]
+    async fn a_message_of_two_requests_goes_on_where_it_failed() {
+        let topic = Topic { fails: Mutex::new(vec![2, 3, 6]), ..Topic::default() };
+        let arn = "arn:aws:sns:eu-west-1:111122223333:ops".into();
+        let mut sink = Sns::new(&topic, arn, Format::CloudwatchAlarm, Origin::default());
+        assert!(sink.deliver(&message(1)).await.is_err());
+        assert!(sink.deliver(&message(1)).await.is_err());
+        assert_eq!(sink.deliver(&message(1)).await, Ok(()));
+        // The next message begins at its beginning, also after one that was given up in the middle.
+        assert!(sink.deliver(&message(2)).await.is_err());
+        assert_eq!(sink.deliver(&message(3)).await, Ok(()));
+        let words: Vec<_> =
+            topic.asked.lock().unwrap().iter().map(|s| s.split(':').next().unwrap().to_owned()).collect();
+        assert_eq!(words, ["ALARM", "OK", "OK", "OK", "ALARM", "OK", "ALARM", "OK"]);
+    }
+}

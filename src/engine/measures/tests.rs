@@ -1,0 +1,617 @@
+//! Each kind of rule through the whole engine: what it fires on, what it does not, and when it is over.
+
+use std::collections::BTreeSet;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+use crate::engine::rules::{By, Rules};
+use crate::engine::{Engine, Output, Settings};
+use crate::model::alert::{Alert, State, Subject};
+use crate::model::event::Fact;
+use crate::model::inventory::{Api, ApiKind, Inventory, Source, SourceId, SourceKind};
+use crate::model::invocation::{LambdaLine, LambdaSays, Report, RuntimeError};
+use crate::model::problem::Problem;
+use crate::model::request::{GatewayWords, Request};
+
+const ACCESS: SourceId = SourceId(0);
+const LAMBDA: SourceId = SourceId(1);
+const HOUR: i64 = 3600;
+
+/// An engine with one rule, which fires at once and resolves at once.
+struct World {
+    engine: Engine,
+    /// Up to where all is read, in seconds.
+    now: i64,
+    ids: u32,
+    /// The logs of functions are read as well.
+    reads_lambda: bool,
+    said: Vec<Alert>,
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(1_800_000_000_000 + seconds * 1000)
+}
+
+fn rule(name: &str) -> Rule {
+    let rule = Rule::built_in(5 * MINUTE).into_iter().find(|rule| *rule.name == *name).expect("it is built in");
+    Rule { on: true, hold: Duration::ZERO, keep_firing: Duration::ZERO, ..rule }
+}
+
+fn world(rule: Rule) -> World {
+    world_of(rule, &["/access", "/aws/lambda/pay"], |_| {})
+}
+
+fn world_of(rule: Rule, groups: &[&str], change: impl FnOnce(&mut Api)) -> World {
+    let mut api = Api { kind: ApiKind::Rest, ..Api::plain("shop") };
+    change(&mut api);
+    let mut inventory = Inventory { apis: vec![api], sources: Vec::new() };
+    for group in groups {
+        let kind = if group.starts_with("/access") { SourceKind::Access(ApiId(0)) } else { SourceKind::Lambda };
+        inventory.add_source_of(ApiId(0), Source::group(group, None, kind));
+    }
+    let reads_lambda = groups.len() > 1;
+    let mut settings = Settings::new(inventory.into());
+    settings.rules = Rules::from(vec![rule]);
+    (settings.blind_after, settings.source_blind) = (Duration::MAX, None);
+    let engine = Engine::new(settings);
+    let mut world = World { engine, now: 0, ids: 0, reads_lambda, said: Vec::new() };
+    world.read();
+    world
+}
+
+/// A request to `GET /a`.
+fn request(seconds: i64, status: u16) -> Request {
+    Request {
+        api: ApiId(0),
+        endpoint: Endpoint::new("GET", "/a").into(),
+        status,
+        start: at(seconds),
+        request_id: None,
+        lambda_request_id: None,
+        response_latency_ms: None,
+        integration_latency_ms: None,
+        gateway: (status >= 500).then(Box::default),
+    }
+}
+
+impl World {
+    fn read(&mut self) {
+        if self.reads_lambda {
+            self.engine.seal(LAMBDA, at(self.now));
+        }
+        self.engine.seal(ACCESS, at(self.now));
+        self.engine.tick(at(self.now));
+        self.said = self.engine.drain().into_iter().flat_map(Output::alerts).collect();
+    }
+
+    fn put(&mut self, count: u32, request: &Request) {
+        for _ in 0..count {
+            self.engine.ingest(ACCESS, Fact::Request(request.clone()), at(self.now));
+        }
+    }
+
+    /// So many requests with this status, now.
+    fn answered(&mut self, count: u32, status: u16) -> &mut Self {
+        self.put(count, &request(self.now, status));
+        self
+    }
+
+    /// Failures of this error type, each with the lines of its invocation.
+    fn failed(&mut self, count: u32, error_type: &str) -> &mut Self {
+        for _ in 0..count {
+            self.ids += 1;
+            let id = format!("id{}", self.ids);
+            let failed = Request { lambda_request_id: Some(id.as_str().into()), ..request(self.now, 502) };
+            self.put(1, &failed);
+            let error_type = Some(error_type.into());
+            self.line(&id, LambdaSays::Unhandled(RuntimeError { error_type, ..RuntimeError::default() }));
+        }
+        self
+    }
+
+    fn line(&mut self, id: &str, says: LambdaSays) {
+        let time = at(self.now);
+        let (stream, request_id, text) = ("s".into(), Some(id.into()), "text".into());
+        let line = LambdaLine { stream, time, request_id, says, refs: None, text };
+        self.engine.ingest(LAMBDA, Fact::Lambda(line), time);
+    }
+
+    /// The next look, ten seconds on.
+    fn look(&mut self) -> Option<(State, Severity)> {
+        self.now += 10;
+        self.read();
+        assert!(self.said.len() <= 1, "one rule, one subject");
+        self.said.first().map(|alert| (alert.state, alert.severity))
+    }
+
+    /// The looks up to `seconds`: whether any of them fired.
+    fn fires_until(&mut self, seconds: i64) -> bool {
+        let mut fired = false;
+        while self.now < seconds {
+            fired |= matches!(self.look(), Some((State::Firing, _)));
+        }
+        fired
+    }
+
+    fn saved_and_restored(&mut self) {
+        self.engine = Engine::restore(self.engine.settings.clone(), &self.engine.save()).expect("saved just now");
+    }
+
+    fn alert(&self) -> &Alert {
+        self.said.first().expect("an alert")
+    }
+}
+
+const fn fires(severity: Severity) -> (State, Severity) {
+    (State::Firing, severity)
+}
+
+const fn resolves(severity: Severity) -> (State, Severity) {
+    (State::Resolved, severity)
+}
+
+#[test]
+fn integration_timeouts_from_three_and_one_percent_on() {
+    for (timeouts, fine, want) in
+        [(3, 297, Some(fires(Severity::High))), (3, 298, None), (2, 10, None), (3, 0, Some(fires(Severity::High)))]
+    {
+        let mut world = world(rule("integration-timeouts"));
+        world.answered(fine, 200).answered(timeouts, 504);
+        assert_eq!(world.look(), want, "{timeouts} and {fine}");
+    }
+    let mut world = world(rule("integration-timeouts"));
+    world.answered(10, 200).answered(4, 504).failed(5, "TypeError");
+    world.look();
+    let alert = world.alert();
+    assert_eq!((alert.errors, alert.requests, alert.threshold), (4, 19, 0.01));
+    assert_eq!(
+        alert.causes.iter().map(|c| (c.kind, c.count)).collect::<Vec<_>>(),
+        [(CauseKind::IntegrationTimeout, 4)]
+    );
+    assert!(world.fires_until(300));
+    assert_eq!(world.look(), Some(resolves(Severity::High)), "when they have left the window");
+}
+
+#[test]
+fn a_failure_that_took_as_long_as_the_timeout_is_one_whatever_its_cause_and_counts_once() {
+    let count = |ms: u32, answered: bool, status: u16| {
+        let mut world = world(rule("integration-timeouts"));
+        let slow = Request {
+            response_latency_ms: Some(ms),
+            integration_latency_ms: answered.then_some(ms),
+            start: at(0).minus(Duration::from_millis(u64::from(ms))),
+            ..request(0, status)
+        };
+        world.put(3, &slow);
+        world.look();
+        world.said.first().map(|alert| alert.errors)
+    };
+    assert_eq!(count(28_900, true, 502), Some(3));
+    assert_eq!(count(28_899, true, 502), None);
+    assert_eq!(count(29_000, false, 504), Some(3), "by cause and by time is once");
+    assert_eq!(count(29_000, true, 200), None, "it went well");
+}
+
+/// The functions' logs have shown a run, of another endpoint long ago.
+fn with_a_run(mut world: World) -> World {
+    world.line("other", LambdaSays::Start);
+    world.line("other", LambdaSays::Report(Report::default()));
+    world.now += 600;
+    world.read();
+    world
+}
+
+#[test]
+fn no_invocations_fires_where_all_fail_and_nothing_ran_and_ends_with_a_success() {
+    let mut world = with_a_run(world(rule("no-invocations")));
+    world.answered(2, 500);
+    assert_eq!(world.look(), None, "three at least");
+    world.answered(1, 500);
+    assert_eq!(world.look(), Some(fires(Severity::Critical)));
+    let alert = world.alert();
+    assert_eq!((alert.value, alert.errors, alert.requests), (1.0, 3, 3));
+    assert_eq!(alert.causes[0].count, 3);
+    world.answered(1, 200);
+    assert_eq!(world.look(), Some(fires(Severity::Critical)), "three of four is near");
+    world.answered(2, 200);
+    assert_eq!(world.look(), Some(resolves(Severity::Critical)));
+}
+
+#[test]
+fn no_invocations_is_refuted_by_a_run_or_what_implies_one() {
+    let implies = |said: GatewayWords| {
+        let mut world = with_a_run(world(rule("no-invocations")));
+        let now = world.now;
+        world.answered(5, 500).put(3, &Request { gateway: Some(Box::new(said)), ..request(now, 500) });
+        world.look().is_none()
+    };
+    assert!(!implies(GatewayWords::default()), "nothing is said");
+    assert!(!implies(GatewayWords { integration_status: Some(403), ..GatewayWords::default() }));
+    assert!(implies(GatewayWords { integration_status: Some(200), ..GatewayWords::default() }));
+    assert!(implies(GatewayWords { function_status: Some(500), ..GatewayWords::default() }));
+    assert!(implies(GatewayWords { waf_error: Some("no answer".into()), ..GatewayWords::default() }));
+    let denied = "Invalid permissions on Lambda function";
+    assert!(!implies(GatewayWords { integration_error: Some(denied.into()), ..GatewayWords::default() }));
+
+    let mut world = with_a_run(world(rule("no-invocations")));
+    world.answered(8, 502).failed(1, "TypeError");
+    assert_eq!(world.look(), None, "one ran");
+}
+
+#[test]
+fn no_invocations_never_fires_where_the_logs_of_functions_do_not_tell() {
+    let outage = |world: &mut World| {
+        let mut fired = false;
+        for _ in 0..60 {
+            world.answered(2, 500);
+            fired |= world.look().is_some();
+        }
+        fired
+    };
+    let one = || rule("no-invocations");
+    assert!(outage(&mut with_a_run(world(one()))), "it would");
+    assert!(!outage(&mut world_of(one(), &["/access"], |_| {})), "no log is configured");
+    assert!(!outage(&mut world(one())), "none has shown a run");
+
+    let mut never_read = world(one());
+    never_read.reads_lambda = false;
+    assert!(!outage(&mut with_a_run(never_read)), "one is behind");
+
+    let second = |how: &dyn Fn(&mut Engine)| {
+        let mut world = with_a_run(world_of(one(), &["/access", "/aws/lambda/pay", "/aws/lambda/b"], |_| {}));
+        how(&mut world.engine);
+        outage(&mut world)
+    };
+    assert!(!second(&|_| {}), "one was never read");
+    assert!(!second(&|engine| engine.blind(SourceId(2), Problem::Denied, "no", at(0))), "one cannot be read");
+    assert!(!second(&|engine| engine.retire(SourceId(2))), "one is gone");
+    assert!(second(&|engine| {
+        engine.seal(SourceId(2), at(100_000));
+    }));
+
+    let served = |by: &str| {
+        let functions = |api: &mut Api| drop(api.functions.insert("GET /a".to_owned(), by.into()));
+        let mut world = with_a_run(world_of(one(), &["/access", "/aws/lambda/pay"], functions));
+        outage(&mut world)
+    };
+    assert!(served("pay") && !served("elsewhere"));
+}
+
+/// Lines of functions are read a little later than those of the gateway: what is not read of them yet is not looked at.
+#[test]
+fn no_invocations_looks_at_what_both_logs_are_read_to() {
+    let mut world = with_a_run(world(rule("no-invocations")));
+    world.answered(5, 200);
+    world.look();
+    world.now += 300;
+    world.read();
+    world.reads_lambda = false;
+    world.answered(5, 500);
+    assert_eq!(world.look(), None, "their invocations may be read next");
+    world.reads_lambda = true;
+    assert_eq!(world.look(), Some(fires(Severity::Critical)));
+    world.reads_lambda = false;
+    world.answered(4, 200);
+    assert_eq!(world.look(), Some(resolves(Severity::Critical)), "a success needs no other log");
+}
+
+#[test]
+fn a_new_cause_fires_once_learned_and_ends_a_window_after_its_first_sight() {
+    let learned = Rule { special: Special::Learn(Duration::from_hours(1)), ..rule("new-cause") };
+    let mut world = world(learned);
+    world.failed(5, "TypeError");
+    assert!(!world.fires_until(HOUR + 10), "it learns from its first look on");
+    world.failed(5, "TypeError").answered(9, 500).failed(2, "KeyError");
+    assert_eq!(world.look(), None, "one is known, one not known at all, one too seldom");
+    world.saved_and_restored();
+    world.failed(1, "KeyError");
+    assert_eq!(world.look(), Some(fires(Severity::Elevated)));
+    let alert = world.alert();
+    assert_eq!((alert.value, alert.threshold, alert.errors, alert.requests), (3.0, 3.0, 3, 17));
+    assert_eq!(alert.causes.len(), 1, "only what is new");
+    assert_eq!(alert.causes[0].sample.error_type.as_deref(), Some("KeyError"));
+    let mut ended = None;
+    for _ in 0..60 {
+        world.failed(1, "KeyError");
+        if let Some((State::Resolved, _)) = world.look() {
+            ended.get_or_insert(world.now);
+        }
+    }
+    assert_eq!(ended, Some(HOUR + 320), "though it goes on");
+    world.failed(9, "KeyError");
+    assert_eq!(world.look(), None, "it is known now");
+    world.now += 31 * 24 * HOUR;
+    world.read();
+    world.failed(3, "KeyError");
+    assert_eq!(world.look(), Some(fires(Severity::Elevated)), "what was not seen for 30 days is new again");
+}
+
+#[test]
+fn what_a_failure_was_only_thought_to_have_is_not_learned() {
+    let learned = Rule { special: Special::Learn(Duration::ZERO), min_errors: 1, ..rule("new-cause") };
+    let mut world = world(learned);
+    world.answered(1, 200);
+    world.look();
+    let hangs = Request { lambda_request_id: Some("late".into()), ..request(world.now, 502) };
+    let said = GatewayWords { response_type: Some("INTEGRATION_FAILURE".into()), ..GatewayWords::default() };
+    world.put(1, &Request { gateway: Some(Box::new(said)), ..hangs });
+    world.look();
+    world.line("late", LambdaSays::TimedOut { after_ms: 3000 });
+    world.look();
+    let stats = world.engine.endpoints[0].get(&Endpoint::new("GET", "/a")).expect("counted");
+    let is_new = |kind| stats.learned.is_new((kind, None), at(world.now), 5 * MINUTE, Duration::ZERO);
+    assert!(is_new(CauseKind::LambdaTimeout));
+    assert!(!CauseKind::ALL.iter().any(|kind| *kind != CauseKind::LambdaTimeout && is_new(*kind)));
+}
+
+#[test]
+fn causes_without_end_are_not_learned_without_end_and_say_nothing() {
+    let learned = Rule { special: Special::Learn(Duration::from_hours(1)), min_errors: 1, ..rule("new-cause") };
+    let mut world = world(learned);
+    for n in 0..360 {
+        world.failed(1, &format!("Error{n}"));
+        assert_eq!(world.look(), None);
+    }
+    world.failed(1, "One more");
+    assert_eq!(world.look(), None, "nobody reads an endpoint that fails in so many ways cause by cause");
+}
+
+#[test]
+fn a_count_fires_from_ten_in_five_minutes_on() {
+    let mut world = world(rule("5xx-count"));
+    world.answered(9, 502).answered(1000, 200);
+    assert_eq!(world.look(), None);
+    world.answered(1, 503);
+    assert_eq!(world.look(), Some(fires(Severity::High)));
+    let alert = world.alert();
+    assert_eq!((alert.value, alert.threshold, alert.errors, alert.requests), (10.0, 10.0, 10, 1010));
+    assert_eq!(alert.endpoints[0].errors, 10);
+    assert_eq!(alert.key.subject, Subject::Api);
+    assert!(world.fires_until(300));
+    assert_eq!(world.look(), Some(resolves(Severity::High)));
+}
+
+fn took(seconds: i64, ms: u32) -> Request {
+    let start = at(seconds).minus(Duration::from_millis(u64::from(ms)));
+    Request { response_latency_ms: Some(ms), start, ..request(seconds, 200) }
+}
+
+#[test]
+fn latency_looks_at_full_minutes() {
+    let half =
+        Rule { measure: Measure::Latency { quantile: 0.5 }, window: MINUTE, min_requests: 10, ..rule("latency") };
+    let mut world = world(half.clone());
+    for ms in [100, 3500] {
+        world.put(8, &took(5, ms));
+    }
+    world.put(1, &took(5, 3500));
+    assert!(!world.fires_until(50), "the minute is not over");
+    assert_eq!(world.look(), Some(fires(Severity::High)));
+    let alert = world.alert();
+    assert!((3300.0..=3700.0).contains(&alert.value), "{}", alert.value);
+    assert_eq!((alert.threshold, alert.errors, alert.requests), (1000.0, 0, 17));
+    assert!(world.fires_until(110), "it stands for a minute");
+    assert_eq!(world.look(), Some(resolves(Severity::High)));
+
+    let mut few = self::world(half);
+    few.put(9, &took(5, 3500));
+    assert!(!few.fires_until(180), "ten at least");
+}
+
+#[test]
+fn slow_requests_are_counted_to_the_millisecond() {
+    let mut world = world(Rule { by: By::Api, ..rule("slow-fraction") });
+    world.put(50, &took(5, 3000));
+    assert_eq!(world.look(), None, "at the limit is not over it");
+    world.put(50, &took(15, 3001));
+    assert_eq!(world.look(), Some(fires(Severity::High)), "half is not above half");
+    let alert = world.alert();
+    assert_eq!((alert.value, alert.errors, alert.requests), (0.5, 50, 100));
+    assert_eq!((alert.causes.len(), alert.endpoints[0].errors), (0, 50));
+    assert!(world.fires_until(310));
+    assert_eq!(world.look(), Some(resolves(Severity::Critical)), "at last they were alone in the window");
+}
+
+#[test]
+fn traffic_is_gone_where_there_was_enough_before() {
+    for by in [By::Api, By::Endpoint] {
+        let gone = Rule { by, ..rule("traffic-gone") };
+        let mut quiet = world(gone.clone());
+        quiet.answered(299, 200);
+        assert!(!quiet.fires_until(900), "too few before");
+        let mut world = world(gone);
+        world.answered(300, 200);
+        assert!(!world.fires_until(300), "the window is not empty");
+        assert_eq!(world.look(), Some(fires(Severity::High)));
+        let alert = world.alert();
+        assert_eq!((alert.value, alert.threshold, alert.requests), (0.0, 0.0, 0));
+        world.saved_and_restored();
+        assert!(world.fires_until(3 * HOUR), "it goes on though nothing is left to compare with");
+        assert!(world.said.iter().all(|alert| alert.state == State::Firing));
+        world.answered(1, 200);
+        assert_eq!(world.look(), Some(resolves(Severity::High)));
+    }
+}
+
+#[test]
+fn traffic_may_be_gone_in_part_and_silence_of_a_day_is_how_it_is() {
+    let part = Rule { ladder: crate::engine::rules::Ladder::one(Severity::Critical, 0.5), ..rule("traffic-gone") };
+    let mut world = world(part);
+    for _ in 0..360 {
+        world.answered(10, 200);
+        assert_eq!(world.look(), None);
+    }
+    let mut fired_at = None;
+    for _ in 0..60 {
+        world.answered(4, 200);
+        if world.look() == Some(fires(Severity::Critical)) {
+            fired_at.get_or_insert(world.now - HOUR);
+        }
+    }
+    assert!(fired_at.is_some_and(|s| (200..=300).contains(&s)), "{fired_at:?}");
+    let began = world.now;
+    assert!(world.fires_until(began + HOUR));
+    world.now = began + 25 * HOUR;
+    world.read();
+    assert!(world.said.iter().any(|alert| alert.state == State::Resolved));
+}
+
+#[test]
+fn what_is_not_read_is_no_silence() {
+    let mut world = world_of(rule("traffic-gone"), &["/access", "/aws/lambda/pay", "/access/2"], |_| {});
+    world.engine.seal(SourceId(2), at(0));
+    world.answered(400, 200);
+    world.engine.blind(SourceId(2), Problem::Denied, "no", at(0));
+    assert!(!world.fires_until(1200), "one of two logs is not read");
+    world.engine.seal(SourceId(2), at(1210));
+    assert!(world.fires_until(1230));
+}
+
+/// With shorter windows.
+fn burn(objective: f64) -> Rule {
+    let mut rule = Rule { measure: Measure::BurnRate { objective }, ..rule("burn-rate") };
+    if let Special::Pairs(pairs) = &mut rule.special {
+        pairs[0] = Pair { long: Duration::from_hours(3), short: 30 * MINUTE };
+        pairs[1] = Pair { long: Duration::from_hours(2), short: 10 * MINUTE };
+    }
+    rule
+}
+
+#[test]
+fn a_burn_rate_needs_both_windows_and_a_full_watch() {
+    let mut world = world(burn(0.99));
+    let mut first = None;
+    while world.now < 2 * HOUR {
+        world.answered(8, 200).answered(2, 502);
+        if let Some((_, severity)) = world.look() {
+            first.get_or_insert((world.now, severity));
+        }
+    }
+    assert_eq!(first, Some((HOUR, Severity::Critical)), "20 % is 20 times 1 %; the hour has to be full");
+    let alert = world.alert();
+    assert!((alert.value - 20.0).abs() < 1e-6, "{}", alert.value);
+    assert_eq!((alert.threshold, alert.window, alert.errors), (14.4, Duration::from_hours(1), 720));
+    let before = world.now;
+    world.saved_and_restored();
+    let mut over = None;
+    while world.now < before + HOUR {
+        world.answered(10, 200);
+        if let Some((State::Resolved, _)) = world.look() {
+            over.get_or_insert(world.now - before);
+        }
+    }
+    assert_eq!(over, Some(500), "when ten minutes are below 0.6 of the middle rung; its two hours are not yet");
+
+    let mut lower = self::world(burn(0.99));
+    let mut seen = Vec::new();
+    while lower.now < 2 * HOUR + 60 {
+        lower.answered(92, 200).answered(8, 502);
+        if let Some((_, severity)) = lower.look() {
+            seen.push((lower.now, severity));
+        }
+    }
+    assert_eq!(seen.first(), Some(&(2 * HOUR, Severity::High)), "8 times is over 6, and not over 14.4");
+    assert_eq!(lower.alert().window, Duration::from_hours(2));
+}
+
+#[test]
+fn a_burn_of_few_errors_or_without_an_objective_says_nothing() {
+    for (objective, errors) in [(0.999, 4), (0.0, 400)] {
+        let mut world = world(burn(objective));
+        assert!(!world.fires_until(2 * HOUR));
+        world.answered(errors, 502);
+        assert!(!world.fires_until(2 * HOUR + 60), "{objective}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    /// Any course of traffic under all rules: the order within a slot and restarts change nothing, and each alert fires
+    /// and resolves in turn.
+    #[test]
+    fn all_rules_say_the_same_in_any_order_and_over_restarts(
+        slots in vec((0_u32..12, 0_u32..6, 0_u32..4, 0_u32..3), 1..90),
+        restart in 1_usize..20,
+    ) {
+        let all = || {
+            let mut all: Vec<_> = Rule::built_in(5 * MINUTE).iter().map(|one| rule(&one.name)).collect();
+            for one in &mut all {
+                (one.window, one.low_traffic) = (MINUTE, None);
+                one.special = match one.special {
+                    Special::Before { .. } => Special::Before { window: 2 * MINUTE, min_requests: 10 },
+                    Special::Pairs(_) => Special::Pairs([Pair { long: 3 * MINUTE, short: MINUTE }; 3]),
+                    Special::Learn(_) => Special::Learn(MINUTE),
+                    Special::None => Special::None,
+                };
+                if let Measure::BurnRate { objective } = &mut one.measure {
+                    *objective = 0.9;
+                }
+            }
+            let mut world = world(rule("api-5xx"));
+            let settings = Settings { rules: Rules::from(all), ..world.engine.settings.clone() };
+            world.engine = Engine::new(settings);
+            world.read();
+            world
+        };
+        let (mut one, mut other) = (all(), all());
+        let mut standing = BTreeSet::new();
+        for (slot, (fine, failed, timed_out, kind)) in slots.into_iter().enumerate() {
+            let now = one.now;
+            let fine = (0..fine).map(|n| took(now + i64::from(n % 9), n * 900));
+            let timed_out = (0..timed_out).map(|n| request(now + i64::from(n), 504));
+            let bare = (0..failed).map(|n| request(now + i64::from(n), if kind == 0 { 500 } else { 502 }));
+            let requests: Vec<_> = fine.chain(timed_out).chain(bare).collect();
+            for (forth, back) in requests.iter().zip(requests.iter().rev()) {
+                one.put(1, forth);
+                other.put(1, back);
+            }
+            for world in [&mut one, &mut other] {
+                world.failed(kind, &format!("E{kind}"));
+                world.now += 10;
+                world.read();
+            }
+            if slot % restart == 0 {
+                other.saved_and_restored();
+            }
+            let known = |said: &[Alert]| -> Vec<Alert> {
+                // Of failures at one moment either may be the sample.
+                said.iter().map(|a| Alert { causes: Vec::new(), ..a.clone() }).collect()
+            };
+            prop_assert_eq!(known(&one.said), known(&other.said));
+            for alert in &one.said {
+                match alert.state {
+                    State::Firing => drop(standing.insert((alert.key.clone(), Arc::clone(&alert.episode)))),
+                    State::Resolved => {
+                        prop_assert!(standing.remove(&(alert.key.clone(), Arc::clone(&alert.episode))));
+                    }
+                }
+                prop_assert!(alert.causes.iter().map(|c| c.count).sum::<u64>() <= alert.errors, "{:?}", alert);
+            }
+        }
+    }
+}
+
+/// Where endpoints are counted together nothing is new, and the rest of the rules looks at them as at any other.
+#[test]
+fn endpoints_that_are_counted_together() {
+    let count = |name: &str| {
+        let one = match name {
+            "new-cause" => Rule { special: Special::Learn(Duration::ZERO), ..rule(name) },
+            _ => rule(name),
+        };
+        let mut world = world(one);
+        world.engine = Engine::new(Settings { max_endpoints: 1, ..world.engine.settings.clone() });
+        world.read();
+        world.answered(1, 200);
+        world.look();
+        let mut other = request(world.now, 504);
+        other.endpoint = Endpoint::new("GET", "/b").into();
+        world.put(5, &other);
+        world.look();
+        world.said.len()
+    };
+    assert_eq!((count("integration-timeouts"), count("new-cause")), (1, 0));
+}
