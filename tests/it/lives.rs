@@ -21,26 +21,26 @@ use crate::daemon::{Daemon, aws_environment};
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Rules look at the end of each.
-const SLOT: i64 = 10_000;
+pub(crate) const SLOT: i64 = 10_000;
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
     Timestamp::from_millis(i64::try_from(since.as_millis()).expect("it is before the year 292 million"))
 }
 
-fn at(ms: i64) -> Timestamp {
+pub(crate) fn at(ms: i64) -> Timestamp {
     Timestamp::from_millis(ms)
 }
 
-async fn simulation() -> Sim {
+pub(crate) async fn simulation() -> Sim {
     Sim::start(Arc::new(now)).await.expect("a loopback port can be bound")
 }
 
 /// Numbers without order: splitmix64.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn below(&mut self, n: u64) -> u64 {
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -48,7 +48,7 @@ impl Dice {
         (z ^ (z >> 31)) % n
     }
 
-    fn between(&mut self, from: u64, to: u64) -> Duration {
+    pub(crate) fn between(&mut self, from: u64, to: u64) -> Duration {
         Duration::from_millis(from + self.below(to - from))
     }
 }
@@ -83,7 +83,7 @@ impl Counts {
 }
 
 /// A folder with a configuration and the state.
-struct Home {
+pub(crate) struct Home {
     folder: TempDir,
     endpoint: String,
 }
@@ -91,7 +91,7 @@ struct Home {
 const API: &str = "[[api]]\nname = \"shop\"\naccess_log_groups = [\"/lives/shop\"]\n";
 
 impl Home {
-    fn new(sim: &Sim) -> Self {
+    pub(crate) fn new(sim: &Sim) -> Self {
         Self { folder: tempfile::tempdir().expect("a temporary folder can be made"), endpoint: sim.endpoint() }
     }
 
@@ -99,17 +99,17 @@ impl Home {
         self.folder.path().join(name)
     }
 
-    fn state(&self) -> PathBuf {
+    pub(crate) fn state(&self) -> PathBuf {
         self.path("state")
     }
 
     /// Writes the configuration: state folder, short intervals, then `more`.
-    fn configure(&self, more: &str) {
+    pub(crate) fn configure(&self, more: &str) {
         let state = self.state().display().to_string();
         self.write(&format!("state_dir = {state:?}\n"), more);
     }
 
-    fn write(&self, head: &str, more: &str) {
+    pub(crate) fn write(&self, head: &str, more: &str) {
         let poll = "[poll]\ninterval = \"500ms\"\nmax_interval = \"500ms\"\nquota = 100\nquota_share = 1.0\n";
         let notify = "[notify]\ngroup_wait = \"0s\"\n";
         let text = format!("{head}window = \"2m\"\n{poll}{notify}{more}");
@@ -120,7 +120,7 @@ impl Home {
         self.start_with(&[])
     }
 
-    fn start_with(&self, more: &[(&str, &str)]) -> Daemon {
+    pub(crate) fn start_with(&self, more: &[(&str, &str)]) -> Daemon {
         let config = self.path("config.toml").display().to_string();
         let environment = [&aws_environment(&self.endpoint)[..], more].concat();
         Daemon::start(&["--config", &config], &environment)
@@ -128,10 +128,15 @@ impl Home {
 }
 
 /// Waits until the condition holds.
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, holds: impl FnMut() -> bool) {
+    until_within(PATIENCE, what, holds).await;
+}
+
+/// Waits until the condition holds, so long at most.
+pub(crate) async fn until_within(patience: Duration, what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
+        assert!(begun.elapsed() < patience, "waited {patience:?} for {what}");
         sleep(Duration::from_millis(20)).await;
     }
 }
@@ -144,7 +149,7 @@ async fn until_read(sim: &Sim, groups: &[&str]) {
 }
 
 /// A regular stop, as systemd does it.
-fn stop(daemon: &mut Daemon) {
+pub(crate) fn stop(daemon: &mut Daemon) {
     assert_eq!(daemon.terminate(Duration::from_secs(15)), 0);
 }
 

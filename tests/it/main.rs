@@ -17,4 +17,6 @@ mod restoring;
 mod runtime_client;
 mod scenarios;
 mod sinks;
+mod sns_proxy;
+mod topics;
 mod verdicts;

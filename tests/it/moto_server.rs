@@ -24,8 +24,12 @@
 //! - Filter patterns know words and one quoted phrase; a JSON pattern such as `{ $.status = 502 }` matches everything.
 //! - There are no quotas and no throttling, and neither credentials nor permissions are looked at.
 //! - `PutLogEvents` takes more than 1 MB and more than 10,000 events in a call.
-//! - SNS delivers to SQS inside `Publish`, needs no queue policy, and accepts a line end in a subject.
+//! - SNS delivers to SQS inside `Publish`, needs no queue policy, and accepts a line end in a subject. Its limit of a
+//!   message is 262,144 characters of the body; on AWS it is bytes of body and attributes together.
+//! - A FIFO queue takes for repetitions only what it still holds: a message that was deleted is forgotten at once, not
+//!   after five minutes. Who wants to see repetitions swallowed must not empty the queue before.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -109,13 +113,28 @@ pub(crate) struct LogWriter {
     writing: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// An SNS topic with an SQS queue subscribed to it, and all that came through so far.
+/// An SQS queue subscribed to an SNS topic, and all that came through so far.
 pub(crate) struct Mailbox {
     sqs: aws_sdk_sqs::Client,
     queue_url: String,
     topic_arn: String,
-    /// The `Message` of every envelope, parsed, in order of arrival.
+    /// The subscription leaves out the envelope of SNS.
+    raw: bool,
+    /// In order of arrival.
+    letters: Vec<Letter>,
+    /// The texts of the first of them, parsed.
     received: Vec<Value>,
+}
+
+/// A message as a queue got it from its topic.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Letter {
+    pub(crate) text: String,
+    /// Raw delivery brings none.
+    pub(crate) subject: Option<String>,
+    pub(crate) attributes: BTreeMap<String, String>,
+    /// Of a FIFO queue.
+    pub(crate) group: Option<String>,
 }
 
 /// Builds a client of an SDK crate for an endpoint. A macro because each crate has types of its own for all of this.
@@ -208,17 +227,35 @@ impl Moto {
 
     /// Creates a topic, a queue, and the subscription from one to the other.
     pub(crate) async fn mailbox(&self, name: &str) -> Mailbox {
-        let topic = self.sns.create_topic().name(name).send().await.expect("moto creates a topic");
-        let topic_arn = topic.topic_arn.expect("a new topic has an ARN");
-        let queue = self.sqs.create_queue().queue_name(name).send().await.expect("moto creates a queue");
-        let queue_url = queue.queue_url.expect("a new queue has an address");
-        let wanted = aws_sdk_sqs::types::QueueAttributeName::QueueArn;
-        let asked = self.sqs.get_queue_attributes().queue_url(&queue_url).attribute_names(wanted.clone());
-        let attributes = asked.send().await.expect("moto describes a queue").attributes.unwrap_or_default();
-        let queue_arn = attributes.get(&wanted).expect("a queue has an ARN");
-        let subscribe = self.sns.subscribe().topic_arn(&topic_arn).protocol("sqs").endpoint(queue_arn);
-        subscribe.send().await.expect("moto subscribes a queue to a topic");
-        Mailbox { sqs: self.sqs.clone(), queue_url, topic_arn, received: Vec::new() }
+        let topic_arn = self.topic(name).await;
+        self.subscribe(&topic_arn, name, &[]).await
+    }
+
+    /// Creates a topic, a FIFO topic if its name ends in `.fifo`, and returns its ARN.
+    pub(crate) async fn topic(&self, name: &str) -> String {
+        let create = self.sns.create_topic().name(name);
+        let fifo = name.ends_with(".fifo");
+        let create = if fifo { create.attributes("FifoTopic", "true") } else { create };
+        let topic = create.send().await.expect("moto creates a topic");
+        topic.topic_arn.expect("a new topic has an ARN")
+    }
+
+    /// Creates a queue, a FIFO queue if its name ends in `.fifo`, and subscribes it with these attributes of SNS.
+    pub(crate) async fn subscribe(&self, topic_arn: &str, queue: &str, attributes: &[(&str, &str)]) -> Mailbox {
+        use aws_sdk_sqs::types::QueueAttributeName::{FifoQueue, QueueArn};
+        let create = self.sqs.create_queue().queue_name(queue);
+        let create = if queue.ends_with(".fifo") { create.attributes(FifoQueue, "true") } else { create };
+        let created = create.send().await.expect("moto creates a queue");
+        let queue_url = created.queue_url.expect("a new queue has an address");
+        let asked = self.sqs.get_queue_attributes().queue_url(&queue_url).attribute_names(QueueArn);
+        let found = asked.send().await.expect("moto describes a queue").attributes.unwrap_or_default();
+        let queue_arn = found.get(&QueueArn).expect("a queue has an ARN");
+        let subscribe = self.sns.subscribe().topic_arn(topic_arn).protocol("sqs").endpoint(queue_arn);
+        let set = attributes.iter().fold(subscribe, |subscribe, (name, value)| subscribe.attributes(*name, *value));
+        set.send().await.expect("moto subscribes a queue to a topic");
+        let raw = attributes.contains(&("RawMessageDelivery", "true"));
+        let (sqs, topic_arn) = (self.sqs.clone(), topic_arn.to_owned());
+        Mailbox { sqs, queue_url, topic_arn, raw, letters: Vec::new(), received: Vec::new() }
     }
 }
 
@@ -265,6 +302,7 @@ impl Mailbox {
         let begun = Instant::now();
         let mut looked_at = 0;
         loop {
+            self.parse();
             if let Some(found) = self.received[looked_at..].iter().find(|message| wanted(message)) {
                 return found.clone();
             }
@@ -274,29 +312,41 @@ impl Mailbox {
         }
     }
 
-    /// All messages so far, those included that wait in the queue now.
+    /// All messages so far, those included that wait in the queue now. Each must be JSON.
     pub(crate) async fn all(&mut self) -> &[Value] {
-        while self.receive(0).await > 0 {}
+        self.letters().await;
+        self.parse();
         &self.received
+    }
+
+    /// The same as they came, whatever is in them.
+    pub(crate) async fn letters(&mut self) -> &[Letter] {
+        while self.receive(0).await > 0 {}
+        &self.letters
     }
 
     /// Takes messages from the queue, waiting up to `wait_s` for the first, and says how many came.
     async fn receive(&mut self, wait_s: i32) -> usize {
+        use aws_sdk_sqs::types::MessageSystemAttributeName::MessageGroupId;
         let ask = self.sqs.receive_message().queue_url(&self.queue_url).max_number_of_messages(10);
+        let ask = ask.message_attribute_names("All").message_system_attribute_names(MessageGroupId);
         let answer = ask.wait_time_seconds(wait_s).send().await.expect("moto answers for a queue");
         let messages = answer.messages.unwrap_or_default();
         for message in &messages {
             let body = message.body.as_deref().expect("a queue's message has a body");
-            let envelope: Value = serde_json::from_str(body).expect("SNS wraps what it delivers to SQS in JSON");
-            let text = envelope["Message"].as_str().expect("the envelope of SNS has a Message");
-            self.received.push(
-                serde_json::from_str(text).unwrap_or_else(|error| panic!("SNS got no JSON object ({error}): {text}")),
-            );
+            let letter = if self.raw { raw(body, message) } else { enveloped(body) };
+            let group = message.attributes.as_ref().and_then(|a| a.get(&MessageGroupId)).cloned();
+            self.letters.push(Letter { group, ..letter });
             let receipt = message.receipt_handle.as_deref().expect("a received message has a receipt");
             let delete = self.sqs.delete_message().queue_url(&self.queue_url).receipt_handle(receipt);
             delete.send().await.expect("moto deletes a message");
         }
         messages.len()
+    }
+
+    fn parse(&mut self) {
+        let new = &self.letters[self.received.len()..];
+        self.received.extend(new.iter().map(Letter::json));
     }
 
     fn text(&self) -> String {
@@ -305,6 +355,36 @@ impl Mailbox {
             text
         })
     }
+}
+
+impl Letter {
+    /// The text, which must be JSON.
+    pub(crate) fn json(&self) -> Value {
+        let text = &self.text;
+        serde_json::from_str(text).unwrap_or_else(|error| panic!("SNS got no JSON ({error}): {text}"))
+    }
+}
+
+/// A message in the envelope of SNS.
+fn enveloped(body: &str) -> Letter {
+    let envelope: Value = serde_json::from_str(body).expect("SNS wraps what it delivers to SQS in JSON");
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let attributes = envelope["MessageAttributes"].as_object().into_iter().flatten();
+    let attributes = attributes.map(|(name, a)| (name.clone(), text(&a["Value"]).expect("an attribute has a value")));
+    Letter {
+        text: text(&envelope["Message"]).expect("the envelope of SNS has a Message"),
+        subject: text(&envelope["Subject"]),
+        attributes: attributes.collect(),
+        group: None,
+    }
+}
+
+/// A message without the envelope: what SNS had beside it the queue has.
+fn raw(body: &str, message: &aws_sdk_sqs::types::Message) -> Letter {
+    let attributes = message.message_attributes.iter().flatten();
+    let attributes =
+        attributes.map(|(name, a)| (name.clone(), a.string_value.clone().expect("an attribute has a value")));
+    Letter { text: body.to_owned(), attributes: attributes.collect(), ..Letter::default() }
 }
 
 /// The Python environment with moto in it, made at first use.
