@@ -81,9 +81,9 @@ fn run() -> Result<bool> {
         engine.seal(ACCESS, at(step * SLOT_MS));
         let outputs = engine.drain();
         for output in &outputs {
-            if let Output::Looked { at, alerts: all } = output {
+            if let Output::Looked { api, at, alerts: all } = output {
                 alerts = all.iter().filter(|alert| alert.state == State::Firing).count();
-                std::hint::black_box(plans.step(Moment::Looked(all), *at));
+                std::hint::black_box(plans.step(Moment::Looked { api: *api, alerts: all }, *at));
             }
         }
         let took = began.elapsed();
