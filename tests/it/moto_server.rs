@@ -234,7 +234,7 @@ impl Moto {
     /// Creates a topic, a FIFO topic if its name ends in `.fifo`, and returns its ARN.
     pub(crate) async fn topic(&self, name: &str) -> String {
         let create = self.sns.create_topic().name(name);
-        let fifo = name.ends_with(".fifo");
+        let fifo = is_fifo(name);
         let create = if fifo { create.attributes("FifoTopic", "true") } else { create };
         let topic = create.send().await.expect("moto creates a topic");
         topic.topic_arn.expect("a new topic has an ARN")
@@ -244,7 +244,7 @@ impl Moto {
     pub(crate) async fn subscribe(&self, topic_arn: &str, queue: &str, attributes: &[(&str, &str)]) -> Mailbox {
         use aws_sdk_sqs::types::QueueAttributeName::{FifoQueue, QueueArn};
         let create = self.sqs.create_queue().queue_name(queue);
-        let create = if queue.ends_with(".fifo") { create.attributes(FifoQueue, "true") } else { create };
+        let create = if is_fifo(queue) { create.attributes(FifoQueue, "true") } else { create };
         let created = create.send().await.expect("moto creates a queue");
         let queue_url = created.queue_url.expect("a new queue has an address");
         let asked = self.sqs.get_queue_attributes().queue_url(&queue_url).attribute_names(QueueArn);
@@ -363,6 +363,11 @@ impl Letter {
         let text = &self.text;
         serde_json::from_str(text).unwrap_or_else(|error| panic!("SNS got no JSON ({error}): {text}"))
     }
+}
+
+/// Topics and queues say by their name that they are FIFO.
+fn is_fifo(name: &str) -> bool {
+    name.strip_suffix(".fifo").is_some()
 }
 
 /// A message in the envelope of SNS.

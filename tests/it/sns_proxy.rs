@@ -72,7 +72,7 @@ impl Call {
     pub(crate) fn assert_within_limits(&self) {
         let subject = self.subject.as_deref().unwrap_or_default();
         let attributes = self.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        assert_within_limits(&self.topic, subject, &self.message, attributes);
+        assert_within_limits(&self.topic, subject, &self.message, &attributes);
     }
 }
 
@@ -83,7 +83,7 @@ pub(crate) fn assert_within_limits<'a>(
     topic: &str,
     subject: &str,
     message: &str,
-    attributes: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+    attributes: &(impl Iterator<Item = (&'a str, &'a str)> + Clone),
 ) {
     let bytes: usize = attributes.clone().map(|(name, value)| name.len() + value.len() + "String".len()).sum();
     let bytes = message.len() + bytes;

@@ -168,11 +168,13 @@ fn dead_letters(daemon: &Daemon, topic: &str) -> Vec<Value> {
     lines.filter_map(first).collect()
 }
 
+/// A queue, the attributes of its subscription, and what it should get of them all.
+type Asked = (&'static str, Vec<(&'static str, &'static str)>, fn(&Value) -> bool);
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn filter_policies_give_each_subscriber_what_it_asked_for() {
-    type Wants = fn(&Value) -> bool;
     const RAW: (&str, &str) = ("RawMessageDelivery", "true");
-    let asked: [(&str, Vec<(&str, &str)>, Wants); 12] = [
+    let asked: [Asked; 12] = [
         ("all", vec![], |_| true),
         ("all-raw", vec![RAW], |_| true),
         ("critical", vec![("FilterPolicy", r#"{"severity":["critical"]}"#)], |m| m["severity"] == "critical"),
@@ -242,7 +244,7 @@ async fn filter_policies_give_each_subscriber_what_it_asked_for() {
 }
 
 /// Whether the queue's policy is one that some message does not satisfy.
-fn asks<T>(asked: &[(&str, Vec<(&str, &str)>, T)], queue: &str) -> bool {
+fn asks(asked: &[Asked], queue: &str) -> bool {
     let filters = asked
         .iter()
         .find(|(name, ..)| *name == queue)
@@ -498,7 +500,9 @@ async fn megabytes_in_log_lines_become_messages_that_sns_takes() {
     for (format, queue) in &mut queues {
         let letters = queue.letters().await.to_vec();
         assert!(letters.len() >= 4, "{format}: {} letters", letters.len());
-        letters.iter().for_each(|letter| assert_readable(format, &letter.text));
+        for letter in &letters {
+            assert_readable(format, &letter.text);
+        }
         let bytes = calls.iter().filter(|call| call.topic == *format).map(|call| call.message.len()).max();
         eprintln!("{format}: {} messages of up to {bytes:?} bytes", letters.len());
     }
@@ -515,25 +519,25 @@ async fn messages_of_any_size_are_within_the_limits_in_every_format() {
         for topic in [Some(word.to_owned()), fifo].into_iter().flatten() {
             let arn = moto.topic(&topic).await;
             let mut queue = moto.subscribe(&arn, &topic, &[]).await;
-            let mut published = Vec::new();
+            let mut sent = Vec::new();
             for (names, words, many) in [(200, 300, 4), (1_000, 4_000, 8), (300, 280_000, 1)] {
                 for message in large(names, words, many) {
                     for request in requests(&message, &arn.as_str().into(), format, &origin) {
                         let attributes = request.attributes.iter().map(|(name, value)| (*name, value.as_str()));
-                        assert_within_limits(&topic, &request.subject, &request.message, attributes);
+                        assert_within_limits(&topic, &request.subject, &request.message, &attributes);
                         let said = request.message.clone();
                         let taken = publisher.publish(request).await;
                         assert!(taken.is_ok(), "{topic}: {taken:?}");
-                        published.push(said);
+                        sent.push(said);
                     }
                 }
             }
             let letters = queue.letters().await.to_vec();
-            assert_eq!(letters.len(), published.len(), "{topic}: each arrives");
-            assert!(published.len() >= 3 * 3, "{topic}");
-            let largest = published.iter().map(String::len).max().unwrap_or_default();
+            assert_eq!(letters.len(), sent.len(), "{topic}: each arrives");
+            assert!(sent.len() >= 3 * 3, "{topic}");
+            let largest = sent.iter().map(String::len).max().unwrap_or_default();
             assert!(largest > 10_000 || format == Format::Chat, "{topic}: nothing large was tried ({largest} bytes)");
-            for (letter, said) in letters.iter().zip(&published) {
+            for (letter, said) in letters.iter().zip(&sent) {
                 assert_readable(word, &letter.text);
                 if format == Format::PerProtocol {
                     let texts: BTreeMap<String, String> = serde_json::from_str(said).expect("an object of texts");
@@ -550,22 +554,22 @@ async fn messages_of_any_size_are_within_the_limits_in_every_format() {
 
 /// Messages of each kind: names and IDs in them of so many bytes, and what was said, and every list of this length.
 fn large(names: usize, words: usize, many: usize) -> [Message; 5] {
-    let (text, said): (Arc<str>, Arc<str>) = (filled(names).into(), filled(words).into());
-    let texts = || vec![Arc::clone(&text); many];
+    let (filler, said): (Arc<str>, Arc<str>) = (filled(names).into(), filled(words).into());
+    let texts = || vec![Arc::clone(&filler); many];
     let time = at(1_795_000_000_000);
-    let endpoint = Arc::new(Endpoint { method: Arc::clone(&text), route: Arc::clone(&text) });
+    let endpoint = Arc::new(Endpoint { method: Arc::clone(&filler), route: Arc::clone(&filler) });
     let sample = CauseSample {
-        error_type: Some(Arc::clone(&text)),
+        error_type: Some(Arc::clone(&filler)),
         message: Some(Arc::clone(&said)),
-        function: Some(Arc::clone(&text)),
-        request_id: Some(Arc::clone(&text)),
-        lambda_request_id: Some(Arc::clone(&text)),
+        function: Some(Arc::clone(&filler)),
+        request_id: Some(Arc::clone(&filler)),
+        lambda_request_id: Some(Arc::clone(&filler)),
         ..CauseSample::default()
     };
     let cause = CauseCount { kind: CauseKind::UnhandledException, count: 3, certain: 3, sample };
     let alert = |subject: Subject, state: State, blindness: Option<Blindness>| AlertMessage {
         alert: Alert {
-            key: AlertKey { rule: Arc::clone(&text), api: ApiId(0), subject },
+            key: AlertKey { rule: Arc::clone(&filler), api: ApiId(0), subject },
             state,
             severity: Severity::Critical,
             worst: Severity::Critical,
@@ -584,13 +588,13 @@ fn large(names: usize, words: usize, many: usize) -> [Message; 5] {
             endpoints: vec![EndpointCount { endpoint: Arc::clone(&endpoint), errors: 12, requests: 30 }; many],
             blindness,
         },
-        api: Arc::clone(&text),
+        api: Arc::clone(&filler),
         reason: if state == State::Firing { Reason::New } else { Reason::Resolved },
         // Not the same number twice for one FIFO topic.
         seq: u32::try_from(words * 2 + usize::from(state == State::Firing)).expect("small"),
         query: Some(Query {
             groups: texts(),
-            region: Some(Arc::clone(&text)),
+            region: Some(Arc::clone(&filler)),
             from: time,
             to: time,
             text: said.to_string(),
@@ -605,14 +609,14 @@ fn large(names: usize, words: usize, many: usize) -> [Message; 5] {
         apis: texts(),
     };
     let of_endpoint = alert(Subject::Endpoint(Arc::clone(&endpoint)), State::Firing, None);
-    let blind = alert(Subject::Source(Arc::clone(&text)), State::Resolved, Some(blindness));
+    let blind = alert(Subject::Source(Arc::clone(&filler)), State::Resolved, Some(blindness));
     let digest = Digest {
         time,
         state: State::Firing,
         reason: Reason::New,
         severity: Severity::High,
-        rule: Some(Arc::clone(&text)),
-        api: Some(Arc::clone(&text)),
+        rule: Some(Arc::clone(&filler)),
+        api: Some(Arc::clone(&filler)),
         since: time,
         firing: 70_000,
         resolved: 3,
@@ -630,12 +634,12 @@ fn large(names: usize, words: usize, many: usize) -> [Message; 5] {
         requests: 1,
         failures: 1,
         causes: vec![(CauseKind::UnhandledException, 1)],
-        endpoints: vec![Missed { api: Arc::clone(&text), endpoint, failures: 1 }; many],
+        endpoints: vec![Missed { api: Arc::clone(&filler), endpoint, failures: 1 }; many],
         unread_before: Some(time),
         episode: format!("notice-{words}").into(),
     };
     // An episode as no hash would be: longer than an id of a FIFO topic may be.
-    let test = Test { time, episode: format!("test-{words}-{text}").into() };
+    let test = Test { time, episode: format!("test-{words}-{filler}").into() };
     [of_endpoint.into(), blind.into(), digest.into(), notice.into(), Message::Test(Box::new(test))]
 }
 
