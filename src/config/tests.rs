@@ -336,7 +336,7 @@ fn mistakes_name_file_line_key_value_and_what_is_right() {
         (format!("{API}[notify]\nrepeat_max = \"1h\"\n"), vec!["g.toml:5:", "repeat_max", "less than repeat"]),
         (
             format!("{API}[[sink]]\nkind = \"stdout\"\nrules = [\"5xx\"]\n"),
-            vec!["g.toml:6:", "no rule `5xx`", "api-5xx, endpoint-5xx"],
+            vec!["g.toml:6:", "no rule `5xx`", "api-5xx, burn-rate, endpoint-5xx"],
         ),
         (format!("{API}[[sink]]\nkind = \"stdout\"\napis = [\"shp\"]\n"), vec!["g.toml:6:", "no API `shp`", "shop"]),
         (format!("{API}[[silence]]\napi = \"shop\"\n"), vec!["g.toml:4:", "needs until", "2026-12-01T00:00:00Z"]),

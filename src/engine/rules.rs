@@ -337,7 +337,7 @@ mod tests {
     /// The least errors that surely are more than 1 %.
     #[test]
     fn a_share_must_surely_be_above_the_lowest_rung() {
-        for (requests, least) in [(500, 9), (1000, 16)] {
+        for (requests, least) in [(300, 8), (500, 11), (1000, 18)] {
             assert_eq!(judge(least, requests), Finding::Bad(Severity::Elevated), "{least} of {requests}");
             assert_eq!(judge(least - 1, requests), Finding::Unsure, "{} of {requests}", least - 1);
         }
