@@ -137,8 +137,8 @@ impl Scene<'_> {
             () if value > least && value * rule.clear_ratio >= least => Finding::Good,
             () if value > least => Finding::Near,
             () if earlier < min_requests => Finding::TooFewRequests,
-            // What is not read is no silence.
-            () if self.partial => Finding::Unsure,
+            // What is not read is no silence, nor is what was not.
+            () if self.partial || self.watched.cover(self.at, rule.window) == Cover::Gaps => Finding::Unsure,
             () => Finding::Bad(severity),
         };
         let look = Look { value, requests, partial: self.partial, ..Look::default() };

@@ -1,9 +1,9 @@
 //! A message in the shape in which CloudWatch tells of an alarm, for tools that know alarms: `PagerDuty` and others.
 //!
 //! Such a tool opens an incident at `ALARM` and closes it at `OK` of the same `AlarmName`, so the name stays the same
-//! over all episodes of an alert, and nothing is told as `ALARM` that no `OK` would follow: a test is an `ALARM` and at
-//! once its `OK`, and a notice, which is over when it is told, is not told in this format at all. Rule: every `ALARM`
-//! has its `OK`.
+//! over all episodes of an alert, and in all messages of a digest. Nothing is told as `ALARM` that no `OK` would follow:
+//! a test is an `ALARM` and at once its `OK`, and a notice, which is over when it is told, is not told in this format at
+//! all. Rule: every `ALARM` has its `OK`.
 //!
 //! Sources: AWS documentation "Amazon SNS notification format" of CloudWatch alarms; the subject as CloudWatch writes it.
 

@@ -148,7 +148,8 @@ impl Message {
         }
     }
 
-    /// Names what it is about over all its episodes: `endpoint-5xx shop POST /checkout`.
+    /// Names what it is about over all its episodes: `endpoint-5xx shop POST /checkout`. A digest has but one, and is
+    /// named by it.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
@@ -159,16 +160,14 @@ impl Message {
                     Subject::Endpoint(_) | Subject::Source(_) => format!("{rule} {api} {}", m.subject()),
                 }
             }
-            Self::Digest(d) => {
-                let (rule, api) = (d.rule.as_deref().unwrap_or("rules"), d.api.as_deref().unwrap_or("APIs"));
-                format!("many alerts of {rule} {api}")
-            }
+            // Its rule and API stand for its members only as long as no other joins them, and two may be open at once.
+            Self::Digest(d) => format!("many alerts {}", d.episode),
             Self::Notice(_) => "notice".to_owned(),
             Self::Test(_) => "test".to_owned(),
         }
     }
 
-    /// Its name as 16 hex digits: the same in each episode, and on each machine.
+    /// Its name as 16 hex digits: the same in each message about it, and on each machine.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         format!("{:016x}", xxh3_64(self.name().as_bytes()))

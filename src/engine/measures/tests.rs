@@ -469,6 +469,17 @@ fn what_is_not_read_is_no_silence() {
     assert!(world.fires_until(1230));
 }
 
+#[test]
+fn what_was_not_read_is_no_silence_either() {
+    let mut world = world_of(rule("traffic-gone"), &["/access"], |_| {});
+    world.answered(400, 200);
+    assert!(!world.fires_until(60));
+    world.engine.blind(ACCESS, Problem::Denied, "no", at(60));
+    world.now = 600;
+    assert!(!world.fires_until(880), "nobody knows what came meanwhile");
+    assert!(world.fires_until(890), "the window was read, but for a twelfth");
+}
+
 /// With shorter windows.
 fn burn(objective: f64) -> Rule {
     let mut rule = Rule { measure: Measure::BurnRate { objective }, ..rule("burn-rate") };

@@ -15,6 +15,7 @@ use crate::model::alert::{Alert, AlertKey, Reason, State};
 use crate::model::inventory::{ApiId, Inventory};
 use crate::model::saved::{RestoreError, in_order};
 use crate::model::time::Timestamp;
+use crate::notify::audience::Audience;
 use crate::notify::message::{AlertMessage, Digest, Message};
 
 /// A message that is due whatever comes, and that there was no token for: a resolve, or a notice.
@@ -81,6 +82,18 @@ impl Memory {
         let keys = self.tracks.keys().chain(self.standing.keys()).chain(self.flapping.keys()).map(|key| key.api);
         let apis = keys.chain(self.relived.keys().copied()).map(|api| api.index() + 1).max().unwrap_or(0);
         if apis > inventory.apis.len() { Err(RestoreError::Shrunk { apis, sources: 0 }) } else { Ok(()) }
+    }
+
+    /// Forgets what the sink does not want any more, where it was not told of it.
+    pub(super) fn drop_unwanted(&mut self, audience: &Audience, inventory: &Inventory) {
+        let tracks = &mut self.tracks;
+        self.standing.retain(|key, alert| {
+            let is_kept = audience.wants(alert, inventory) || tracks.get(key).is_some_and(Track::is_told);
+            if !is_kept {
+                tracks.remove(key);
+            }
+            is_kept
+        });
     }
 
     /// Takes over what was said of an alert.

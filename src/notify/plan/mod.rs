@@ -107,8 +107,9 @@ impl Plan {
         inventory: Arc<Inventory>,
         saved: &[u8],
     ) -> Result<Self, RestoreError> {
-        let memory: Memory = saved::restore(STATE_VERSION, saved)?;
+        let mut memory: Memory = saved::restore(STATE_VERSION, saved)?;
         memory.check(&inventory)?;
+        memory.drop_unwanted(&audience, &inventory);
         Ok(Self { settings, audience, inventory, memory })
     }
 
@@ -219,8 +220,12 @@ impl Plan {
         self.last_round()
     }
 
+    /// What the sink wants to hear of; and what it was told, to the end: it may have wanted more in an earlier life.
     fn wanted<'a>(&self, alerts: &'a [Alert]) -> impl Iterator<Item = &'a Alert> {
-        alerts.iter().filter(|alert| self.audience.wants(alert, &self.inventory))
+        let told = |alert: &Alert| {
+            self.memory.tracks.get(&alert.key).is_some_and(|track| track.is_told() && track.episode == alert.episode)
+        };
+        alerts.iter().filter(move |alert| self.audience.wants(alert, &self.inventory) || told(alert))
     }
 
     /// A round over the alerts about log groups, which are heard of only when they change.

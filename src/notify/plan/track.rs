@@ -74,6 +74,11 @@ impl Track {
         Self { episode: Arc::clone(&alone.alert.episode), seen: alone.at, told: Told::Alone(Box::new(alone)) }
     }
 
+    /// Whether anything was said.
+    pub(super) const fn is_told(&self) -> bool {
+        !matches!(self.told, Told::Not { .. })
+    }
+
     /// The digest that it is told in.
     pub(super) const fn digest(&self) -> Option<&Arc<str>> {
         match &self.told {

@@ -66,8 +66,12 @@ fn the_name_is_the_same_in_all_episodes_and_ok_closes_it() {
     assert_eq!(alarms(&next.into())[0].1["AlarmName"], over["AlarmName"]);
     let other = changed(|a| a.key.rule = "latency".into());
     assert_ne!(alarms(&other.into())[0].1["AlarmName"], over["AlarmName"]);
-    let digests = [digest(), digest_over()].map(|d| alarms(&d.into())[0].1["AlarmName"].clone());
-    assert_eq!(digests, [json!("gatewatch many alerts of endpoint-5xx shop"), digests[0].clone()]);
+    let wider = Digest { rule: None, api: None, ..digest_over() };
+    let digests = [digest(), digest_over(), wider].map(|d| alarms(&d.into())[0].1["AlarmName"].clone());
+    let name = json!("gatewatch many alerts d0123456789a");
+    assert_eq!(digests, [name.clone(), name.clone(), name.clone()], "also when others have joined it");
+    let beside = Digest { episode: "d999".into(), ..digest() };
+    assert_ne!(alarms(&beside.into())[0].1["AlarmName"], name, "two are open at once");
 }
 
 #[test]

@@ -120,3 +120,22 @@ fn rules_that_are_no_more_end_what_was_said_of_them() {
     assert!(plan.memory.standing.is_empty() && plan.memory.tracks.len() == 1);
     assert_eq!(told(&mut plan, 30, &[slow().is(Is::Resolved)]), ["api resolved 2"]);
 }
+
+#[test]
+fn what_a_sink_was_told_is_resolved_though_it_wants_less_now() {
+    let mut first = plan();
+    look(&mut first, 10, &[api(12, 30)]);
+    first.step(Moment::Sighted(&[source(1)]), at(12));
+    assert_eq!(short(&first.tick(at(22))), ["/aws/lambda/f01 new 1"]);
+    let waits = endpoint(7, 10, 20).unexplained();
+    look(&mut first, 30, &[api(12, 30), waits.clone()]);
+    first.step(Moment::Sighted(&[source(2)]), at(31));
+    let less = Audience { min_severity: Severity::Critical, ..Audience::of_all("-") };
+    let mut next = Plan::restore(Arc::default(), less, inventory(), &first.save()).expect("saved");
+    assert_eq!(told(&mut next, 60, &[api(12, 30), waits, endpoint(8, 10, 20)]), NOTHING);
+    assert!(next.tick(at(100)).is_empty(), "what waited is not for it any more");
+    assert_eq!(told(&mut next, 110, &[api(12, 30).is(Is::Resolved)]), ["api resolved 2"]);
+    let over: Vec<_> = [1, 2].into_iter().map(|n| source(n).is(Is::Resolved)).collect();
+    assert_eq!(short(&next.step(Moment::Sighted(&over), at(120))), ["/aws/lambda/f01 resolved 2"]);
+    assert!(next.memory.standing.is_empty());
+}
