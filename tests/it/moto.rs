@@ -278,6 +278,9 @@ async fn log_groups_are_found_by_a_pattern_and_read_in_a_role() {
         [[api]]
         name = "shop"
         access_log_groups = ["{prefix}/*-prod"]
+        [[rule]]
+        name = "endpoint-5xx"
+        for = "0s"
         [[sink]]
         kind = "stdout"
         format = "json"

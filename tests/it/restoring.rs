@@ -536,7 +536,10 @@ fn is_one_story(messages: &[Arc<Message>]) -> Result<(), TestCaseError> {
         prop_assert!(!over.contains(&(key, episode)), "said of an episode that is over: {}", message.headline());
         match standing.get(key) {
             None => {
-                prop_assert_eq!((message.reason, message.seq, message.alert.state), (Reason::New, 1, State::Firing));
+                let begins =
+                    message.reason == Reason::New || message.reason == Reason::Flapping && message.alert.flapping;
+                prop_assert!(begins, "{:?}", message.reason);
+                prop_assert_eq!((message.seq, message.alert.state), (1, State::Firing));
             }
             Some((open, seq)) => {
                 prop_assert_eq!((episode, message.seq), (*open, seq + 1));

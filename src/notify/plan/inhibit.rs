@@ -82,7 +82,7 @@ fn by_endpoint(alert: &Alert, broken: Option<Severity>) -> Option<Muted> {
 }
 
 /// Whether an API's failures are those of a few endpoints that are said by themselves: without them the rest of it is
-/// well.
+/// well, and most of it where there are several.
 fn is_local(api: &Alert, of_endpoints: &[&Alert], few: usize) -> bool {
     let mut broken = BTreeSet::new();
     let (mut errors, mut requests) = (0, 0);
@@ -101,7 +101,9 @@ fn is_local(api: &Alert, of_endpoints: &[&Alert], few: usize) -> bool {
     let rest = (api.errors.saturating_sub(errors), api.requests.saturating_sub(requests));
     #[expect(clippy::cast_precision_loss, reason = "counts of requests in a window are far below 2^52")]
     let is_well = rest.0 < REST_MIN || rest.0 as f64 <= api.threshold * rest.1 as f64;
-    !broken.is_empty() && is_well
+    // Several that serve most of what is asked for are the API; one is told as itself even if there is no other.
+    let is_part = broken.len() <= 1 || rest.1.saturating_mul(2) >= api.requests;
+    !broken.is_empty() && is_well && is_part
 }
 
 /// Failures and requests of an endpoint in the API's window, where they are known.
@@ -166,6 +168,9 @@ mod tests {
             Some(Muted::ByEndpoints)
         );
         assert_eq!(judge(&[api(30, 1000)]), [None], "no endpoint says it");
+        let whole = [api(24, 132), endpoint(0, 12, 30), endpoint(1, 8, 50), endpoint(2, 4, 52)];
+        assert_eq!(judge(&whole)[0], None, "three that are all there is are the API");
+        assert_eq!(judge(&[api(30, 30), endpoint(0, 30, 30)]), [Some(Muted::ByEndpoints), None], "one is itself");
     }
 
     #[test]
