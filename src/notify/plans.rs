@@ -96,7 +96,9 @@ impl Plans {
     /// Takes over a message that was decided for a sink after the state was saved. To be called in the order in which
     /// they were said.
     pub fn adopt(&mut self, to: &Arc<str>, message: &Message) {
-        self.plans.iter_mut().filter(|plan| plan.audience().name == *to).for_each(|plan| plan.adopt(message));
+        for plan in &mut self.plans {
+            if plan.audience().name == *to { plan.adopt(message) } else { plan.overhear(message) }
+        }
     }
 
     /// Nobody looks at some alerts any more, because their rule is no more: those that were said are resolved.

@@ -173,7 +173,8 @@ impl Memory {
         }
     }
 
-    fn relive(&mut self, api: ApiId, until: Timestamp) {
+    /// An earlier life has looked at this API up to `until`.
+    pub(super) fn relive(&mut self, api: ApiId, until: Timestamp) {
         let known = self.relived.entry(api).or_insert(until);
         *known = until.max(*known);
     }

@@ -132,6 +132,38 @@ impl Plan {
         }
     }
 
+    /// Takes note of a message that was decided for another sink after the state was saved. Whoever looks a second time
+    /// does not see its alert up to then, and never again that it resolved.
+    pub fn overhear(&mut self, message: &Message) {
+        match message {
+            Message::Alert(said) => self.overhear_alert(&said.alert),
+            // The members that are about requests are seen again.
+            Message::Digest(digest) => {
+                let members = digest.members.iter().map(|member| &member.alert);
+                members.filter(|alert| alert.blindness.is_some()).for_each(|alert| self.overhear_alert(alert));
+            }
+            Message::Notice(_) | Message::Test(_) => {}
+        }
+    }
+
+    fn overhear_alert(&mut self, alert: &Alert) {
+        let lane = Lane::of(alert);
+        let is_over = alert.state == State::Resolved;
+        if let Lane::Api(api) = lane {
+            self.memory.relive(api, alert.time);
+            let known = self.memory.tracks.get(&alert.key).filter(|track| track.episode == alert.episode);
+            if is_over && known.is_some() {
+                self.end(alert, lane);
+            }
+        } else if is_over
+            && let Some(standing) = self.memory.standing.get_mut(&alert.key)
+            && standing.episode == alert.episode
+        {
+            // The next tick finds it.
+            standing.clone_from(alert);
+        }
+    }
+
     /// Nobody looks at some alerts any more, because their rule is no more: those that were said are resolved, as of
     /// their newest look.
     pub fn end_unless(&mut self, goes_on: impl Fn(&AlertKey) -> bool) -> Vec<Message> {

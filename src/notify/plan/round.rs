@@ -210,7 +210,7 @@ impl Plan {
     }
 
     /// The life of an alert that was known is over: it has resolved, or another one has begun.
-    fn end(&mut self, alert: &Alert, lane: Lane) {
+    pub(super) fn end(&mut self, alert: &Alert, lane: Lane) {
         let Some(track) = self.memory.tracks.remove(&alert.key) else { return };
         let is_same = track.episode == alert.episode;
         match track.told {

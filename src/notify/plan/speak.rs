@@ -12,7 +12,7 @@ use super::digest::{Lane, Members, Open};
 use super::memory::Owed;
 use super::round::ByDigest;
 use super::track::{Alone, Told, Track};
-use crate::model::alert::{Alert, Reason, Severity};
+use crate::model::alert::{Alert, AlertKey, Reason, Severity};
 use crate::model::time::Timestamp;
 use crate::notify::message::{AlertMessage, Message};
 use crate::notify::query;
@@ -33,7 +33,7 @@ pub(super) enum What<'a> {
     Owed(Owed),
 }
 
-impl What<'_> {
+impl<'a> What<'a> {
     /// The most important first; of those that are as important, in the order in which they came up.
     fn order(&self) -> (u8, Reverse<Severity>, bool) {
         let (class, severity, again) = match self {
@@ -44,6 +44,17 @@ impl What<'_> {
             What::Owed(owed) => (1, owed.message.severity(), true),
         };
         (class, Reverse(severity), again)
+    }
+
+    /// The alert that is said as new.
+    const fn begins(&self) -> Option<&'a AlertKey> {
+        if let What::New(alert) = self { Some(&alert.key) } else { None }
+    }
+
+    /// Whether it says that one of these is over.
+    fn ends(&self, keys: &[&AlertKey]) -> bool {
+        let What::Owed(Owed { message: Message::Alert(said), .. }) = self else { return false };
+        keys.contains(&&said.alert.key)
     }
 
     const fn class(reason: Reason) -> u8 {
@@ -97,8 +108,12 @@ impl Plan {
                 due.extend(told);
             }
         }
+        // First that it is over and then that it begins anew, though that takes a token more.
+        let begun: Vec<&AlertKey> = due.iter().filter_map(What::begins).collect();
+        let (ends, due): (Vec<_>, Vec<_>) = due.into_iter().partition(|what| what.ends(&begun));
+        let (late, rest): (Vec<_>, Vec<_>) = rest.into_iter().partition(|what| what.ends(&begun));
         let mut said = Vec::new();
-        for what in last.into_iter().chain(due) {
+        for what in last.into_iter().chain(ends).chain(late).chain(due) {
             said.push(self.say(what, lane, at, by_digest));
         }
         for what in rest {

@@ -177,6 +177,20 @@ fn at_the_end_of_the_input_nothing_is_lost_for_want_of_tokens() {
     assert!(plan.finish().is_empty());
 }
 
+/// Or a tool that closes at the resolve would close what fires.
+#[test]
+fn that_it_begins_anew_is_never_said_before_that_it_was_over() {
+    let mut plan = plan_with(Settings { rate: Rate { per_second: 0.1, burst: 1 }, ..Settings::default() });
+    let again = || Alert { episode: "again".into(), ..api(10, 20) };
+    assert_eq!(told(&mut plan, 10, &[api(10, 20)]), ["api new 1"]);
+    assert_eq!(told(&mut plan, 12, &resolved(&[api(10, 20)])), NOTHING);
+    assert_eq!(told(&mut plan, 14, &[again()]), NOTHING, "no token for either");
+    assert_eq!(told(&mut plan, 20, &[again()]), ["api resolved 2", "api new 1"]);
+    // As well where one took the other's place at once.
+    let third = Alert { episode: "third".into(), ..api(10, 20) };
+    assert_eq!(told(&mut plan, 90, &[third]), ["api resolved 2", "api new 1"]);
+}
+
 #[test]
 fn what_is_owed_is_paid_by_arrival_time_when_no_request_is_read_any_more() {
     let mut plan = plan_with(Settings { rate: Rate { per_second: 1.0, burst: 1 }, ..Settings::default() });

@@ -139,3 +139,53 @@ fn what_a_sink_was_told_is_resolved_though_it_wants_less_now() {
     assert_eq!(short(&next.step(Moment::Sighted(&over), at(120))), ["/aws/lambda/f01 resolved 2"]);
     assert!(next.memory.standing.is_empty());
 }
+
+/// One sink was told that it is over; another one was not, for want of a token or of time.
+#[test]
+fn what_another_sink_was_told_to_be_over_is_told_to_this_one() {
+    let few = || Settings { rate: Rate { per_second: 0.01, burst: 2 }, ..Settings::default() };
+    let mut other = plan();
+    let mut own = plan_with(few());
+    for plan in [&mut other, &mut own] {
+        assert_eq!(told(plan, 10, &[api(12, 30)]), ["api new 1"]);
+        plan.step(Moment::Sighted(&[source(1).at(5)]), at(5));
+        assert_eq!(short(&plan.tick(at(15))), ["/aws/lambda/f01 new 1"]);
+    }
+    let saved = own.save();
+    let mut over = look(&mut other, 60, &[api(12, 30).is(Is::Resolved)]);
+    over.extend(other.step(Moment::Sighted(&[source(1).is(Is::Resolved)]), at(60)));
+    assert_eq!(over.len(), 2);
+    let mut next = Plan::restore(Arc::new(few()), Audience::of_all("-"), inventory(), &saved).expect("saved");
+    over.iter().for_each(|message| next.overhear(message));
+    assert_eq!(told(&mut next, 60, &[]), NOTHING, "that time was lived through");
+    assert_eq!(told(&mut next, 70, &[]), ["api resolved 2"]);
+    assert_eq!(short(&next.tick(at(70))), ["/aws/lambda/f01 resolved 2"]);
+    assert!(next.memory.tracks.is_empty() && next.memory.standing.is_empty());
+    // It was told after all.
+    let own_over = look(&mut own, 60, &[api(12, 30).is(Is::Resolved)]);
+    let mut next = Plan::restore(Arc::new(few()), Audience::of_all("-"), inventory(), &saved).expect("saved");
+    next.overhear(&over[0]);
+    next.adopt(&own_over[0]);
+    assert_eq!(told(&mut next, 70, &[]), NOTHING);
+}
+
+#[test]
+fn a_digest_does_not_end_because_another_sink_was_told_of_its_members() {
+    let (mut other, mut own) = (plan(), plan());
+    let saved_of = |plan: &mut Plan, all: &[Alert]| {
+        look(plan, 10, all);
+        plan.save()
+    };
+    let worse: Vec<_> = crowd(4).into_iter().map(|a| a.severe(Severity::Critical)).collect();
+    let saved = saved_of(&mut own, &crowd(4));
+    let mut said = Vec::new();
+    for (n, one) in crowd(4).into_iter().enumerate() {
+        look(&mut other, i64::try_from(n).unwrap() * 100, &[one]);
+    }
+    said.extend(look(&mut other, 500, &worse));
+    assert_eq!(said.len(), 4);
+    let mut next = restored(&saved);
+    said.iter().for_each(|message| next.overhear(message));
+    assert_eq!(told(&mut next, 490, &[]), NOTHING, "the engine does not look at them again");
+    assert_eq!(told(&mut next, 510, &worse), ["4+0 of endpoint-5xx escalated 2"]);
+}
