@@ -46,6 +46,17 @@ struct Instance {
     episode: Arc<str>,
 }
 
+/// What a rule sees of one subject.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Seen {
+    /// Rule and subject.
+    pub(super) key: AlertKey,
+    /// What was measured.
+    pub(super) look: Look,
+    /// Where the endpoint stands among those of the API, if it is one that is counted.
+    pub(super) place: Option<usize>,
+}
+
 /// An alert that fires, or has just resolved.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Standing {
@@ -79,35 +90,64 @@ pub struct Alerts {
 }
 
 impl Alerts {
-    /// Looks at one subject at event time `at`. Returns the alert if it fires or has just resolved.
-    pub fn step(&mut self, rule: &Rule, key: &AlertKey, look: Look, at: Timestamp) -> Option<Standing> {
-        if self.adopted.get(key).is_some_and(|until| at <= *until) {
-            return None;
+    /// A rule has looked at subjects of one API at event time `at`: at all that are [`active`](Self::active) and at
+    /// others, in order of their keys. `found` is told of each that fires or has just resolved, in that order.
+    pub(super) fn step_all(
+        &mut self,
+        rule: &Rule,
+        seen: Vec<Seen>,
+        at: Timestamp,
+        mut found: impl FnMut(Seen, Standing),
+    ) {
+        let Some(first) = seen.first().map(|seen| seen.key.clone()) else { return };
+        // Both are in the same order, so nothing is looked up: an outage has thousands of them at each step.
+        let mut known = self.instances.range_mut(first..).peekable();
+        let (mut born, mut gone) = (Vec::new(), Vec::new());
+        for seen in seen {
+            while known.next_if(|(key, _)| **key < seen.key).is_some() {}
+            let instance = known.next_if(|(key, _)| **key == seen.key).map(|(_, instance)| instance);
+            let Seen { key, look, .. } = &seen;
+            if self.adopted.get(key).is_some_and(|until| at <= *until) {
+                continue;
+            }
+            let finding = rule.judge(*look);
+            let rested = || self.resting.remove(key);
+            let standing = match (instance, finding) {
+                (None, Finding::Bad(severity)) => {
+                    let mut instance = Instance::new(key, severity, at);
+                    let standing = instance.advance(rule, *look, finding, at, rested);
+                    born.push((key.clone(), instance));
+                    standing
+                }
+                (None, _) => None,
+                (Some(instance), _) => {
+                    let is_over = instance.phase == Phase::Pending && !matches!(finding, Finding::Bad(_));
+                    let standing = if is_over { None } else { instance.advance(rule, *look, finding, at, rested) };
+                    let resolved = standing.as_ref().is_some_and(|s| s.state == State::Resolved);
+                    if resolved {
+                        rest(&mut self.resting, key.clone(), std::mem::take(&mut instance.unrest));
+                    }
+                    if is_over || resolved {
+                        gone.push(key.clone());
+                    }
+                    standing
+                }
+            };
+            if let Some(standing) = standing {
+                found(seen, standing);
+            }
         }
-        let finding = rule.judge(look);
-        let Some(instance) = self.instances.get_mut(key) else {
-            let Finding::Bad(severity) = finding else { return None };
-            let mut instance = Instance::new(key, severity, at);
-            let standing = instance.advance(rule, look, finding, at, || self.resting.remove(key));
-            self.instances.insert(key.clone(), instance);
-            return standing;
-        };
-        if instance.phase == Phase::Pending && !matches!(finding, Finding::Bad(_)) {
-            self.instances.remove(key);
-            return None;
+        for key in gone {
+            self.instances.remove(&key);
         }
-        let standing = instance.advance(rule, look, finding, at, || self.resting.remove(key));
-        if standing.as_ref().is_some_and(|s| s.state == State::Resolved)
-            && let Some((key, instance)) = self.instances.remove_entry(key)
-        {
-            self.rest(key, instance.unrest);
-        }
-        standing
+        self.instances.extend(born);
     }
 
-    /// The subjects of one rule and API that are not at rest: they must be looked at even without traffic.
+    /// The subjects of one rule and API that are not at rest, in order: they must be looked at even without traffic.
     pub fn active(&self, rule: &Rule, api: ApiId) -> impl Iterator<Item = &AlertKey> {
-        self.instances.keys().filter(move |k| k.rule == rule.name && k.api == api)
+        let first = AlertKey { rule: Arc::clone(&rule.name), api, subject: Subject::Api };
+        let behind = self.instances.range(first..).map(|(key, _)| key);
+        behind.take_while(move |key| key.api == api && key.rule == rule.name)
     }
 
     /// Takes over an alert that was said in an earlier life. True if it fires and did not. Each sink is told of an alert,
@@ -132,7 +172,7 @@ impl Alerts {
         }
         if *state == State::Resolved {
             unrest.told(*flapping, *time);
-            self.rest(key.clone(), unrest);
+            rest(&mut self.resting, key.clone(), unrest);
             return false;
         }
         if !goes_on {
@@ -179,11 +219,11 @@ impl Alerts {
     pub(super) fn at_rest(&self) -> bool {
         self.instances.is_empty()
     }
+}
 
-    fn rest(&mut self, key: AlertKey, unrest: Unrest) {
-        if self.resting.len() < RESTING_MAX {
-            self.resting.insert(key, unrest);
-        }
+fn rest(resting: &mut BTreeMap<AlertKey, Unrest>, key: AlertKey, unrest: Unrest) {
+    if resting.len() < RESTING_MAX {
+        resting.insert(key, unrest);
     }
 }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::histogram::{Histogram, Latencies};
 use super::learned::Learned;
+use super::sums::Sums;
 use super::tally::Tally;
 use super::window::{Counts, SLOT, Window, begin};
 use crate::model::hash::FastMap;
@@ -137,6 +138,11 @@ impl Endpoints {
         self.places.get(endpoint).map(|at| &mut self.stats[*at])
     }
 
+    /// Where one endpoint stands among [`Endpoints::all`].
+    pub(super) fn place_of(&self, endpoint: &Endpoint) -> Option<usize> {
+        self.places.get(endpoint).copied()
+    }
+
     /// The statistics of one endpoint.
     #[must_use]
     pub fn get(&self, endpoint: &Endpoint) -> Option<&EndpointStats> {
@@ -162,10 +168,12 @@ impl Endpoints {
         }
     }
 
-    /// Learns the causes of the window before `at`.
-    pub fn learn(&mut self, at: Timestamp, window: Duration) {
-        for stats in &mut self.stats {
-            stats.learned.look(&stats.tally, at, window);
+    /// Learns the causes of the window before `at`, of sums that were made of these endpoints as they are.
+    pub(super) fn learn(&mut self, sums: &Sums, at: Timestamp, window: Duration) {
+        for place in 0..self.stats.len() {
+            let causes = sums.causes(&self.stats, place, at, window);
+            let EndpointStats { tally, learned, .. } = &mut self.stats[place];
+            learned.look(&tally.kins(&causes), at, window);
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::tally::Tally;
+use super::tally::{Kin, Kind};
 use crate::model::cause::CauseKind;
 use crate::model::time::Timestamp;
 
@@ -35,18 +35,23 @@ pub struct Learned {
     known: Vec<Known>,
 }
 
+impl Known {
+    fn is_new(&self, watched: Timestamp, at: Timestamp, window: Duration, learn: Duration) -> bool {
+        self.first >= at.minus(window) && self.first >= watched.plus(learn)
+    }
+}
+
 impl Learned {
-    /// Looks at the failures of `[at - window, at)`.
-    pub(super) fn look(&mut self, tally: &Tally, at: Timestamp, window: Duration) {
+    /// Looks at the failures of `[at - window, at)`: `kins` are all there are, in order.
+    pub(super) fn look(&mut self, kins: &[(Kind<'_>, Kin)], at: Timestamp, window: Duration) {
         self.since.get_or_insert(at);
-        if tally.is_empty() && self.known.is_empty() {
+        if kins.is_empty() && self.known.is_empty() {
             return;
         }
-        let kins = tally.kins(at, window);
         // What was first seen in this window and is not in it any more has turned out to be something else.
-        let is_there = |k: &Known| kins.contains_key(&(k.kind, k.error_type.as_ref()));
+        let is_there = |k: &Known| kins.iter().any(|(kind, _)| *kind == (k.kind, k.error_type.as_ref()));
         self.known.retain(|k| k.last >= at.minus(FORGET) && (k.first < at.minus(window) || is_there(k)));
-        for ((kind, error_type), kin) in kins {
+        for &((kind, error_type), kin) in kins {
             if kind == CauseKind::Unknown {
                 continue;
             }
@@ -61,18 +66,23 @@ impl Learned {
         }
     }
 
+    /// Whether any cause is new, in the sense of [`Learned::is_new`].
+    pub(super) fn has_new(&self, at: Timestamp, window: Duration, learn: Duration) -> bool {
+        self.since.is_some_and(|since| self.known.iter().any(|k| k.is_new(since, at, window, learn)))
+    }
+
     /// Whether a cause was seen for the first time within `window` before `at`, when the endpoint had been watched for
     /// `learn`.
     pub(super) fn is_new(
         &self,
-        (kind, error_type): (CauseKind, Option<&Arc<str>>),
+        (kind, error_type): Kind<'_>,
         at: Timestamp,
         window: Duration,
         learn: Duration,
     ) -> bool {
         let Some(since) = self.since else { return false };
         let known = self.known.iter().find(|k| k.kind == kind && k.error_type.as_ref() == error_type);
-        known.is_some_and(|k| k.first >= at.minus(window) && k.first >= since.plus(learn))
+        known.is_some_and(|k| k.is_new(since, at, window, learn))
     }
 
     /// Adds what is known of another endpoint that is counted together with this one from now on.

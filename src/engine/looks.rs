@@ -3,43 +3,65 @@
 //! Not what is measured: that is `measures`. Rule: whoever has an alert standing is looked at, with or without traffic;
 //! of the others only those who look bad.
 
-use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::alerts::{Alerts, Standing};
-use super::endpoints::EndpointStats;
-use super::measures::{Scene, new_causes};
+use super::alerts::{Alerts, Seen, Standing};
+use super::measures::Scene;
 use super::rules::{By, Finding, Look, Rule};
 use super::tally::{Label, Pick, merge};
 use crate::model::alert::{Alert, AlertKey, CauseCount, EndpointCount, Measure, State, Subject};
+use crate::model::request::Endpoint;
 
 /// Endpoints named in an alert about a whole API.
 const WORST_MAX: usize = 10;
 
-/// Whom a rule looks at, and what it sees.
-pub(super) fn looks(scene: &Scene<'_>, alerts: &Alerts, rule: &Rule) -> BTreeMap<AlertKey, Look> {
-    let key = |subject| AlertKey { rule: Arc::clone(&rule.name), api: scene.api, subject };
+/// Whom a rule looks at, and what it sees, in order of their keys.
+pub(super) fn looks(scene: &Scene<'_>, alerts: &Alerts, rule: &Rule) -> Vec<Seen> {
     let nothing = Look { partial: scene.partial, ..Look::default() };
-    let mut looks: BTreeMap<AlertKey, Look> = alerts.active(rule, scene.api).map(|k| (k.clone(), nothing)).collect();
+    let all = scene.endpoints.all();
+    let mut seen = Vec::new();
+    let mut is_standing = Vec::new();
+    for key in alerts.active(rule, scene.api) {
+        let place = key.endpoint().filter(|_| rule.by == By::Endpoint).and_then(|e| scene.endpoints.place_of(e));
+        let look = match (place, &key.subject) {
+            (Some(place), _) => {
+                is_standing.resize(all.len(), false);
+                is_standing[place] = true;
+                scene.measure(rule, place..place + 1)
+            }
+            (None, Subject::Api) if rule.by == By::Api => scene.measure(rule, 0..all.len()),
+            (None, _) => nothing,
+        };
+        seen.push(Seen { key: key.clone(), look, place });
+    }
+    let key = |subject| AlertKey { rule: Arc::clone(&rule.name), api: scene.api, subject };
+    let standing = seen.len();
     match rule.by {
         By::Endpoint => {
-            for stats in scene.endpoints.iter() {
-                let is_standing = || looks.contains_key(&key(Subject::Endpoint(Arc::clone(&stats.endpoint))));
-                if needs_failures(rule) && stats.tally.is_empty() && (looks.is_empty() || !is_standing()) {
+            for (place, stats) in all.iter().enumerate() {
+                let is_quiet = needs_failures(rule) && stats.tally.is_empty();
+                if is_quiet || is_standing.get(place).is_some_and(|standing| *standing) {
                     continue;
                 }
-                let look = scene.measure(rule, std::slice::from_ref(stats));
-                if matches!(rule.judge(look), Finding::Bad(_)) || !looks.is_empty() && is_standing() {
-                    looks.insert(key(Subject::Endpoint(Arc::clone(&stats.endpoint))), look);
+                let look = scene.measure(rule, place..place + 1);
+                if matches!(rule.judge(look), Finding::Bad(_)) {
+                    let key = key(Subject::Endpoint(Arc::clone(&stats.endpoint)));
+                    seen.push(Seen { key, look, place: Some(place) });
                 }
             }
         }
         By::Api => {
-            looks.insert(key(Subject::Api), scene.measure(rule, scene.endpoints.all()));
+            if !seen.iter().any(|seen| seen.key.subject == Subject::Api) {
+                let look = scene.measure(rule, 0..all.len());
+                seen.push(Seen { key: key(Subject::Api), look, place: None });
+            }
         }
     }
-    looks
+    if seen.len() > standing {
+        seen.sort_unstable_by(|a, b| a.key.subject.cmp(&b.key.subject));
+    }
+    seen
 }
 
 /// Whether it cannot be bad where no failure is tallied.
@@ -47,31 +69,38 @@ const fn needs_failures(rule: &Rule) -> bool {
     matches!(rule.measure, Measure::Timeouts | Measure::NoInvocations | Measure::NewCause)
 }
 
-/// The causes of what a rule counts, of some endpoints.
-fn causes<'a>(scene: &Scene<'_>, rule: &Rule, of: impl Iterator<Item = &'a EndpointStats>) -> Vec<CauseCount> {
+/// The causes of what a rule counts, of some endpoints by their places.
+fn causes(scene: &Scene<'_>, rule: &Rule, of: Range<usize>) -> Vec<CauseCount> {
     let pick = match rule.measure {
         Measure::Failures | Measure::FailureCount | Measure::BurnRate { .. } | Measure::NewCause => Pick::All,
         Measure::Timeouts => Pick::TimedOut,
         Measure::NoInvocations => Pick::NotInvoked,
         Measure::Latency { .. } | Measure::Slow { .. } | Measure::Traffic | Measure::Unread => return Vec::new(),
     };
-    let is_new = |stats: &EndpointStats, label: &Label| {
-        let kind = (label.kind, label.error_type.as_ref());
-        rule.measure != Measure::NewCause || new_causes(rule, stats, scene.at).any(|(new, _)| new == kind)
-    };
-    merge(of.flat_map(|stats| {
-        let all = stats.tally.total_of(scene.at, rule.window, pick).into_iter();
-        all.filter(move |(label, _)| is_new(stats, label))
-    }))
+    let mut causes = Vec::new();
+    for place in of {
+        let tally = &scene.endpoints.all()[place].tally;
+        let sums = scene.causes(place, rule.window);
+        let all = tally.causes(&sums, pick);
+        if rule.measure == Measure::NewCause {
+            let new = scene.new_at(rule, place);
+            let is_new = |label: &Label| new.iter().any(|(kind, _)| *kind == (label.kind, label.error_type.as_ref()));
+            causes.extend(all.filter(|(label, _)| is_new(label)));
+        } else {
+            causes.extend(all);
+        }
+    }
+    merge(causes)
 }
 
 /// The endpoints with most of what a rule counts, worst first.
 fn worst(scene: &Scene<'_>, rule: &Rule) -> Vec<EndpointCount> {
-    let errors = |stats: &EndpointStats, window: Duration| {
-        let counts = stats.window.total(scene.at, window);
+    let all = scene.endpoints.all();
+    let failed = |place: usize| {
+        let counts = scene.counts(place..place + 1, scene.at, rule.window);
         let errors = match rule.measure {
             Measure::Failures | Measure::FailureCount | Measure::BurnRate { .. } => counts.errors(),
-            Measure::Timeouts => stats.tally.count(scene.at, window, Pick::TimedOut),
+            Measure::Timeouts => scene.timed_out(place, rule.window),
             Measure::Slow { .. } => u64::from(counts.slow),
             Measure::NoInvocations
             | Measure::NewCause
@@ -79,23 +108,29 @@ fn worst(scene: &Scene<'_>, rule: &Rule) -> Vec<EndpointCount> {
             | Measure::Traffic
             | Measure::Unread => 0,
         };
-        EndpointCount { endpoint: Arc::clone(&stats.endpoint), errors, requests: counts.requests }
+        (errors > 0).then_some((errors, counts.requests, &all[place].endpoint))
     };
-    let all = scene.endpoints.iter().map(|stats| errors(stats, rule.window));
-    let mut failed: Vec<_> = all.filter(|count| count.errors > 0).collect();
-    failed.sort_by(|a, b| b.errors.cmp(&a.errors).then_with(|| a.endpoint.cmp(&b.endpoint)));
-    failed.truncate(WORST_MAX);
-    failed
+    let mut failed: Vec<_> = (0..all.len()).filter_map(failed).collect();
+    type Failed<'a> = (u64, u64, &'a Arc<Endpoint>);
+    let order = |(a, _, x): &Failed<'_>, (b, _, y): &Failed<'_>| b.cmp(a).then_with(|| x.cmp(y));
+    if failed.len() > WORST_MAX {
+        failed.select_nth_unstable_by(WORST_MAX - 1, order);
+        failed.truncate(WORST_MAX);
+    }
+    failed.sort_unstable_by(order);
+    let count = |(errors, requests, endpoint)| EndpointCount { endpoint: Arc::clone(endpoint), errors, requests };
+    failed.into_iter().map(count).collect()
 }
 
 /// An alert as it stands.
-pub(super) fn alert(scene: &Scene<'_>, rule: &Rule, key: AlertKey, look: Look, standing: Standing) -> Alert {
+pub(super) fn alert(scene: &Scene<'_>, rule: &Rule, seen: Seen, standing: Standing) -> Alert {
+    let Seen { key, look, place } = seen;
     let Standing { state, severity, worst: worst_severity, since, episode, holds, flapping, is_new: _ } = standing;
     let fires = state == State::Firing;
-    let causes = match key.endpoint() {
-        _ if !fires => Vec::new(),
-        Some(endpoint) => causes(scene, rule, scene.endpoints.get(endpoint).into_iter()),
-        None => causes(scene, rule, scene.endpoints.iter()),
+    let causes = match (key.endpoint(), place) {
+        (Some(_), Some(place)) if fires => causes(scene, rule, place..place + 1),
+        (None, _) if fires => causes(scene, rule, 0..scene.endpoints.all().len()),
+        _ => Vec::new(),
     };
     let worst = if fires && key.subject == Subject::Api { worst(scene, rule) } else { Vec::new() };
     Alert {

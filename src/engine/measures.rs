@@ -4,19 +4,19 @@
 //! is taken for. Rule: a measure looks at what lies before the event time of the look and at nothing else, so that a
 //! replay measures the same.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::ops::Range;
 use std::time::Duration;
 
 use super::endpoints::{EndpointStats, Endpoints};
 use super::histogram::Histogram;
 use super::lambdas::{Lambdas, Silence};
 use super::rules::{Counted, Decided, Finding, Look, Pair, Rule, Special};
-use super::tally::Pick;
+use super::sums::Sums;
+use super::tally::{Kind, LabelSum, Pick};
 use super::watched::{Cover, Watched};
 use super::window::{Counts, SLOT};
 use crate::model::alert::{Measure, Severity};
-use crate::model::cause::CauseKind;
 use crate::model::inventory::ApiId;
 use crate::model::request::Endpoint;
 use crate::model::time::Timestamp;
@@ -36,47 +36,70 @@ pub(super) struct Scene<'a> {
     pub(super) endpoints: &'a Endpoints,
     pub(super) lambdas: Lambdas<'a>,
     pub(super) watched: &'a Watched,
+    /// What the endpoints add up to at `at`.
+    pub(super) sums: Sums,
 }
 
 impl Scene<'_> {
-    /// Measures some endpoints together.
-    pub(super) fn measure(&self, rule: &Rule, of: &[EndpointStats]) -> Look {
+    /// Measures some endpoints together, by their places.
+    pub(super) fn measure(&self, rule: &Rule, of: Range<usize>) -> Look {
+        let counts = |window| self.counts(of.clone(), self.at, window);
         let share = |count: &dyn Fn(Duration) -> Counted| {
             Look::share(count(rule.window), rule.low_traffic.map(|low| count(low.window)), self.partial)
         };
         match rule.measure {
-            Measure::Failures => share(&|window| failed(&counts(of, self.at, window))),
+            Measure::Failures => share(&|window| failed(&counts(window))),
             Measure::FailureCount => {
-                let Counted { requests, errors } = failed(&counts(of, self.at, rule.window));
+                let Counted { requests, errors } = failed(&counts(rule.window));
                 Look { value: number(errors), requests, errors, partial: self.partial, ..Look::default() }
             }
-            Measure::Timeouts => share(&|window| self.timeouts(of, window)),
+            Measure::Timeouts => share(&|window| self.timeouts(of.clone(), window)),
             Measure::NoInvocations => self.no_invocations(rule, of),
             Measure::NewCause => self.new_causes(rule, of),
             Measure::Latency { quantile } => self.latency(rule, of, quantile),
             Measure::Slow { .. } => share(&|window| {
-                let counts = counts(of, self.at, window);
+                let counts = counts(window);
                 Counted { requests: counts.requests, errors: u64::from(counts.slow) }
             }),
             Measure::Traffic => self.traffic(rule, of),
-            Measure::BurnRate { objective } => self.burn_rate(rule, of, objective),
+            Measure::BurnRate { objective } => self.burn_rate(rule, &of, objective),
             Measure::Unread => Look { partial: self.partial, ..Look::default() },
         }
     }
 
-    fn timeouts(&self, of: &[EndpointStats], window: Duration) -> Counted {
-        let requests = counts(of, self.at, window).requests;
-        let errors = of.iter().map(|stats| stats.tally.count(self.at, window, Pick::TimedOut)).sum();
+    /// The sum of requests in `[end - window, end)`.
+    pub(super) fn counts(&self, of: Range<usize>, end: Timestamp, window: Duration) -> Counts {
+        self.sums.requests(self.endpoints.all(), of, end, window)
+    }
+
+    /// The failures of one endpoint in the window before the look, by label.
+    pub(super) fn causes(&self, of: usize, window: Duration) -> Cow<'_, [LabelSum]> {
+        self.sums.causes(self.endpoints.all(), of, self.at, window)
+    }
+
+    /// How many of its failures in `[end - window, end)` are picked.
+    fn picked(&self, of: usize, end: Timestamp, window: Duration, pick: Pick) -> u64 {
+        self.sums.causes(self.endpoints.all(), of, end, window).iter().map(|sum| sum.count(pick)).sum()
+    }
+
+    /// How many requests of one endpoint in the window the gateway stopped waiting for.
+    pub(super) fn timed_out(&self, of: usize, window: Duration) -> u64 {
+        self.picked(of, self.at, window, Pick::TimedOut)
+    }
+
+    fn timeouts(&self, of: Range<usize>, window: Duration) -> Counted {
+        let requests = self.counts(of.clone(), self.at, window).requests;
+        let errors = of.map(|place| self.timed_out(place, window)).sum();
         // What came too late to be counted is still explained.
         Counted { requests: requests.max(errors), errors }
     }
 
     /// Of requests that came before the logs of functions are read to: how many failed although nothing ran. A success
     /// since then refutes it as well.
-    fn no_invocations(&self, rule: &Rule, of: &[EndpointStats]) -> Look {
+    fn no_invocations(&self, rule: &Rule, of: Range<usize>) -> Look {
         let silence = |stats: &EndpointStats| self.lambdas.silence(&stats.endpoint, rule.window);
         let mut read_to = Some(self.at);
-        for stats in of {
+        for stats in &self.endpoints.all()[of.clone()] {
             read_to = match silence(stats) {
                 Silence::Tells(to) => read_to.map(|least| least.min(to.floor(SLOT))),
                 Silence::NoGroup | Silence::NotRead | Silence::Behind | Silence::NeverShown | Silence::Elsewhere => {
@@ -85,9 +108,10 @@ impl Scene<'_> {
             };
         }
         let end = read_to.unwrap_or(self.at);
-        let before = counts(of, end, rule.window);
-        let since = if end < self.at { counts(of, self.at, self.at.since(end)) } else { Counts::default() };
-        let ran: u64 = of.iter().map(|s| ran(s, end, rule.window)).sum();
+        let before = self.counts(of.clone(), end, rule.window);
+        let since =
+            if end < self.at { self.counts(of.clone(), self.at, self.at.since(end)) } else { Counts::default() };
+        let ran: u64 = of.map(|place| self.ran(place, end, rule.window)).sum();
         let fine = since.requests.saturating_sub(since.errors());
         let counted =
             Counted { requests: before.requests.saturating_add(fine), errors: before.errors().saturating_sub(ran) };
@@ -103,19 +127,19 @@ impl Scene<'_> {
         }
     }
 
-    fn new_causes(&self, rule: &Rule, of: &[EndpointStats]) -> Look {
-        let requests = counts(of, self.at, rule.window).requests;
-        let errors = of.iter().map(|stats| new_causes(rule, stats, self.at).map(|(_, count)| count).sum::<u64>()).sum();
+    fn new_causes(&self, rule: &Rule, of: Range<usize>) -> Look {
+        let requests = self.counts(of.clone(), self.at, rule.window).requests;
+        let errors = of.flat_map(|place| self.new_at(rule, place)).map(|(_, count)| count).sum();
         let look = Look { value: number(errors), requests, errors, partial: self.partial, ..Look::default() };
         decided(look, rule.judge(look), number(rule.min_errors), rule.window)
     }
 
     /// Over full minutes, because that is how latencies are kept.
-    fn latency(&self, rule: &Rule, of: &[EndpointStats], quantile: f64) -> Look {
+    fn latency(&self, rule: &Rule, of: Range<usize>, quantile: f64) -> Look {
         let end = self.at.floor(MINUTE);
         let window = Duration::from_mins((rule.window.as_secs() / 60).max(1));
         let mut all = Histogram::default();
-        for stats in of {
+        for stats in &self.endpoints.all()[of] {
             all.add(&stats.latencies.total(end, window));
         }
         let value = all.quantile(quantile).map_or(0.0, f64::from);
@@ -123,15 +147,15 @@ impl Scene<'_> {
     }
 
     /// Whether too few came, where there were enough before.
-    fn traffic(&self, rule: &Rule, of: &[EndpointStats]) -> Look {
+    fn traffic(&self, rule: &Rule, of: Range<usize>) -> Look {
         let Special::Before { window: before, min_requests } = rule.special else { return Look::default() };
-        let requests = counts(of, self.at, rule.window).requests;
-        let earlier = counts(of, self.at, rule.window + before).requests.saturating_sub(requests);
+        let requests = self.counts(of.clone(), self.at, rule.window).requests;
+        let earlier = self.counts(of.clone(), self.at, rule.window + before).requests.saturating_sub(requests);
         let expected = number(earlier) * rule.window.as_secs_f64() / before.as_secs_f64();
         let least = expected * rule.ladder.lowest();
         let value = number(requests);
         let severity = rule.ladder.rungs().next().map_or(Severity::High, |(severity, _)| severity);
-        let newest = of.iter().map(|stats| stats.newest).max().unwrap_or(Timestamp::MIN);
+        let newest = self.endpoints.all()[of].iter().map(|stats| stats.newest).max().unwrap_or(Timestamp::MIN);
         let finding = match () {
             () if self.at.since(newest) > FOR_GOOD => Finding::Good,
             () if value > least && value * rule.clear_ratio >= least => Finding::Good,
@@ -146,13 +170,14 @@ impl Scene<'_> {
     }
 
     /// The worst rung of which both windows are over; without one, the window that is nearest to its rung.
-    fn burn_rate(&self, rule: &Rule, of: &[EndpointStats], objective: f64) -> Look {
+    fn burn_rate(&self, rule: &Rule, of: &Range<usize>, objective: f64) -> Look {
         let Special::Pairs(pairs) = rule.special else { return Look::default() };
         let budget = 1.0 - objective;
+        let counts = |window| failed(&self.counts(of.clone(), self.at, window));
         let burn = |counted: Counted| counted.share() / budget;
         let one = |(severity, rung): (Severity, f64)| {
             let Pair { long, short } = pairs[place(severity)];
-            let (whole, recent) = (failed(&counts(of, self.at, long)), failed(&counts(of, self.at, short)));
+            let (whole, recent) = (counts(long), counts(short));
             let least = burn(whole).min(burn(recent));
             let cover = self.watched.cover(self.at, long);
             let finding = match () {
@@ -173,39 +198,30 @@ impl Scene<'_> {
         let worst = all.max_by(|(a, x, _), (b, y, _)| a.cmp(b).then(x.total_cmp(y)));
         worst.map_or_else(Look::default, |(_, _, look)| look)
     }
-}
 
-/// Causes and error types of an endpoint that are new to it, each with how often it was seen, where that is often
-/// enough.
-pub(super) fn new_causes<'a>(
-    rule: &'a Rule,
-    stats: &'a EndpointStats,
-    at: Timestamp,
-) -> impl Iterator<Item = (Kind<'a>, u64)> {
-    let learn = if let Special::Learn(learn) = rule.special { learn } else { Duration::ZERO };
-    // Many endpoints share that place; what is new to one of them is not seen there.
-    let is_one = &*stats.endpoint.route != Endpoint::OTHER && !stats.tally.is_empty();
-    let kins = if is_one { stats.tally.kins(at, rule.window) } else { BTreeMap::default() };
-    let is_new = move |kind: Kind<'a>| stats.learned.is_new(kind, at, rule.window, learn);
-    let often = kins.into_iter().filter(|(_, kin)| kin.count >= rule.min_errors);
-    often.filter(move |(kind, _)| is_new(*kind)).map(|(kind, kin)| (kind, kin.count))
-}
-
-/// A cause and its error type.
-pub(super) type Kind<'a> = (CauseKind, Option<&'a Arc<str>>);
-
-/// Failures for which a function ran, or none was to.
-fn ran(stats: &EndpointStats, end: Timestamp, window: Duration) -> u64 {
-    let count = |pick| stats.tally.count(end, window, pick);
-    count(Pick::All).saturating_sub(count(Pick::NotInvoked))
-}
-
-pub(super) fn counts(of: &[EndpointStats], at: Timestamp, window: Duration) -> Counts {
-    let mut sum = Counts::default();
-    for stats in of {
-        sum.add(&stats.window.total(at, window));
+    /// Causes and error types of an endpoint that are new to it, each with how often it was seen, where that is often
+    /// enough.
+    pub(super) fn new_at(&self, rule: &Rule, of: usize) -> Vec<(Kind<'_>, u64)> {
+        let learn = if let Special::Learn(learn) = rule.special { learn } else { Duration::ZERO };
+        let EndpointStats { endpoint, tally, learned, .. } = &self.endpoints.all()[of];
+        // Many endpoints share that place; what is new to one of them is not seen there.
+        let is_one = &*endpoint.route != Endpoint::OTHER && !tally.is_empty();
+        // Mostly nothing is new, and then nobody asks what there is.
+        if !is_one || !learned.has_new(self.at, rule.window, learn) {
+            return Vec::new();
+        }
+        let often =
+            tally.kins(&self.causes(of, rule.window)).into_iter().filter(|(_, kin)| kin.count >= rule.min_errors);
+        let new = often.filter(|(kind, _)| learned.is_new(*kind, self.at, rule.window, learn));
+        new.map(|(kind, kin)| (kind, kin.count)).collect()
     }
-    sum
+
+    /// Failures for which a function ran, or none was to.
+    fn ran(&self, of: usize, end: Timestamp, window: Duration) -> u64 {
+        let causes = self.sums.causes(self.endpoints.all(), of, end, window);
+        let count = |pick| causes.iter().map(|sum| sum.count(pick)).sum::<u64>();
+        count(Pick::All).saturating_sub(count(Pick::NotInvoked))
+    }
 }
 
 fn failed(counts: &Counts) -> Counted {

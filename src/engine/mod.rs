@@ -27,6 +27,7 @@ mod saved;
 mod settings;
 mod sight;
 mod streams;
+mod sums;
 pub mod tally;
 mod texts;
 mod timeline;
@@ -51,6 +52,7 @@ use self::measures::Scene;
 pub use self::saved::STATE_VERSION;
 pub use self::settings::Settings;
 use self::sight::{Reach, Seal, Sight, counted_by};
+use self::sums::Sums;
 use self::totals::Totals;
 use self::watched::Watched;
 use self::window::SLOT;
@@ -419,9 +421,10 @@ impl Engine {
     fn step(&mut self, api: ApiId, at: Timestamp) {
         let rules = self.settings.rules_of(api);
         self.watched[api.index()].look(at);
+        let sums = Sums::new(rules, self.endpoints[api.index()].all(), at);
         let news = rules.iter().filter(|rule| rule.measure == Measure::NewCause).map(|rule| rule.window).max();
         if let Some(window) = news {
-            self.endpoints[api.index()].learn(at, window);
+            self.endpoints[api.index()].learn(&sums, at, window);
         }
         let scene = Scene {
             api,
@@ -430,17 +433,17 @@ impl Engine {
             endpoints: &self.endpoints[api.index()],
             lambdas: Lambdas::new(&self.settings.inventory, &self.casework, &self.sight, api, at),
             watched: &self.watched[api.index()],
+            sums,
         };
         let mut alerts = Vec::new();
         for rule in rules {
-            for (key, look) in looks::looks(&scene, &self.alerts, rule) {
-                if let Some(standing) = self.alerts.step(rule, &key, look, at) {
-                    if standing.is_new {
-                        self.counted[api.index()].alert();
-                    }
-                    alerts.push(looks::alert(&scene, rule, key, look, standing));
+            let seen = looks::looks(&scene, &self.alerts, rule);
+            self.alerts.step_all(rule, seen, at, |seen, standing| {
+                if standing.is_new {
+                    self.counted[api.index()].alert();
                 }
-            }
+                alerts.push(looks::alert(&scene, rule, seen, standing));
+            });
         }
         self.alerts.looked(api, at);
         self.outputs.push(Output::Looked { api, at, alerts });

@@ -3,9 +3,9 @@
 //! Counts follow explanations: a failure that is explained anew is taken from its old label and added to the new one.
 //! Rule: an endpoint keeps at most [`LABELS_MAX`] labels apart; what comes after is counted by its kind alone.
 
+use std::borrow::Borrow;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,6 +68,9 @@ pub enum Pick {
     NotInvoked,
 }
 
+/// A cause and its error type.
+pub type Kind<'a> = (CauseKind, Option<&'a Arc<str>>);
+
 /// Failures of one cause and error type at one endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kin {
@@ -79,6 +82,52 @@ pub struct Kin {
     pub last: Timestamp,
 }
 
+/// What one label of a tally adds up to over a window. Only numbers: what is shown of a cause is found when it is asked
+/// for, in the tally as it was when this was made.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LabelSum {
+    all: Picked,
+    timed_out: Picked,
+    not_invoked: Picked,
+    /// The first slot with one of them, and the last.
+    slots: (i64, i64),
+}
+
+/// Those of a label that are picked.
+#[derive(Clone, Copy, Debug, Default)]
+struct Picked {
+    count: u64,
+    certain: u64,
+    /// Where the newest of them is counted.
+    newest: usize,
+}
+
+impl LabelSum {
+    /// How many are picked.
+    #[must_use]
+    pub const fn count(&self, pick: Pick) -> u64 {
+        self.of(pick).count
+    }
+
+    const fn of(&self, pick: Pick) -> Picked {
+        match pick {
+            Pick::All => self.all,
+            Pick::TimedOut => self.timed_out,
+            Pick::NotInvoked => self.not_invoked,
+        }
+    }
+}
+
+impl Picked {
+    fn add(&mut self, count: u32, certain: u32, at: usize) {
+        if count > 0 {
+            self.count += u64::from(count);
+            self.certain += u64::from(certain.min(count));
+            self.newest = at;
+        }
+    }
+}
+
 /// Failures of one label in one slot.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Failures {
@@ -87,7 +136,7 @@ struct Failures {
     timed_out: u32,
     invoked: u32,
     /// The newest of them.
-    sample: CauseSample,
+    sample: Arc<CauseSample>,
     sampled: Timestamp,
 }
 
@@ -112,8 +161,9 @@ impl Counted {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Tally {
     labels: Vec<Label>,
-    /// (slot, place in `labels`) -> failures.
-    counts: BTreeMap<(i64, usize), Failures>,
+    /// By (slot, place in `labels`), in that order: most of what comes belongs at the end, and rules look at it from
+    /// end to end.
+    counts: VecDeque<((i64, usize), Failures)>,
 }
 
 impl Tally {
@@ -121,20 +171,18 @@ impl Tally {
     pub fn add(&mut self, time: Timestamp, explanation: &Explanation, marks: Marks, sample: CauseSample) -> Counted {
         let certain = explanation.cause.certainty == Certainty::Certain;
         let at = self.place(Label::of(explanation));
-        let failures = self.counts.entry((time.slot(SLOT), at)).or_insert_with(|| Failures {
-            all: 0,
-            certain: 0,
-            timed_out: 0,
-            invoked: 0,
-            sample: CauseSample::default(),
-            sampled: Timestamp::MIN,
+        let key = (time.slot(SLOT), at);
+        let place = self.find(key).unwrap_or_else(|place| {
+            self.counts.insert(place, (key, Failures::none()));
+            place
         });
+        let failures = &mut self.counts[place].1;
         failures.all = failures.all.saturating_add(1);
         failures.certain = failures.certain.saturating_add(u32::from(certain));
         failures.timed_out = failures.timed_out.saturating_add(u32::from(marks.timed_out));
         failures.invoked = failures.invoked.saturating_add(u32::from(marks.invoked));
         if failures.sampled <= time {
-            failures.sample = sample;
+            failures.sample = Arc::new(sample);
             failures.sampled = time;
         }
         Counted { time, label: self.labels[at].clone(), certain, marks }
@@ -144,13 +192,14 @@ impl Tally {
     pub fn remove(&mut self, counted: &Counted) {
         let Some(at) = self.labels.iter().position(|l| *l == counted.label) else { return };
         let key = (counted.time.slot(SLOT), at);
-        if let Some(failures) = self.counts.get_mut(&key) {
+        if let Ok(place) = self.find(key) {
+            let failures = &mut self.counts[place].1;
             failures.all = failures.all.saturating_sub(1);
             failures.certain = failures.certain.saturating_sub(u32::from(counted.certain));
             failures.timed_out = failures.timed_out.saturating_sub(u32::from(counted.marks.timed_out));
             failures.invoked = failures.invoked.saturating_sub(u32::from(counted.marks.invoked));
             if failures.all == 0 {
-                self.counts.remove(&key);
+                self.counts.remove(place);
             }
         }
     }
@@ -164,44 +213,74 @@ impl Tally {
     /// The same of some of the failures.
     #[must_use]
     pub fn total_of(&self, end: Timestamp, window: Duration, pick: Pick) -> Vec<(Label, CauseCount)> {
-        // In order of time, so that the last sample is the newest; it alone is copied.
-        let mut causes: BTreeMap<&Label, (CauseCount, &CauseSample)> = BTreeMap::new();
-        for (_, at, failures) in self.within(end, window) {
-            let count = failures.count(pick);
-            if count == 0 {
-                continue;
-            }
-            let label = &self.labels[at];
-            let none = || CauseCount { kind: label.kind, count: 0, certain: 0, sample: CauseSample::default() };
-            let (cause, sample) = causes.entry(label).or_insert_with(|| (none(), &failures.sample));
-            cause.count += u64::from(count);
-            cause.certain += u64::from(failures.certain.min(count));
-            *sample = &failures.sample;
-        }
-        let whole = |(cause, sample): (CauseCount, &CauseSample)| CauseCount { sample: sample.clone(), ..cause };
-        let mut causes: Vec<_> = causes.into_iter().map(|(label, cause)| (label.clone(), whole(cause))).collect();
-        causes.sort_by_key(|(_, c)| Reverse(c.count));
+        let sums = self.sums(end, window);
+        let mut causes: Vec<_> = self.causes(&sums, pick).map(|(label, cause)| (label.clone(), cause)).collect();
+        causes.sort_by(|(a, x), (b, y)| y.count.cmp(&x.count).then_with(|| a.cmp(b)));
         causes
+    }
+
+    /// Adds up the failures of `[end - window, end)`: a sum for each label, in their order.
+    #[must_use]
+    pub fn sums(&self, end: Timestamp, window: Duration) -> Vec<LabelSum> {
+        let mut sums = Vec::new();
+        self.sum_into(&mut sums, end, window);
+        sums
+    }
+
+    /// The same, behind what stands in `sums` already.
+    pub fn sum_into(&self, sums: &mut Vec<LabelSum>, end: Timestamp, window: Duration) {
+        let from = sums.len();
+        sums.resize(from + self.labels.len(), LabelSum::default());
+        let sums = &mut sums[from..];
+        // In order of time, so that the last sample is the newest.
+        for (place, ((slot, at), failures)) in self.within(end, window) {
+            let sum = &mut sums[*at];
+            if sum.all.count == 0 {
+                sum.slots.0 = *slot;
+            }
+            sum.slots.1 = *slot;
+            sum.all.add(failures.all, failures.certain, place);
+            sum.timed_out.add(failures.timed_out, failures.certain, place);
+            sum.not_invoked.add(failures.not_invoked(), failures.certain, place);
+        }
+    }
+
+    /// The causes that are picked, of sums of this tally, in no order that means anything.
+    pub fn causes<'a, 's>(
+        &'a self,
+        sums: &'s [LabelSum],
+        pick: Pick,
+    ) -> impl Iterator<Item = (&'a Label, CauseCount)> + use<'a, 's> {
+        let picked = self.labels.iter().zip(sums).map(move |(label, sum)| (label, sum.of(pick)));
+        picked.filter(|(_, picked)| picked.count > 0).map(|(label, Picked { count, certain, newest })| {
+            let sample = Arc::clone(&self.counts[newest].1.sample);
+            (label, CauseCount { kind: label.kind, count, certain, sample })
+        })
     }
 
     /// How many failures of `[end - window, end)` are picked.
     #[must_use]
     pub fn count(&self, end: Timestamp, window: Duration, pick: Pick) -> u64 {
-        self.within(end, window).map(|(_, _, failures)| u64::from(failures.count(pick))).sum()
+        self.within(end, window).map(|(_, (_, failures))| u64::from(failures.count(pick))).sum()
     }
 
-    /// The failures of `[end - window, end)` by cause and error type, whichever function it was.
+    /// The failures that were added up, by cause and error type, in that order, whichever function it was.
     #[must_use]
-    pub fn kins(&self, end: Timestamp, window: Duration) -> BTreeMap<(CauseKind, Option<&Arc<str>>), Kin> {
-        let mut kins = BTreeMap::new();
-        for (slot, at, failures) in self.within(end, window) {
-            let label = &self.labels[at];
-            let time = Timestamp::from_millis(slot.saturating_mul(millis(SLOT)));
-            let kin = kins.entry((label.kind, label.error_type.as_ref()));
-            let kin = kin.or_insert(Kin { count: 0, first: time, last: time });
-            kin.count += u64::from(failures.all);
-            kin.last = time;
+    pub fn kins(&self, sums: &[LabelSum]) -> Vec<(Kind<'_>, Kin)> {
+        let mut kins: Vec<(Kind<'_>, Kin)> = Vec::new();
+        let time = |slot: i64| Timestamp::from_millis(slot.saturating_mul(millis(SLOT)));
+        for (label, sum) in self.labels.iter().zip(sums).filter(|(_, sum)| sum.all.count > 0) {
+            let kind = (label.kind, label.error_type.as_ref());
+            let (first, last) = (time(sum.slots.0), time(sum.slots.1));
+            match kins.iter_mut().find(|(known, _)| *known == kind) {
+                Some((_, kin)) => {
+                    kin.count += sum.all.count;
+                    (kin.first, kin.last) = (kin.first.min(first), kin.last.max(last));
+                }
+                None => kins.push((kind, Kin { count: sum.all.count, first, last })),
+            }
         }
+        kins.sort_unstable_by_key(|(kind, _)| *kind);
         kins
     }
 
@@ -211,17 +290,37 @@ impl Tally {
         self.counts.is_empty()
     }
 
-    fn within(&self, end: Timestamp, window: Duration) -> impl Iterator<Item = (i64, usize, &Failures)> {
-        let last = end.slot(SLOT);
-        let first = begin(end, window).slot(SLOT);
-        self.counts.range((first, 0)..(last, 0)).map(|((slot, at), failures)| (*slot, *at, failures))
+    /// What is counted in the window, each with its place.
+    fn within(&self, end: Timestamp, window: Duration) -> impl Iterator<Item = (usize, &((i64, usize), Failures))> {
+        let (first, last) = (begin(end, window).slot(SLOT), end.slot(SLOT));
+        let from = self.place_of(first);
+        // Mostly nothing has come yet of what is after.
+        let to = if self.counts.back().is_some_and(|((slot, _), _)| *slot >= last) {
+            self.place_of(last)
+        } else {
+            self.counts.len()
+        };
+        (from..).zip(self.counts.range(from..to.max(from)))
+    }
+
+    /// Where what is counted in `slot` and later begins.
+    fn place_of(&self, slot: i64) -> usize {
+        match self.counts.front() {
+            Some(((first, _), _)) if *first < slot => self.counts.partition_point(|((s, _), _)| *s < slot),
+            _ => 0,
+        }
+    }
+
+    /// Where something is counted, or else would be.
+    fn find(&self, key: (i64, usize)) -> Result<usize, usize> {
+        self.counts.binary_search_by_key(&key, |(key, _)| *key)
     }
 
     /// Forgets slots that ended before `before`.
     pub fn forget_before(&mut self, before: Timestamp) {
-        self.counts = self.counts.split_off(&(before.slot(SLOT), 0));
-        if self.counts.is_empty() {
-            self.labels.clear();
+        self.counts.drain(..self.place_of(before.slot(SLOT)));
+        if self.counts.is_empty() && !self.labels.is_empty() {
+            *self = Self::default();
         }
     }
 
@@ -234,16 +333,17 @@ impl Tally {
         for ((slot, at), theirs) in other.counts {
             let Some(label) = other.labels.get(at) else { continue };
             let at = self.place(label.clone());
-            match self.counts.entry((slot, at)) {
-                Entry::Vacant(free) => drop(free.insert(theirs)),
-                Entry::Occupied(mut mine) => mine.get_mut().add(theirs),
+            match self.find((slot, at)) {
+                Ok(place) => self.counts[place].1.add(theirs),
+                Err(place) => self.counts.insert(place, ((slot, at), theirs)),
             }
         }
     }
 
-    /// Whether all that is counted has a label.
+    /// Whether all that is counted has a label, and stands in order.
     pub(super) fn is_whole(&self) -> bool {
-        self.counts.keys().all(|(_, at)| *at < self.labels.len())
+        self.counts.iter().all(|((_, at), _)| *at < self.labels.len())
+            && self.counts.iter().is_sorted_by(|(a, _), (b, _)| a < b)
     }
 
     fn place(&mut self, label: Label) -> usize {
@@ -259,11 +359,20 @@ impl Tally {
 }
 
 impl Failures {
+    fn none() -> Self {
+        let (sample, sampled) = (Arc::default(), Timestamp::MIN);
+        Self { all: 0, certain: 0, timed_out: 0, invoked: 0, sample, sampled }
+    }
+
+    const fn not_invoked(&self) -> u32 {
+        self.all.saturating_sub(self.invoked)
+    }
+
     const fn count(&self, pick: Pick) -> u32 {
         match pick {
             Pick::All => self.all,
             Pick::TimedOut => self.timed_out,
-            Pick::NotInvoked => self.all.saturating_sub(self.invoked),
+            Pick::NotInvoked => self.not_invoked(),
         }
     }
 
@@ -281,18 +390,20 @@ impl Failures {
 /// Puts the causes of several endpoints together, most frequent first. At most [`CAUSES_MAX`] stay apart; the rest is
 /// put together by kind, so that their sum is still the number of failures.
 #[must_use]
-pub fn merge(all: impl IntoIterator<Item = (Label, CauseCount)>) -> Vec<CauseCount> {
+pub fn merge<L: Borrow<Label> + Ord>(all: impl IntoIterator<Item = (L, CauseCount)>) -> Vec<CauseCount> {
     let mut apart = sum(all);
     apart.sort_by_key(|(_, c)| Reverse(c.count));
     let rest = apart.split_off(CAUSES_MAX.min(apart.len()));
-    let rest = sum(rest.into_iter().map(|(label, cause)| (Label::only_kind(label.kind), cause)));
-    let mut causes: Vec<_> = apart.into_iter().chain(rest).map(|(_, cause)| cause).collect();
+    let rest = sum(rest.into_iter().map(|(label, cause)| (Label::only_kind(label.borrow().kind), cause)))
+        .into_iter()
+        .map(|(_, cause)| cause);
+    let mut causes: Vec<_> = apart.into_iter().map(|(_, cause)| cause).chain(rest).collect();
     causes.sort_by_key(|c| Reverse(c.count));
     causes
 }
 
-fn sum(all: impl IntoIterator<Item = (Label, CauseCount)>) -> Vec<(Label, CauseCount)> {
-    let mut by_label: BTreeMap<Label, CauseCount> = BTreeMap::new();
+fn sum<L: Ord>(all: impl IntoIterator<Item = (L, CauseCount)>) -> Vec<(L, CauseCount)> {
+    let mut by_label: BTreeMap<L, CauseCount> = BTreeMap::new();
     for (label, cause) in all {
         let add = |c: &mut CauseCount| {
             c.count += cause.count;

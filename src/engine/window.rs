@@ -8,6 +8,7 @@
 //! length merge by addition. Rule: a sample that falls behind all rings is refused and counted by the caller, never put
 //! into a wrong slot; and what lies after the end that was asked for is in no sum, whether or not it has come already.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -112,17 +113,20 @@ impl Window {
     #[must_use]
     pub fn total(&self, end: Timestamp, window: Duration) -> Counts {
         let mut from = begin(end, window);
-        let mut sum = Counts::default();
+        let mut sum = Sum::default();
         // The bulk from the ring of the window; the rest, up to the end, from ever finer ones.
         for (ring, (width, _)) in self.rings.iter().zip(RINGS).take(ring(window) + 1).rev() {
             let numbers = from.slot(width)..end.slot(width);
             if numbers.is_empty() {
                 continue;
             }
-            ring.iter().filter(|slot| numbers.contains(&slot.number)).for_each(|slot| sum.add(&slot.counts));
+            let (one, two) = around(ring, &numbers);
+            for slot in one.iter().chain(two).filter(|slot| numbers.contains(&slot.number)) {
+                sum.add(&slot.counts);
+            }
             from = end.floor(width);
         }
-        sum
+        sum.counts()
     }
 
     /// Adds the counts of another, of whatever length; what lies behind these rings is left out.
@@ -143,6 +147,38 @@ impl Window {
 
 impl Slot {
     const EMPTY: Self = Self { number: i64::MIN, counts: Counts { requests: 0, by_class: [0; 6], slow: 0 } };
+}
+
+/// The places of slots with these numbers, from the first: up to the end of the ring, and on from its beginning.
+fn around<'a>(ring: &'a Ring, numbers: &Range<i64>) -> (&'a [Slot], &'a [Slot]) {
+    let Some(count) = usize::try_from(numbers.end - numbers.start).ok().filter(|count| *count < ring.len()) else {
+        return (ring, &[]);
+    };
+    let from = place(numbers.start, ring.len());
+    let (before, behind) = ring.split_at(from);
+    (&behind[..count.min(behind.len())], &before[..count.saturating_sub(behind.len())])
+}
+
+/// A sum of counts, too wide to run over: adding them up is most of what a look at thousands of endpoints costs.
+#[derive(Default)]
+struct Sum {
+    requests: u64,
+    rest: [u64; 7],
+}
+
+impl Sum {
+    fn add(&mut self, counts: &Counts) {
+        self.requests = self.requests.saturating_add(counts.requests);
+        let [a, b, c, d, e, f] = counts.by_class;
+        for (sum, count) in self.rest.iter_mut().zip([a, b, c, d, e, f, counts.slow]) {
+            *sum += u64::from(count);
+        }
+    }
+
+    fn counts(&self) -> Counts {
+        let [a, b, c, d, e, f, slow] = self.rest.map(|sum| u32::try_from(sum).unwrap_or(u32::MAX));
+        Counts { requests: self.requests, by_class: [a, b, c, d, e, f], slow }
+    }
 }
 
 /// The counts of slot `number`, emptied if an earlier slot had its place. `None` if a later one has.

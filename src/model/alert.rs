@@ -248,8 +248,8 @@ pub struct CauseCount {
     pub count: u64,
     /// For how many of them the cause is certain.
     pub certain: u64,
-    /// The newest of them.
-    pub sample: CauseSample,
+    /// The newest of them. Shared: an outage has thousands of alerts, each made anew at each look.
+    pub sample: Arc<CauseSample>,
 }
 
 /// One failure of a cause, for people to look at.

@@ -272,8 +272,9 @@ fields @timestamp, @message
                 kind: CauseKind::Unknown,
                 count: 9,
                 certain: 0,
-                sample: CauseSample { lambda_request_id: Some("no".into()), ..sample.clone() },
+                sample: Arc::new(CauseSample { lambda_request_id: Some("no".into()), ..sample.clone() }),
             };
+            let sample = Arc::new(sample);
             let cause = CauseCount { kind: CauseKind::UnhandledException, count: 3, certain: 3, sample };
             Alert { causes: vec![unknown, cause], ..of_endpoint("POST", "/checkout") }
         };

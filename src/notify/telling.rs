@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::message::{AlertMessage, Message};
-use crate::model::alert::{CauseSample, Subject};
+use crate::model::alert::Subject;
 use crate::model::cause::Fix;
 use crate::model::text::cut;
 use crate::model::{personal, secrets};
@@ -127,9 +127,9 @@ fn bound(m: &mut AlertMessage, bounds: &Bounds) {
     a.causes.truncate(bounds.causes);
     for (n, cause) in a.causes.iter_mut().enumerate() {
         if n >= bounds.samples {
-            cause.sample = CauseSample::default();
+            cause.sample = Arc::default();
         }
-        let sample = &mut cause.sample;
+        let sample = Arc::make_mut(&mut cause.sample);
         sample.message = sample.message.take().map(|m| words(&m, bounds)).filter(|m| !m.is_empty());
         if let Some(fix) = &sample.fix {
             let command = fix.command.clone().filter(|command| command.len() <= bounds.command);
@@ -195,7 +195,7 @@ fn each_of_alert(m: &mut AlertMessage, new: &mut impl FnMut(&str) -> Option<Stri
         shared(&mut endpoint.route, new);
     }
     for cause in &mut a.causes {
-        let s = &mut cause.sample;
+        let s = Arc::make_mut(&mut cause.sample);
         let texts = [&mut s.error_type, &mut s.message, &mut s.function, &mut s.request_id, &mut s.lambda_request_id];
         texts.into_iter().flatten().for_each(|text| shared(text, new));
         if let Some(site) = &mut s.site

@@ -118,7 +118,7 @@ fn failing() -> AlertMessage {
             ),
         })),
     };
-    let cause = |kind, count, certain, sample| CauseCount { kind, count, certain, sample };
+    let cause = |kind, count, certain, sample| CauseCount { kind, count, certain, sample: Arc::new(sample) };
     let alert = Alert {
         key: AlertKey {
             rule: "endpoint-5xx".into(),

@@ -177,7 +177,7 @@ fn alerts_in_pieces(requests: &[(i64, u8)], sizes: &[usize]) -> Vec<Alert> {
 
 /// Without the samples: which of a cause's failures is shown has a test of its own.
 fn without_samples(mut alerts: Vec<Alert>) -> Vec<Alert> {
-    alerts.iter_mut().flat_map(|a| &mut a.causes).for_each(|c| c.sample = CauseSample::default());
+    alerts.iter_mut().flat_map(|a| &mut a.causes).for_each(|c| c.sample = Arc::default());
     alerts
 }
 
@@ -423,7 +423,7 @@ fn cause_count(kind: CauseKind, error_type: &str, message: &str) -> CauseCount {
         kind,
         count: 3,
         certain: 3,
-        sample: CauseSample {
+        sample: Arc::new(CauseSample {
             error_type: Some(error_type.into()),
             message: Some(message.into()),
             function: Some(error_type.into()),
@@ -431,7 +431,7 @@ fn cause_count(kind: CauseKind, error_type: &str, message: &str) -> CauseCount {
             lambda_request_id: None,
             request_id: Some(message.into()),
             fix: Some(Arc::new(fix)),
-        },
+        }),
     }
 }
 

@@ -566,7 +566,7 @@ fn large(names: usize, words: usize, many: usize) -> [Message; 5] {
         lambda_request_id: Some(Arc::clone(&filler)),
         ..CauseSample::default()
     };
-    let cause = CauseCount { kind: CauseKind::UnhandledException, count: 3, certain: 3, sample };
+    let cause = CauseCount { kind: CauseKind::UnhandledException, count: 3, certain: 3, sample: Arc::new(sample) };
     let alert = |subject: Subject, state: State, blindness: Option<Blindness>| AlertMessage {
         alert: Alert {
             key: AlertKey { rule: Arc::clone(&filler), api: ApiId(0), subject },

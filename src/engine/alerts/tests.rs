@@ -27,6 +27,16 @@ fn look(errors: u64) -> Look {
     Look::share(Counted { requests: 1000, errors }, None, false)
 }
 
+impl Alerts {
+    /// One subject at event time `at`: the alert if it fires or has just resolved.
+    fn step(&mut self, rule: &Rule, key: &AlertKey, look: Look, at: Timestamp) -> Option<Standing> {
+        let mut found = None;
+        let seen = vec![Seen { key: key.clone(), look, place: None }];
+        self.step_all(rule, seen, at, |_, standing| found = Some(standing));
+        found
+    }
+}
+
 /// What stands after each look.
 fn stands(rule: &Rule, looks: impl IntoIterator<Item = Look>) -> Vec<Option<Standing>> {
     let mut alerts = Alerts::default();

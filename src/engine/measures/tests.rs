@@ -1,6 +1,7 @@
 //! Each kind of rule through the whole engine: what it fires on, what it does not, and when it is over.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -9,6 +10,7 @@ use super::*;
 use crate::engine::rules::{By, Rules};
 use crate::engine::{Engine, Output, Settings};
 use crate::model::alert::{Alert, State, Subject};
+use crate::model::cause::CauseKind;
 use crate::model::event::Fact;
 use crate::model::inventory::{Api, ApiKind, Inventory, Source, SourceId, SourceKind};
 use crate::model::invocation::{LambdaLine, LambdaSays, Report, RuntimeError};

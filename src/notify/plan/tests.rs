@@ -5,7 +5,7 @@ mod laws;
 mod lives;
 
 use super::*;
-use crate::model::alert::{Blindness, CauseCount, CauseSample, Loss, Measure, Subject};
+use crate::model::alert::{Blindness, CauseCount, Loss, Measure, Subject};
 use crate::model::cause::CauseKind;
 use crate::model::inventory::{Api, ApiId};
 use crate::model::problem::Problem;
@@ -43,7 +43,7 @@ fn of(rule: &str, api: u16, subject: Subject, errors: u64, requests: u64) -> Ale
         kind: CauseKind::UnhandledException,
         count: errors,
         certain: errors,
-        sample: CauseSample::default(),
+        sample: Arc::default(),
     }];
     Alert {
         episode: format!("{rule}/{api}/{subject:?}/0").into(),
@@ -130,7 +130,7 @@ impl As for Alert {
     }
 
     fn by(mut self, error_type: &str) -> Self {
-        self.causes.iter_mut().for_each(|c| c.sample.error_type = Some(error_type.into()));
+        self.causes.iter_mut().for_each(|c| Arc::make_mut(&mut c.sample).error_type = Some(error_type.into()));
         self
     }
 }

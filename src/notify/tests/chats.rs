@@ -88,7 +88,7 @@ fn the_other_kinds() {
 fn text_of_a_log_makes_no_markup() {
     let hostile = "<!channel> *bold* `code` [click](http://evil) <@U1> ~x~ _y_ & |z|\n# big";
     let mut m = changed(|a| {
-        let sample = &mut a.causes[0].sample;
+        let sample = Arc::make_mut(&mut a.causes[0].sample);
         sample.message = Some(hostile.into());
         sample.error_type = Some(hostile.into());
         let fix = Fix { text: hostile.to_owned(), command: Some(hostile.to_owned()) };

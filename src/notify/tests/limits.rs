@@ -32,7 +32,7 @@ fn filled(texts: &[String], n: usize) -> AlertMessage {
         a.key.rule = text(0);
         a.key.subject = Subject::Endpoint(Arc::new(Endpoint::new(&text(1), &text(2))));
         a.episode = text(3);
-        let sample = &mut a.causes[0].sample;
+        let sample = Arc::make_mut(&mut a.causes[0].sample);
         sample.error_type = Some(text(4));
         sample.message = Some(text(5));
         sample.function = Some(text(6));
@@ -175,7 +175,7 @@ fn examples_go_first_and_all_that_fits_stays() {
     let causes = |object: &Value| object["causes"].as_array().expect("a list").clone();
     let whole = one(filled(&["x".repeat(500)], 10));
     assert_eq!(causes(&whole)[9]["sample"]["message"], json!("x".repeat(500)), "it fits as it is");
-    let long = one(changed(|a| a.causes[0].sample.message = Some("x".repeat(300_000).into())));
+    let long = one(changed(|a| Arc::make_mut(&mut a.causes[0].sample).message = Some("x".repeat(300_000).into())));
     assert_eq!(causes(&long)[0]["sample"]["message"], json!("x".repeat(1024)), "a shorter example");
     let wide = one(filled(&["x".repeat(1000)], 60));
     assert_eq!(causes(&wide).len(), 60, "all causes are told");
@@ -193,7 +193,7 @@ fn examples_go_first_and_all_that_fits_stays() {
 #[test]
 fn a_command_is_whole_or_not_there() {
     let m = changed(|a| {
-        let sample = &mut a.causes[0].sample;
+        let sample = Arc::make_mut(&mut a.causes[0].sample);
         let fix = Fix { text: "Do this.".to_owned(), command: Some("x ".repeat(140_000)) };
         sample.fix = Some(Arc::new(fix));
     });

@@ -117,7 +117,7 @@ fn a_function_that_is_not_run_says_what_that_means_and_how_to_check() {
         (a.measure, a.value, a.errors, a.requests) = (Measure::NoInvocations, 1.0, 30, 30);
         a.key.rule = "no-invocations".into();
         a.causes.remove(0);
-        a.causes[0].sample.function = Some("checkout-fn".into());
+        Arc::make_mut(&mut a.causes[0].sample).function = Some("checkout-fn".into());
     });
     let want = "\
 CRITICAL POST /checkout 100.0% failed without an invocation (30 of 30, 5m): 3x not explained in checkout-fn
@@ -136,7 +136,7 @@ CRITICAL POST /checkout 100.0% failed without an invocation (30 of 30, 5m): 3x n
     let hostile = changed(|a| {
         a.measure = Measure::NoInvocations;
         a.causes.remove(0);
-        a.causes[0].sample.function = Some("x; rm -rf /".into());
+        Arc::make_mut(&mut a.causes[0].sample).function = Some("x; rm -rf /".into());
     });
     let command = hostile.fix().and_then(|fix| fix.command.clone());
     assert_eq!(command.as_deref(), Some("aws lambda get-policy --function-name FUNCTION"));

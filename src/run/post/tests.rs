@@ -42,7 +42,12 @@ fn message(n: u32) -> Arc<Message> {
             since: Timestamp::from_millis(1_785_231_944_000),
             episode: format!("e{}", n / 10).into(),
             holds: true,
-            causes: vec![CauseCount { kind: CauseKind::UnhandledException, count: 12, certain: 12, sample }],
+            causes: vec![CauseCount {
+                kind: CauseKind::UnhandledException,
+                count: 12,
+                certain: 12,
+                sample: Arc::new(sample),
+            }],
             flapping: false,
             endpoints: Vec::new(),
             blindness: None,
