@@ -6,7 +6,7 @@
 
 #[cfg(target_os = "linux")]
 mod memory;
-mod world;
+pub(crate) mod world;
 
 use std::collections::BTreeMap;
 use std::io::Write;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stderr, reason = "what a program said is shown when a test fails")]
 
+mod alerting;
 mod cli;
 mod daemon;
 mod exactness;

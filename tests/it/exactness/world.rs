@@ -35,17 +35,17 @@ use tokio_util::sync::CancellationToken;
 
 /// 2026-11-22T09:00:00Z.
 const START: i64 = 1_795_338_000_000;
-pub(super) const REGION: &str = "eu-west-1";
+pub(crate) const REGION: &str = "eu-west-1";
 /// What the SDK waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The simulation, the time, and what was asked and said so far.
-pub(super) struct World {
-    pub(super) service: Service,
+pub(crate) struct World {
+    pub(crate) service: Service,
     time: Arc<Mutex<Time>>,
     asked: Arc<Mutex<Vec<Asked>>>,
     /// Requests as they were said, without those that were said again.
-    pub(super) heard: Vec<Heard>,
+    pub(crate) heard: Vec<Heard>,
     messages: Arc<Mutex<Vec<Arc<Message>>>>,
 }
 
@@ -57,30 +57,30 @@ enum Time {
 
 /// One call.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
-    pub(super) at: Timestamp,
-    pub(super) group: Arc<str>,
-    pub(super) from: Timestamp,
-    pub(super) to: Option<Timestamp>,
-    pub(super) first_page: bool,
-    pub(super) newest_first: bool,
-    pub(super) throttled: bool,
+pub(crate) struct Asked {
+    pub(crate) at: Timestamp,
+    pub(crate) group: Arc<str>,
+    pub(crate) from: Timestamp,
+    pub(crate) to: Option<Timestamp>,
+    pub(crate) first_page: bool,
+    pub(crate) newest_first: bool,
+    pub(crate) throttled: bool,
 }
 
 /// One request that was said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Heard {
-    pub(super) at: Timestamp,
+pub(crate) struct Heard {
+    pub(crate) at: Timestamp,
     /// Of the traffic that made it.
-    pub(super) seed: u64,
-    pub(super) serial: u64,
-    pub(super) time: Timestamp,
-    pub(super) failed: bool,
+    pub(crate) seed: u64,
+    pub(crate) serial: u64,
+    pub(crate) time: Timestamp,
+    pub(crate) failed: bool,
 }
 
 /// How a life ends.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum End {
+pub(crate) enum End {
     /// In order.
     Stop(Timestamp),
     /// By the clock.
@@ -91,11 +91,11 @@ pub(super) enum End {
 
 /// What was counted, as the state folder has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Totals {
+pub(crate) struct Totals {
     /// By API.
-    pub(super) counted: Vec<Counted>,
+    pub(crate) counted: Vec<Counted>,
     /// Events, by log group.
-    pub(super) events: BTreeMap<String, u64>,
+    pub(crate) events: BTreeMap<String, u64>,
 }
 
 impl Totals {
@@ -104,12 +104,12 @@ impl Totals {
     }
 }
 
-pub(super) fn minutes(n: u64) -> Duration {
+pub(crate) fn minutes(n: u64) -> Duration {
     Duration::from_mins(n)
 }
 
 impl World {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let time = Arc::new(Mutex::new(Time::Stands(Timestamp::from_millis(START))));
         let shown = Arc::clone(&time);
         let service = Service::new(Arc::new(move || match &*shown.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -119,40 +119,40 @@ impl World {
         Self { service, time, asked: Arc::default(), heard: Vec::new(), messages: Arc::default() }
     }
 
-    pub(super) fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.service.now()
     }
 
     /// Time passes while nobody reads.
-    pub(super) fn pass(&self, span: Duration) {
+    pub(crate) fn pass(&self, span: Duration) {
         let now = self.now().plus(span);
         // Not in one line: `now` looks there.
         *self.time.lock().expect("nobody panics with it") = Time::Stands(now);
     }
 
-    pub(super) fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().expect("nobody panics with it").clone()
     }
 
     /// What the sink got, in order; each as often as it got it.
-    pub(super) fn messages(&self) -> Vec<Arc<Message>> {
+    pub(crate) fn messages(&self) -> Vec<Arc<Message>> {
         self.messages.lock().expect("nobody panics with it").clone()
     }
 
     /// The alerts among what the sink got.
-    pub(super) fn alerts(&self) -> Vec<AlertMessage> {
+    pub(crate) fn alerts(&self) -> Vec<AlertMessage> {
         self.messages().iter().filter_map(|m| m.alert().cloned()).collect()
     }
 
     /// The notices among what the sink got.
-    pub(super) fn notices(&self) -> Vec<Notice> {
+    pub(crate) fn notices(&self) -> Vec<Notice> {
         let notice = |m: &Arc<Message>| if let Message::Notice(n) = &**m { Some(Notice::clone(n)) } else { None };
         self.messages().iter().filter_map(notice).collect()
     }
 
     /// One life of the daemon. Returns how many requests of the life before are said again, because they were counted
     /// after its last snapshot.
-    pub(super) fn live(&mut self, config: &Config, history: Duration, folder: Option<&Path>, end: End) -> usize {
+    pub(crate) fn live(&mut self, config: &Config, history: Duration, folder: Option<&Path>, end: End) -> usize {
         let before = self.heard.len();
         let kept = folder.map(|folder| Keep::load(open(folder)).expect("the state folder can be read"));
         if let Some((_, restored)) = &kept {
@@ -244,7 +244,7 @@ impl World {
     }
 
     /// What the state folder says.
-    pub(super) fn saved(folder: &Path, config: &Config) -> Totals {
+    pub(crate) fn saved(folder: &Path, config: &Config) -> Totals {
         let (_, restored) = Keep::load(open(folder)).expect("the state folder can be read");
         totals(&restored, config)
     }
