@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::{personal, secrets};
 use crate::notify::message::Message;
 
 /// Format of the journal's records. JSON says itself what it holds, so a new field needs no new format, and what a
@@ -55,7 +56,8 @@ struct Decision {
 }
 
 impl Ledger {
-    /// Reads the records of a journal; those that cannot be read come back as text, with the reason.
+    /// Reads the records of a journal; those that cannot be read come back as text, with the reason, as they may be
+    /// shown: what a message holds is masked only when it is rendered.
     pub fn read(records: &[Vec<u8>]) -> (Self, Vec<String>) {
         let mut ledger = Self::default();
         let mut unread = Vec::new();
@@ -69,7 +71,10 @@ impl Ledger {
                     ledger.last = ledger.last.max(number);
                 }
                 Ok(Record::Given { number }) => ledger.last = ledger.last.max(number),
-                Err(e) => unread.push(format!("{e}; it was: {}", String::from_utf8_lossy(record))),
+                Err(e) => {
+                    let record = String::from_utf8_lossy(record);
+                    unread.push(format!("{e}; it was: {}", personal::mask(&secrets::mask(&record))));
+                }
             }
         }
         (ledger, unread)

@@ -22,7 +22,10 @@ pub(super) fn marks(subject: &Subject<'_>, words: &GatewayWords, explanation: &E
     let seen = subject.link.is_some_and(|link| {
         !link.authorizer && (link.id.is_none() || subject.found.is_some_and(|f| f.invocation.is_seen()))
     });
-    let said = words.integration_status == Some(200) || words.function_status.is_some();
+    // Where a function cannot be called for want of a permission or of itself, this is empty, 403 or 404. A status of
+    // 5xx is that of a backend that is no function, or of Lambda's own trouble.
+    let answered = matches!(words.integration_status, Some(200 | 500..=599));
+    let said = answered || words.function_status.is_some();
     Marks { timed_out: waited || kind == CauseKind::IntegrationTimeout, invoked: seen || said || implies_a_run(kind) }
 }
 

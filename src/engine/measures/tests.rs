@@ -232,6 +232,7 @@ fn no_invocations_is_refuted_by_a_run_or_what_implies_one() {
     assert!(!implies(GatewayWords::default()), "nothing is said");
     assert!(!implies(GatewayWords { integration_status: Some(403), ..GatewayWords::default() }));
     assert!(implies(GatewayWords { integration_status: Some(200), ..GatewayWords::default() }));
+    assert!(implies(GatewayWords { integration_status: Some(503), ..GatewayWords::default() }), "an HTTP backend");
     assert!(implies(GatewayWords { function_status: Some(500), ..GatewayWords::default() }));
     assert!(implies(GatewayWords { waf_error: Some("no answer".into()), ..GatewayWords::default() }));
     let denied = "Invalid permissions on Lambda function";

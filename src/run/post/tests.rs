@@ -479,3 +479,11 @@ proptest! {
         });
     }
 }
+
+#[test]
+fn a_record_that_cannot_be_read_is_shown_without_what_may_not_leave() {
+    let record = br#"{"decision":{"number":1,"said":"password=hunter2 of ann@example.com from 203.0.113.9"}}"#;
+    let (_, unread) = Ledger::read(&[record.to_vec()]);
+    assert_eq!(unread.len(), 1);
+    assert!(unread[0].contains("password=*** of [email] from [ip]"), "{unread:?}");
+}
