@@ -117,6 +117,11 @@ impl Endpoints {
         Some(endpoints)
     }
 
+    /// Whether so much was counted as windows of up to `longest` ask for.
+    pub(super) fn reach(&self, longest: Duration) -> bool {
+        self.stats.iter().all(|stats| stats.window.reaches(longest))
+    }
+
     /// Counts a request at `time`. Returns the endpoint it was counted under, or `None` when it came too late.
     pub fn record(&mut self, request: &Request, time: Timestamp) -> Option<Arc<Endpoint>> {
         let at = self.place(&request.endpoint, time);

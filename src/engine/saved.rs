@@ -50,7 +50,7 @@ impl Engine {
     /// When the bytes are damaged, of another version, or about more than the inventory has.
     pub fn restore(settings: Settings, saved: &[u8]) -> Result<Self, RestoreError> {
         let (endpoints, looked, (seen, absences), counted, whole): State = saved::restore(STATE_VERSION, saved)?;
-        let (next_step, watched) = looked;
+        let (next_step, mut watched) = looked;
         let (casework, mut alerts, totals, future) = whole;
         let (apis, sources) = (endpoints.len(), seen.0.len());
         if apis > settings.inventory.apis.len() || sources > settings.inventory.sources.len() {
@@ -66,6 +66,12 @@ impl Engine {
             return Err(RestoreError::Damaged);
         }
         alerts.retain(|key| settings.has_rule(key.api, &key.rule) && settings.inventory.is_watched(key.api));
+        for ((endpoints, watched), api) in endpoints.iter().zip(&mut watched).zip(0_u16..) {
+            // A rule that is new looks back further than was counted.
+            if !endpoints.reach(settings.memory(ApiId(api)).counts) {
+                watched.begin_anew();
+            }
+        }
         let resume = |(e, api)| Endpoints::resume(e, settings.max_endpoints, settings.memory(ApiId(api)));
         let endpoints = endpoints.into_iter().zip(0_u16..).map(resume);
         let mut engine = Self {

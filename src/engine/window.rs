@@ -95,6 +95,11 @@ impl Window {
         Self { rings: rings.collect() }
     }
 
+    /// Whether it has as many rings as windows of up to `longest` need.
+    pub(super) fn reaches(&self, longest: Duration) -> bool {
+        self.rings.len() > ring(longest)
+    }
+
     /// Counts one response at its event time; `is_slow`: it took longer than the API's rules allow. False when that lies
     /// behind all rings: too late to count.
     pub fn record(&mut self, time: Timestamp, status: u16, is_slow: bool) -> bool {

@@ -532,6 +532,22 @@ fn a_burn_rate_needs_both_windows_and_a_full_watch() {
 }
 
 #[test]
+fn a_burn_rate_that_is_new_looks_back_no_further_than_was_counted() {
+    let mut world = world(rule("api-5xx"));
+    while world.now < 2 * HOUR {
+        world.answered(8, 200).answered(2, 502).look();
+    }
+    let mut settings = world.engine.settings.clone();
+    settings.rules = Rules::from(vec![burn(0.99)]);
+    world.engine = Engine::restore(settings, &world.engine.save()).expect("saved just now");
+    let mut first = None;
+    while first.is_none() && world.now < 4 * HOUR {
+        first = world.answered(8, 200).answered(2, 502).look().map(|_| world.now);
+    }
+    assert_eq!(first, Some(3 * HOUR + 10), "an hour after its first look");
+}
+
+#[test]
 fn a_burn_of_few_errors_or_without_an_objective_says_nothing() {
     for (objective, errors) in [(0.999, 4), (0.0, 400)] {
         let mut world = world(burn(objective));

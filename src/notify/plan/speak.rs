@@ -111,9 +111,9 @@ impl Plan {
         // First that it is over and then that it begins anew, though that takes a token more.
         let begun: Vec<&AlertKey> = due.iter().filter_map(What::begins).collect();
         let (ends, due): (Vec<_>, Vec<_>) = due.into_iter().partition(|what| what.ends(&begun));
-        let (late, rest): (Vec<_>, Vec<_>) = rest.into_iter().partition(|what| what.ends(&begun));
+        let (owed, rest): (Vec<_>, Vec<_>) = rest.into_iter().partition(|what| what.ends(&begun));
         let mut said = Vec::new();
-        for what in last.into_iter().chain(ends).chain(late).chain(due) {
+        for what in last.into_iter().chain(ends).chain(owed).chain(due) {
             said.push(self.say(what, lane, at, by_digest));
         }
         for what in rest {

@@ -156,7 +156,9 @@ fn what_another_sink_was_told_to_be_over_is_told_to_this_one() {
     over.extend(other.step(Moment::Sighted(&[source(1).is(Is::Resolved)]), at(60)));
     assert_eq!(over.len(), 2);
     let mut next = Plan::restore(Arc::new(few()), Audience::of_all("-"), inventory(), &saved).expect("saved");
-    over.iter().for_each(|message| next.overhear(message));
+    for message in &over {
+        next.overhear(message);
+    }
     assert_eq!(told(&mut next, 60, &[]), NOTHING, "that time was lived through");
     assert_eq!(told(&mut next, 70, &[]), ["api resolved 2"]);
     assert_eq!(short(&next.tick(at(70))), ["/aws/lambda/f01 resolved 2"]);
@@ -178,14 +180,15 @@ fn a_digest_does_not_end_because_another_sink_was_told_of_its_members() {
     };
     let worse: Vec<_> = crowd(4).into_iter().map(|a| a.severe(Severity::Critical)).collect();
     let saved = saved_of(&mut own, &crowd(4));
-    let mut said = Vec::new();
     for (n, one) in crowd(4).into_iter().enumerate() {
         look(&mut other, i64::try_from(n).unwrap() * 100, &[one]);
     }
-    said.extend(look(&mut other, 500, &worse));
+    let said = look(&mut other, 500, &worse);
     assert_eq!(said.len(), 4);
     let mut next = restored(&saved);
-    said.iter().for_each(|message| next.overhear(message));
+    for message in &said {
+        next.overhear(message);
+    }
     assert_eq!(told(&mut next, 490, &[]), NOTHING, "the engine does not look at them again");
     assert_eq!(told(&mut next, 510, &worse), ["4+0 of endpoint-5xx escalated 2"]);
 }
