@@ -135,7 +135,7 @@ fn alert(m: &AlertMessage, t: &Telling) -> Vec<String> {
     if let Some(blindness) = &a.blindness {
         lines.extend(blind(blindness));
     }
-    if a.errors > 0 {
+    if m.counts_failures() && a.errors > 0 {
         lines.push(format!("{} of {} failures explained", t.explained, a.errors));
     }
     for c in &a.causes {

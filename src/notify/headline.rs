@@ -87,6 +87,12 @@ impl AlertMessage {
         }
     }
 
+    /// Whether what is counted are failures: a slow request is none, and there is nothing to explain about it.
+    #[must_use]
+    pub const fn counts_failures(&self) -> bool {
+        !matches!(self.alert.measure, Measure::Slow { .. } | Measure::Latency { .. } | Measure::Traffic)
+    }
+
     /// What it means, where the title does not say it.
     #[must_use]
     pub fn meaning(&self) -> Option<&'static str> {
@@ -122,7 +128,13 @@ fn measured(a: &Alert) -> String {
             format!("{} {} {noun} in {window}", if firing { "traffic gone:" } else { "traffic is back:" }, a.requests)
         }
         Measure::BurnRate { objective } => {
-            format!("error budget of {}% burns at {:.1}x {of}", trimmed(objective * 100.0), a.value)
+            let budget = format!("error budget of {}%", trimmed(objective * 100.0));
+            // It resolves by its short window; the long one, which is what is measured, may still stand high.
+            if firing {
+                format!("{budget} burns at {:.1}x {of}", a.value)
+            } else {
+                format!("{budget} no longer burns {of}")
+            }
         }
     }
 }

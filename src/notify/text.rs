@@ -93,7 +93,7 @@ fn firing(m: &AlertMessage, t: &Telling, out: &mut Lines) {
     if let Some(meaning) = m.meaning() {
         out.add(2, &format!("that means: {meaning}"));
     }
-    if a.errors > 0 {
+    if m.counts_failures() && a.errors > 0 {
         out.add(2, &format!("{} of {} failures explained", t.explained, a.errors));
     }
     for c in &a.causes {

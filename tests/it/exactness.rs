@@ -101,7 +101,7 @@ fn all_counted(world: &World, folder: &Path, config: &Config, what: &str) {
 }
 
 /// In memory where there is such a place: thousands of snapshots are synced, and no disk is what is shown here.
-fn folder() -> tempfile::TempDir {
+pub(crate) fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a temporary folder can be made")
 }
 

@@ -109,6 +109,21 @@ fn each_measure_has_its_words() {
     assert_eq!(over(Measure::Traffic, 30.0, 0.0), "RESOLVED POST /checkout traffic is back: 30 requests in 5m");
     assert_eq!(over(Measure::NewCause, 0.0, 1.0), "RESOLVED POST /checkout no new cause (12 of 30, 5m)");
     assert_eq!(said(burn, 0.0, 1.0, State::Resolved).0, "Resolved: POST /checkout (shop)");
+    assert_eq!(
+        over(burn, 15.6, 1.0),
+        "RESOLVED POST /checkout error budget of 99.9% no longer burns (12 of 30, 5m)",
+        "the long window may stand high for days"
+    );
+}
+
+#[test]
+fn slow_requests_are_no_failures_that_somebody_could_explain() {
+    let (slow, failed) = (changed(|a| a.measure = Measure::Slow { over_ms: 3000 }), changed(|_| ()));
+    assert!(text(failed.clone()).contains("failures explained"));
+    assert!(!text(slow.clone()).contains("failures explained"));
+    let chat = |m: AlertMessage| crate::notify::chat::render(&m.into(), &Origin::default());
+    assert!(chat(failed).contains("failures explained"));
+    assert!(!chat(slow).contains("failures explained"));
 }
 
 #[test]
