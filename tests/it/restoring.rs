@@ -595,12 +595,13 @@ proptest! {
         }
         mortal.live_until((lives.0 + lives.1 + lives.2).min(last));
         mortal.die(!leap, turn);
-        // Long after the last failure nothing stands any more.
-        mortal.live_until(last + 60);
+        // Long after the last failure nothing stands any more: more than the hour that an alert may go on that came and
+        // went too often.
+        mortal.live_until(last + 450);
         mortal.save();
         is_one_story(&mortal.story)?;
         let open: BTreeMap<_, _> = mortal.story.iter().filter_map(|m| m.alert()).map(|m| (&m.alert.key, m.alert.state)).collect();
-        prop_assert!(open.values().all(|state| *state == State::Resolved), "what fired resolves in the regular way");
+prop_assert!(open.values().all(|state| *state == State::Resolved), "what fired resolves in the regular way");
     }
 }
 

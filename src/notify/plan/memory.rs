@@ -103,8 +103,11 @@ impl Memory {
         self.spend(lane, alert.time, rate);
         let key = &alert.key;
         if alert.state == State::Resolved {
-            self.tracks.remove(key);
-            self.standing.remove(key);
+            // The end of an earlier life is no end of the one that stands.
+            if self.tracks.get(key).is_some_and(|track| track.episode == alert.episode) {
+                self.tracks.remove(key);
+                self.standing.remove(key);
+            }
             self.owed.retain(|owed| owed.message.episode() != &alert.episode);
             return;
         }
