@@ -3,7 +3,7 @@
 //! Not what follows from it. Rule: what an earlier life has said is not said again. Messages that were decided after
 //! the state was saved are adopted; what is then looked at a second time is only taken note of.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use super::bucket::{Bucket, Rate};
 use super::digest::{Lane, Open};
 use super::track::{Told, Track};
 use crate::model::alert::{Alert, AlertKey, Reason, State};
+use crate::model::hash::FastMap;
 use crate::model::inventory::{ApiId, Inventory};
 use crate::model::saved::{RestoreError, in_order};
 use crate::model::time::Timestamp;
@@ -32,7 +33,7 @@ pub(super) struct Owed {
 pub(super) struct Memory {
     /// Alerts that are not muted, or were said. A table of hashes, because a storm has thousands.
     #[serde(with = "in_order")]
-    pub tracks: HashMap<AlertKey, Track>,
+    pub tracks: FastMap<AlertKey, Track>,
     /// Digests that are open, by episode.
     pub digests: BTreeMap<Arc<str>, Open>,
     /// Alerts about log groups as they were last heard of: they stand until they resolve.
