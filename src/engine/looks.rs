@@ -111,7 +111,6 @@ fn worst(scene: &Scene<'_>, rule: &Rule) -> Vec<EndpointCount> {
         (errors > 0).then_some((errors, counts.requests, &all[place].endpoint))
     };
     let mut failed: Vec<_> = (0..all.len()).filter_map(failed).collect();
-    type Failed<'a> = (u64, u64, &'a Arc<Endpoint>);
     let order = |(a, _, x): &Failed<'_>, (b, _, y): &Failed<'_>| b.cmp(a).then_with(|| x.cmp(y));
     if failed.len() > WORST_MAX {
         failed.select_nth_unstable_by(WORST_MAX - 1, order);

@@ -168,21 +168,22 @@ fn around<'a>(ring: &'a Ring, numbers: &Range<i64>) -> (&'a [Slot], &'a [Slot]) 
 #[derive(Default)]
 struct Sum {
     requests: u64,
-    rest: [u64; 7],
+    by_class: [u64; 6],
+    slow: u64,
 }
 
 impl Sum {
     fn add(&mut self, counts: &Counts) {
         self.requests = self.requests.saturating_add(counts.requests);
-        let [a, b, c, d, e, f] = counts.by_class;
-        for (sum, count) in self.rest.iter_mut().zip([a, b, c, d, e, f, counts.slow]) {
+        for (sum, count) in self.by_class.iter_mut().zip(counts.by_class) {
             *sum += u64::from(count);
         }
+        self.slow += u64::from(counts.slow);
     }
 
     fn counts(&self) -> Counts {
-        let [a, b, c, d, e, f, slow] = self.rest.map(|sum| u32::try_from(sum).unwrap_or(u32::MAX));
-        Counts { requests: self.requests, by_class: [a, b, c, d, e, f], slow }
+        let narrow = |sum| u32::try_from(sum).unwrap_or(u32::MAX);
+        Counts { requests: self.requests, by_class: self.by_class.map(narrow), slow: narrow(self.slow) }
     }
 }
 
