@@ -93,6 +93,9 @@ fn causes(scene: &Scene<'_>, rule: &Rule, of: Range<usize>) -> Vec<CauseCount> {
     merge(causes)
 }
 
+/// Failures and requests of an endpoint.
+type Failed<'a> = (u64, u64, &'a Arc<Endpoint>);
+
 /// The endpoints with most of what a rule counts, worst first.
 fn worst(scene: &Scene<'_>, rule: &Rule) -> Vec<EndpointCount> {
     let all = scene.endpoints.all();

@@ -270,14 +270,14 @@ impl Tally {
         let mut kins: Vec<(Kind<'_>, Kin)> = Vec::new();
         let time = |slot: i64| Timestamp::from_millis(slot.saturating_mul(millis(SLOT)));
         for (label, sum) in self.labels.iter().zip(sums).filter(|(_, sum)| sum.all.count > 0) {
-            let kind = (label.kind, label.error_type.as_ref());
+            let own = (label.kind, label.error_type.as_ref());
             let (first, last) = (time(sum.slots.0), time(sum.slots.1));
-            match kins.iter_mut().find(|(known, _)| *known == kind) {
+            match kins.iter_mut().find(|(known, _)| *known == own) {
                 Some((_, kin)) => {
                     kin.count += sum.all.count;
                     (kin.first, kin.last) = (kin.first.min(first), kin.last.max(last));
                 }
-                None => kins.push((kind, Kin { count: sum.all.count, first, last })),
+                None => kins.push((own, Kin { count: sum.all.count, first, last })),
             }
         }
         kins.sort_unstable_by_key(|(kind, _)| *kind);
