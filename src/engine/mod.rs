@@ -22,6 +22,7 @@ mod learned;
 pub mod links;
 mod looks;
 mod measures;
+mod output;
 pub mod rules;
 mod saved;
 mod settings;
@@ -49,6 +50,7 @@ pub use self::dropped::Dropped;
 use self::endpoints::Endpoints;
 use self::lambdas::Lambdas;
 use self::measures::Scene;
+pub use self::output::Output;
 pub use self::saved::STATE_VERSION;
 pub use self::settings::Settings;
 use self::sight::{Reach, Seal, Sight, counted_by};
@@ -56,11 +58,9 @@ use self::sums::Sums;
 use self::totals::Totals;
 use self::watched::Watched;
 use self::window::SLOT;
-use crate::model::alert::{Alert, Measure};
-use crate::model::cause::Failure;
+use crate::model::alert::Measure;
 use crate::model::event::Fact;
 use crate::model::inventory::{ApiId, SourceId, SourceKind};
-use crate::model::notice::Notice;
 use crate::model::problem::Problem;
 use crate::model::request::Request;
 use crate::model::summary::Summary;
@@ -71,44 +71,6 @@ use crate::model::time::Timestamp;
 const SKEW_MAX: Duration = Duration::from_mins(1);
 /// Steps caught up one by one; when event time jumps further than this, the windows in between are empty.
 const STEPS_MAX: i64 = 2 * 360;
-
-/// What the engine found.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Output {
-    /// A request was counted. Only if [`Settings::requests`] asks for it.
-    Request(Box<Request>),
-    /// A failure is explained, or explained anew.
-    Failure(Failure),
-    /// The rules of an API have looked.
-    Looked {
-        /// Which one.
-        api: ApiId,
-        /// Event time up to which they did.
-        at: Timestamp,
-        /// All its alerts that fire, and those that have just resolved.
-        alerts: Vec<Alert>,
-    },
-    /// Alerts about logs that are not read have begun to fire, or have just resolved.
-    Sighted {
-        /// Arrival time.
-        at: Timestamp,
-        /// Only those: what goes on firing is not said again.
-        alerts: Vec<Alert>,
-    },
-    /// What was missed while reading stood still has been caught up.
-    Notice(Box<Notice>),
-}
-
-impl Output {
-    /// The alerts, where it is about alerts.
-    #[must_use]
-    pub fn alerts(self) -> Vec<Alert> {
-        match self {
-            Self::Looked { alerts, .. } | Self::Sighted { alerts, .. } => alerts,
-            Self::Request(_) | Self::Failure(_) | Self::Notice(_) => Vec::new(),
-        }
-    }
-}
 
 /// The engine.
 #[derive(Debug)]

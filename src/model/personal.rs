@@ -4,8 +4,8 @@
 //! stay, because they are how one finds a database. Rule: a pass over the text, whatever it holds; an address
 //! that stands by itself goes.
 
+use core::net::{Ipv4Addr, Ipv6Addr};
 use std::borrow::Cow;
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
 /// Stands in place of an address of mail.

@@ -1,6 +1,7 @@
 //! Absences: what was missed is counted, told in one notice, and pages nobody.
 
 use super::*;
+use crate::model::notice::Notice;
 
 const HOUR: i64 = 3600;
 
