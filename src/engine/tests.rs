@@ -5,8 +5,7 @@ mod blind;
 
 use super::*;
 use crate::model::alert::{Alert, Severity, State};
-use crate::model::cause::Failure;
-use crate::model::cause::{CauseKind, Certainty};
+use crate::model::cause::{CauseKind, Certainty, Failure};
 use crate::model::execution::{ExecutionLine, ExecutionSays};
 use crate::model::inventory::{Api, ApiKind, Inventory, Source};
 use crate::model::invocation::LambdaLine;
