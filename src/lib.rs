@@ -47,7 +47,7 @@
 //! as seen, so that both can be saved as one by [`run::keep`]. A request is counted in its endpoint's slot; if it failed a
 //! case is opened. A Lambda line goes to its invocation, a line of an execution log to its request;
 //! [`engine::casework`] brings case and invocation together, and [`engine::explain`] decides.
-//! Each 10 s of event time the rules look at the windows and the alert states step. [`notify::plan`] decides what is
+//! Each 10 s of event time the rules look at the windows and the alert states step. [`notify::plan`] decides for each sink what is
 //! said, [`run::post`] writes that down where there is a state folder, [`notify::outbox`] delivers it.
 //!
 //! Between two batches [`run::pipeline`] can be saved and restored: [`model::saved`] is the form, each type keeps its own

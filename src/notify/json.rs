@@ -305,7 +305,12 @@ pub fn render(m: &Message, origin: &Origin) -> String {
 
 pub(super) fn write(t: &Telling, origin: &Origin) -> String {
     let m = &t.message;
-    let fix = m.alert().and_then(AlertMessage::fix);
+    let fix = match m {
+        Message::Alert(m) => m.fix(),
+        // Of the worst that has one.
+        Message::Digest(d) if d.state == State::Firing => d.members.iter().find_map(AlertMessage::fix),
+        Message::Digest(_) | Message::Notice(_) | Message::Test(_) => None,
+    };
     let object = match m {
         Message::Alert(m) => {
             // Of what is over the causes are those that were said last, and they explain no failure of now.

@@ -115,14 +115,17 @@ fn firing(m: &AlertMessage, t: &Telling, out: &mut Lines) {
             out.add(COUNT, &format!("{} of {} at {}", e.errors, e.requests, e.endpoint));
         }
     }
-    if let Some(fix) = m.fix().filter(|fix| !fix.text.is_empty()) {
-        out.add(2, &format!("fix: {}", fix.text));
-        if let Some(command) = &fix.command {
-            out.copied(command);
-        }
-    }
+    fix("fix", m, out);
     if let Some(query) = &m.query {
         more(query, out);
+    }
+}
+
+fn fix(word: &str, m: &AlertMessage, out: &mut Lines) {
+    let Some(fix) = m.fix().filter(|fix| !fix.text.is_empty()) else { return };
+    out.add(2, &format!("{word}: {}", fix.text));
+    if let Some(command) = &fix.command {
+        out.copied(command);
     }
 }
 
@@ -152,8 +155,15 @@ fn digest(d: &Digest, m: &Message, out: &mut Lines) {
     for member in &d.members {
         let rule = if d.rule.is_none() { format!(", rule {}", member.alert.key.rule) } else { String::new() };
         let api = if d.api.is_none() { format!(", api {}", member.api) } else { String::new() };
+        let causes = if d.state == State::Firing { member.causes() } else { String::new() };
+        let causes = if causes.is_empty() { causes } else { format!(": {causes}") };
         // Not wrapped: one line is one alert.
-        out.copied(&format!("{}{rule}{api}", member.headline()));
+        out.copied(&format!("{}{rule}{api}{causes}", member.headline()));
+    }
+    if d.state == State::Firing
+        && let Some(worst) = d.members.iter().find(|m| m.fix().is_some_and(|fix| !fix.text.is_empty()))
+    {
+        fix(&format!("fix of {}", worst.subject()), worst, out);
     }
 }
 

@@ -195,8 +195,10 @@ CRITICAL 37 alerts of endpoint-5xx (shop), 3 resolved
   api shop, rule endpoint-5xx, since 2026-11-22T10:04:10.000Z
   37 fire, 3 have resolved
   the worst of those that fire:
-    CRITICAL GET /a 40.0% 5xx (12 of 30, 5m)
-    CRITICAL GET /b 40.0% 5xx (11 of 30, 5m)
+    CRITICAL GET /a 40.0% 5xx (12 of 30, 5m): 9x TypeError in checkout-fn index.js:12, 3x not explained
+    CRITICAL GET /b 40.0% 5xx (11 of 30, 5m): 9x TypeError in checkout-fn index.js:12, 3x not explained
+  fix of GET /a: Handle TypeError at index.js:12 in checkout-fn.
+    aws logs filter-log-events --log-group-name /aws/lambda/checkout-fn --filter-pattern 8f4b9e02
   episode d0123456789a, message 1";
     assert_eq!(text(digest()), want);
     let mixed = Digest { rule: None, api: None, resolved: 0, reason: Reason::CausesChanged, ..digest() };
@@ -206,8 +208,10 @@ CRITICAL 37 alerts of several rules (several APIs)
     alerts than before)
   37 fire, 0 have resolved
   the worst of those that fire:
-    CRITICAL GET /a 40.0% 5xx (12 of 30, 5m), rule endpoint-5xx, api shop
-    CRITICAL GET /b 40.0% 5xx (11 of 30, 5m), rule endpoint-5xx, api shop
+    CRITICAL GET /a 40.0% 5xx (12 of 30, 5m), rule endpoint-5xx, api shop: 9x TypeError in checkout-fn index.js:12, 3x not explained
+    CRITICAL GET /b 40.0% 5xx (11 of 30, 5m), rule endpoint-5xx, api shop: 9x TypeError in checkout-fn index.js:12, 3x not explained
+  fix of GET /a: Handle TypeError at index.js:12 in checkout-fn.
+    aws logs filter-log-events --log-group-name /aws/lambda/checkout-fn --filter-pattern 8f4b9e02
   episode d0123456789a, message 1";
     assert_eq!(text(mixed), want);
     let over = text(Digest { members: Vec::new(), ..digest_over() });
