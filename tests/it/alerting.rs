@@ -341,7 +341,7 @@ fn a_start_amid_an_incident_fires_once_and_a_second_life_says_it_no_more_and_res
 fn troubles(from: Timestamp) -> Vec<Line> {
     let mut lines = traffic(from, 45 * MINUTE, 5, 20, |route, at| match (route, at / MINUTE) {
         (0, 10..14) => Ending::Throws,
-        (1, 8..16) => Ending::NotInvoked,
+        (1, 18..26) => Ending::NotInvoked,
         (2, 12..15) => Ending::TimesOut,
         (3, 9..15) => Ending::Slow,
         _ => Ending::Fine,
