@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::alerts::{Alerts, Seen, Standing};
 use super::measures::Scene;
 use super::rules::{By, Finding, Look, Rule};
-use super::tally::{Label, Pick, merge};
+use super::tally::{Label, Pick, merge, of_one};
 use crate::model::alert::{Alert, AlertKey, CauseCount, EndpointCount, Measure, State, Subject};
 use crate::model::request::Endpoint;
 
@@ -77,6 +77,7 @@ fn causes(scene: &Scene<'_>, rule: &Rule, of: Range<usize>) -> Vec<CauseCount> {
         Measure::NoInvocations => Pick::NotInvoked,
         Measure::Latency { .. } | Measure::Slow { .. } | Measure::Traffic | Measure::Unread => return Vec::new(),
     };
+    let is_one = of.len() == 1;
     let mut causes = Vec::new();
     for place in of {
         let tally = &scene.endpoints.all()[place].tally;
@@ -90,7 +91,7 @@ fn causes(scene: &Scene<'_>, rule: &Rule, of: Range<usize>) -> Vec<CauseCount> {
             causes.extend(all);
         }
     }
-    merge(causes)
+    if is_one { of_one(causes) } else { merge(causes) }
 }
 
 /// Failures and requests of an endpoint.

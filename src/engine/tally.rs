@@ -391,7 +391,17 @@ impl Failures {
 /// put together by kind, so that their sum is still the number of failures.
 #[must_use]
 pub fn merge<L: Borrow<Label> + Ord>(all: impl IntoIterator<Item = (L, CauseCount)>) -> Vec<CauseCount> {
-    let mut apart = sum(all);
+    in_order(sum(all))
+}
+
+/// The causes of one endpoint, whose labels are all different; otherwise as [`merge`].
+#[must_use]
+pub fn of_one<L: Borrow<Label> + Ord>(mut all: Vec<(L, CauseCount)>) -> Vec<CauseCount> {
+    all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    in_order(all)
+}
+
+fn in_order<L: Borrow<Label> + Ord>(mut apart: Vec<(L, CauseCount)>) -> Vec<CauseCount> {
     apart.sort_by_key(|(_, c)| Reverse(c.count));
     let rest = apart.split_off(CAUSES_MAX.min(apart.len()));
     let rest = sum(rest.into_iter().map(|(label, cause)| (Label::only_kind(label.borrow().kind), cause)))
