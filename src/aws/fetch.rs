@@ -10,6 +10,7 @@ use aws_sdk_cloudwatchlogs::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudwatchlogs::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_cloudwatchlogs::types::LogGroupClass;
 
+use crate::model::text::chain;
 use crate::model::time::Timestamp;
 use crate::tail::fetch::{Fetch, FetchError, Page, PageRequest, Problem, RawEvent};
 use crate::tail::groups::{List, Listed, Listing, Pattern};
@@ -135,19 +136,4 @@ fn error<E: ProvideErrorMetadata + std::error::Error + 'static>(e: &SdkError<E>)
         Some(_) | None => chain(e),
     };
     FetchError { problem, said }
-}
-
-/// The error and what caused it, in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let said = cause.to_string();
-        if !text.ends_with(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        source = cause.source();
-    }
-    text
 }

@@ -7,7 +7,7 @@ use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sns::operation::publish::PublishError;
 use aws_sdk_sns::types::MessageAttributeValue;
 
-use super::fetch::chain;
+use crate::model::text::chain;
 use crate::notify::sink::sns::Publish;
 use crate::notify::sink::{Class, SendError};
 use crate::notify::sns::SnsRequest;

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::fetch::FetchError;
+use crate::model::text::fits;
 
 /// A log group as a listing shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,15 +77,7 @@ impl Pattern {
     /// Whether a group's name is one of its.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
-        let mut parts = self.name().split('*');
-        let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else { return false };
-        let parts: Vec<&str> = parts.collect();
-        let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
-        for part in middle {
-            let Some(at) = rest.find(part) else { return false };
-            rest = &rest[at + part.len()..];
-        }
-        rest.ends_with(last)
+        fits(self.name(), name)
     }
 
     fn name(&self) -> &str {

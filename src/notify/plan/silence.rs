@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::model::alert::{Alert, Severity};
 use crate::model::inventory::Inventory;
+use crate::model::text::fits;
 use crate::model::time::Timestamp;
 
 /// Text in which each `*` stands for any characters, or none.
@@ -22,15 +23,7 @@ impl Glob {
     /// Whether the whole of `text` fits.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
-        let mut parts = self.0.split('*');
-        let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };
-        let parts: Vec<&str> = parts.collect();
-        let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
-        for part in middle {
-            let Some(at) = rest.find(part) else { return false };
-            rest = &rest[at + part.len()..];
-        }
-        rest.ends_with(last)
+        fits(&self.0, text)
     }
 }
 

@@ -4,7 +4,6 @@
 //! neither is ever shown, nor what a service echoes of them. Rule: a service is known in logs, in the journal and on the
 //! command line by its [`WebhookSettings::name`] alone.
 
-use std::error::Error;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -19,7 +18,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Class, Deliver, SendError};
 use crate::model::secrets::mask;
-use crate::model::text::{cut, printable};
+use crate::model::text::{chain, cut, printable};
 use crate::notify::json;
 use crate::notify::message::Message;
 use crate::notify::origin::Origin;
@@ -319,21 +318,6 @@ fn tokens(url: &Url, headers: &HeaderMap) -> Vec<String> {
     // The longest first: a piece of it must not hide the rest.
     tokens.sort_by_key(|token| std::cmp::Reverse(token.len()));
     tokens
-}
-
-/// The error and what caused it, in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let said = cause.to_string();
-        if !text.ends_with(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]
