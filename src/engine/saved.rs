@@ -124,6 +124,11 @@ impl Engine {
         true
     }
 
+    /// A new life begins: that nobody read in between makes no log blind. Before the first tick.
+    pub const fn wake(&mut self, now: Timestamp) {
+        self.sight.wake(now);
+    }
+
     /// Takes over a notice that was said in an earlier life: the outage it is about is told.
     pub fn adopt_notice(&mut self, notice: &Notice) {
         self.absences.adopt(notice);

@@ -181,6 +181,11 @@ impl Sight {
         self.seen[source.index()] = Seen { retired: true, firing, ..Seen::default() };
     }
 
+    /// Somebody is there to read from now on, who was not before: nothing was late because of that.
+    pub(super) const fn wake(&mut self, now: Timestamp) {
+        self.awake = Some(now);
+    }
+
     /// A read of the source failed.
     pub(super) fn blind(&mut self, source: SourceId, problem: Problem, said: &str, now: Timestamp) {
         let seen = &mut self.seen[source.index()];

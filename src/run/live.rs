@@ -213,7 +213,8 @@ impl<E: Ear> Run<'_, E> {
         for said in self.pipeline.end_orphans() {
             self.ear.hear(said);
         }
-        // From here on a log that is never read is waited for.
+        // From here on a log that is never read is waited for, and no log is blind because nobody was there.
+        self.pipeline.wake(clock.now());
         self.tick();
         loop {
             let deadline = self.pipeline.next_deadline();

@@ -70,6 +70,12 @@ impl Pipeline {
         Ok(Self { engine: Engine::restore(settings, &saved.engine)?, plans })
     }
 
+    /// A new life begins at `now`, on the clock of arrivals: that nobody read before it makes no log blind. Before
+    /// anything is taken in.
+    pub const fn wake(&mut self, now: Timestamp) {
+        self.engine.wake(now);
+    }
+
     /// Takes over a message that was decided for a sink after the state was saved; in order, and before anything else.
     pub fn adopt(&mut self, to: &Arc<str>, message: &Message) {
         match message {

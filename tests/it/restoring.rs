@@ -473,7 +473,10 @@ impl Mortal {
             self.fed.insert(line);
             self.since.0.push(line);
         }
-        let said = self.pipeline.seal_all(FIRST_SOURCES, at((slot + 1) * 10_000));
+        let now = at((slot + 1) * 10_000);
+        let mut said = self.pipeline.seal_all(FIRST_SOURCES, now);
+        // Arrival time passes as well.
+        said.extend(self.pipeline.tick(now));
         let message = |said| match said {
             Said::Message { message, .. } => Some(message),
             Said::Request(_) | Said::Failure(_) => None,
@@ -517,6 +520,7 @@ impl Mortal {
             again.rotate_left(turn);
         }
         let first = if leap { self.slot } else { self.saved.1 + 1 };
+        self.pipeline.wake(at((first + 1) * 10_000));
         for slot in first..=self.slot {
             self.feed(std::mem::take(&mut again), slot);
         }
@@ -560,9 +564,7 @@ proptest! {
 
     /// The process dies; the newest state is older than what was said. The next life reads everything since again,
     /// in other pieces and with late lines in their place, and says nothing twice and nothing that contradicts.
-    /// Known to fail in one of some hundred courses: after a death an alert stays open for a sink although it is over.
     #[test]
-    #[ignore = "red: a resolve can be lost after a death between two saved states"]
     fn what_was_said_after_the_state_was_saved_is_not_said_again(
         lines in traffic(),
         lives in (0_i64..60, 0_i64..40, 0_i64..40),
@@ -602,8 +604,10 @@ proptest! {
         mortal.live_until(last + 450);
         mortal.save();
         is_one_story(&mortal.story)?;
-        let open: BTreeMap<_, _> = mortal.story.iter().filter_map(|m| m.alert()).map(|m| (&m.alert.key, m.alert.state)).collect();
-prop_assert!(open.values().all(|state| *state == State::Resolved), "what fired resolves in the regular way");
+        let said = mortal.story.iter().filter_map(|m| m.alert());
+        let open: BTreeMap<_, _> = said.map(|m| (&m.alert.key, (m.alert.state, m.headline()))).collect();
+        let open: Vec<_> = open.into_values().filter(|(state, _)| *state == State::Firing).collect();
+        prop_assert!(open.is_empty(), "what fired resolves in the regular way: {open:?}");
     }
 }
 

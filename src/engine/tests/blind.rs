@@ -133,6 +133,30 @@ fn after_a_sleep_logs_have_their_time_anew() {
 }
 
 #[test]
+fn a_restart_of_two_minutes_blinds_no_log() {
+    let settings = |_: &mut Settings| {};
+    for down in [60, 120, 121, 149, 150, 600] {
+        let mut before = engine(settings);
+        for second in [0, 5] {
+            before.seal(ACCESS, at(second));
+            before.seal(LAMBDA, at(second));
+            before.tick(at(second));
+        }
+        before.drain();
+        let mut engine = Engine::restore(before.settings.clone(), &before.save()).unwrap();
+        engine.wake(at(5 + down));
+        engine.tick(at(5 + down));
+        engine.seal(ACCESS, at(5 + down + 1));
+        pass(&mut engine, 5 + down + 100);
+        assert_eq!(blind_alerts(&mut engine), [], "{down} s");
+        // What is not read then is blind like at any start.
+        engine.seal(ACCESS, at(5 + down + 100));
+        pass(&mut engine, 5 + down + 125);
+        assert_eq!(blind_alerts(&mut engine), [(State::Firing, "/aws/lambda/checkout-fn".to_owned())], "{down} s");
+    }
+}
+
+#[test]
 fn a_whole_network_down_is_one_alert_for_each_log() {
     let mut engine = engine_with_canary();
     let all = [ACCESS, LAMBDA, SECOND_ACCESS];
