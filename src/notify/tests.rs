@@ -69,7 +69,7 @@ fn blind(state: State, loss: Loss) -> Message {
     AlertMessage { alert, api: "shop".into(), reason, seq, query: None }.into()
 }
 
-fn notice() -> Notice {
+pub(super) fn notice() -> Notice {
     let missed = |method: &str, route: &str, failures| Missed {
         api: "shop".into(),
         endpoint: Arc::new(Endpoint::new(method, route)),
@@ -84,6 +84,7 @@ fn notice() -> Notice {
         names: ["/aws/apigateway/shop-prod", "/aws/lambda/checkout-fn", "/aws/lambda/catalog-fn"]
             .map(Into::into)
             .into(),
+        apis: vec!["shop".into()],
         requests: 14_402,
         failures: 112,
         causes: vec![(CauseKind::UnhandledException, 90), (CauseKind::Unknown, 22)],
@@ -429,6 +430,7 @@ fn a_notice_for_programs() {
             "why": ["unreachable"],
             "sources": 5,
             "names": ["/aws/apigateway/shop-prod", "/aws/lambda/checkout-fn", "/aws/lambda/catalog-fn"],
+            "apis": ["shop"],
             "requests": 14402,
             "failures": 112,
             "causes": [{"kind": "unhandled_exception", "count": 90}, {"kind": "unknown", "count": 22}],

@@ -631,6 +631,7 @@ fn large(names: usize, words: usize, many: usize) -> [Message; 5] {
         why: vec![Problem::Unreachable],
         sources: many,
         names: texts(),
+        apis: texts(),
         requests: 1,
         failures: 1,
         causes: vec![(CauseKind::UnhandledException, 1)],

@@ -28,7 +28,7 @@ use self::track::Told;
 use super::audience::Audience;
 use super::message::Message;
 use super::plans::Moment;
-use crate::model::alert::{Alert, AlertKey, Reason, Severity, State};
+use crate::model::alert::{Alert, AlertKey, Reason, State};
 use crate::model::inventory::Inventory;
 use crate::model::saved::{self, RestoreError};
 use crate::model::time::Timestamp;
@@ -211,7 +211,7 @@ impl Plan {
                 }
                 self.tick_logs(at)
             }
-            Moment::Noticed(notice) if self.audience.min_severity == Severity::Elevated => {
+            Moment::Noticed(notice) if self.audience.wants_notice(notice) => {
                 self.memory.owed.push(Owed { lane: Lane::Logs, message: notice.clone().into() });
                 self.tick_logs(at)
             }

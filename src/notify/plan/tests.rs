@@ -5,7 +5,7 @@ mod laws;
 mod lives;
 
 use super::*;
-use crate::model::alert::{Blindness, CauseCount, Loss, Measure, Subject};
+use crate::model::alert::{Blindness, CauseCount, Loss, Measure, Severity, Subject};
 use crate::model::cause::CauseKind;
 use crate::model::inventory::{Api, ApiId};
 use crate::model::problem::Problem;
