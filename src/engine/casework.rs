@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::said::{keys, root, sample};
-use super::correlate::{Case, Cases, Link};
+use super::correlate::{Case, Cases, Link, Reporting};
 use super::endpoints::Endpoints;
 use super::executions::Executions;
 use super::explain::{self, Found, Subject, explain};
@@ -52,6 +52,9 @@ pub struct Casework {
     hold: Duration,
     #[serde(skip)]
     lambda_watched: bool,
+    /// Its logs are files.
+    #[serde(skip)]
+    files: bool,
     /// By API: its requests are counted by an access log, so the execution log only explains.
     #[serde(skip)]
     has_access: Vec<bool>,
@@ -75,6 +78,7 @@ impl Casework {
             shown: Shown::default(),
             hold,
             lambda_watched: false,
+            files: settings.reporting == Reporting::Final,
             has_access: Vec::new(),
             reports: Vec::new(),
         };
@@ -354,6 +358,7 @@ impl Casework {
             execution,
             serving: serving.as_ref(),
             lambda_watched: self.lambda_watched,
+            files: self.files,
         });
         (Arc::new(explanation), marks)
     }
