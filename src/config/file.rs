@@ -11,6 +11,7 @@ use super::notify::Known;
 use super::problem::{ConfigError, Source};
 use super::rules::RuleTable;
 use super::sinks::SinkTable;
+use super::word::word;
 use super::{ALL_GROUPS_MAX, APIS_MAX, ApiConfig, Config, GROUPS_MAX, WINDOW_MAX, group_name, shared_access_groups};
 use crate::engine::rules::Rule;
 use crate::engine::window::SLOT;
@@ -55,13 +56,23 @@ pub(super) struct File {
     silence: Vec<Spanned<super::notify::SilenceTable>>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug)]
 enum ApiType {
     Auto,
     Rest,
     Http,
     Websocket,
+}
+
+/// By hand, so that a mistake is told in plain words.
+impl<'de> Deserialize<'de> for ApiType {
+    fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
+        word(
+            de,
+            "type of an API",
+            &[("auto", Self::Auto), ("rest", Self::Rest), ("http", Self::Http), ("websocket", Self::Websocket)],
+        )
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -82,12 +93,18 @@ struct ApiTable {
     integration_timeout: Option<Spanned<Span>>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum SeverityWord {
     Elevated,
     High,
     Critical,
+}
+
+/// By hand, so that a mistake is told in plain words.
+impl<'de> Deserialize<'de> for SeverityWord {
+    fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
+        word(de, "severity", &[("elevated", Self::Elevated), ("high", Self::High), ("critical", Self::Critical)])
+    }
 }
 
 impl SeverityWord {

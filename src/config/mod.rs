@@ -11,6 +11,7 @@ mod poll;
 mod problem;
 mod rules;
 mod sinks;
+mod word;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};

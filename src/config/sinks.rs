@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::file::{SeverityWord, Span, between};
 use super::format::FormatWord;
 use super::notify::{Known, names};
 use super::problem::{ConfigError, Source};
+use super::word::word;
 use super::{SinkConfig, SinkKind};
 use crate::model::alert::Severity;
 use crate::notify::audience::Audience;
@@ -24,18 +25,24 @@ use crate::notify::sns::Format;
 /// Characters of a sink's name.
 const NAME_MAX: usize = 64;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SinkWord {
     Stdout,
     Sns,
     Webhook,
 }
 
+/// By hand, so that a mistake is told in plain words.
+impl<'de> Deserialize<'de> for SinkWord {
+    fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
+        word(de, "kind of a sink", &[("stdout", Self::Stdout), ("sns", Self::Sns), ("webhook", Self::Webhook)])
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SinkTable {
-    kind: SinkWord,
+    kind: Option<SinkWord>,
     name: Option<Spanned<String>>,
     format: Option<Spanned<FormatWord>>,
     topic_arn: Option<Spanned<String>>,
@@ -60,8 +67,8 @@ impl SinkWord {
 
 impl SinkTable {
     /// A key that only other kinds have.
-    fn strange_key(&self) -> Option<(&'static str, Range<usize>)> {
-        let span = |kinds: &[SinkWord], span: Option<Range<usize>>| span.filter(|_| !kinds.contains(&self.kind));
+    fn strange_key(&self, kind: SinkWord) -> Option<(&'static str, Range<usize>)> {
+        let span = |kinds: &[SinkWord], span: Option<Range<usize>>| span.filter(|_| !kinds.contains(&kind));
         let keys = [
             ("format", span(&[SinkWord::Stdout, SinkWord::Sns], self.format.as_ref().map(Spanned::span))),
             ("topic_arn", span(&[SinkWord::Sns], self.topic_arn.as_ref().map(Spanned::span))),
@@ -115,10 +122,13 @@ pub(super) fn sinks(
 
 fn sink(source: &Source<'_>, table: &Spanned<SinkTable>, known: &Known) -> Result<SinkConfig, ConfigError> {
     let sink = table.get_ref();
-    if let Some((key, span)) = sink.strange_key() {
-        return Err(source.wrong(span, format!("a sink of kind \"{}\" has no {key}", sink.kind.word())));
+    let Some(kind) = sink.kind else {
+        return Err(source.wrong(table.span(), "a sink needs kind: \"stdout\", \"sns\" or \"webhook\""));
+    };
+    if let Some((key, span)) = sink.strange_key(kind) {
+        return Err(source.wrong(span, format!("a sink of kind \"{}\" has no {key}", kind.word())));
     }
-    let kind = match sink.kind {
+    let kind = match kind {
         SinkWord::Stdout => stdout(source, sink)?,
         SinkWord::Sns => sns(source, table)?,
         SinkWord::Webhook => SinkKind::Webhook(webhook(source, table)?),
