@@ -254,7 +254,7 @@ fn mistakes_name_file_line_key_value_and_what_is_right() {
             ),
             vec!["g.toml:6:", "`source-blind` has no rungs", "\"high\""],
         ),
-        (format!("{API}[[rule]]\nname = \"source-blind\"\nseverity = \"loud\"\n"), vec!["g.toml:6:", "loud", "`high`"]),
+        (format!("{API}[[rule]]\nname = \"source-blind\"\nseverity = \"loud\"\n"), vec!["g.toml:6:", "loud", "\"high\""]),
         (
             format!("{API}[[rule]]\nname = \"api-5xx\"\nseverity = \"high\"\n"),
             vec!["g.toml:6:", "severity = \"high\"", "a severity for each rung", "elevated = 0.01"],

@@ -12,6 +12,7 @@ mod ledger;
 pub mod live;
 mod lookout;
 mod merge;
+mod output;
 pub mod pipeline;
 mod poll;
 pub mod post;
