@@ -131,6 +131,9 @@ impl File {
             apis: names.iter().map(|name| (*name).to_owned()).collect(),
             rules: super::rules::known(&self.rule, window),
         };
+        let notify = super::notify::notify(source, &self.notify)?;
+        let sinks = super::sinks::sinks(source, &self.sink, &known, notify.rate, defaults.sinks)?;
+        let silences = super::notify::silences(source, &self.silence, &known)?;
         let config = Config {
             region: self.region.map(|r| filled(source, &r, "region")).transpose()?,
             window,
@@ -139,14 +142,11 @@ impl File {
             poll: super::poll::poll(source, &self.poll, &defaults.poll)?,
             max_endpoints: count(source, self.max_endpoints.as_ref(), 1, 100_000, defaults.max_endpoints)?,
             max_invocations: count(source, self.max_invocations.as_ref(), 100, 10_000_000, defaults.max_invocations)?,
-            notify: plan::Settings {
-                silences: super::notify::silences(source, &self.silence, &known)?,
-                ..super::notify::notify(source, &self.notify)?
-            },
+            notify: plan::Settings { silences, ..notify },
             apis,
             rules: rules.rules,
             source_blind: rules.source_blind,
-            sinks: super::sinks::sinks(source, &self.sink, &known, defaults.sinks)?,
+            sinks,
         };
         let all: usize = config.apis.iter().map(|api| api.groups().len()).sum();
         if all > ALL_GROUPS_MAX {

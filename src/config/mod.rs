@@ -175,7 +175,7 @@ pub struct ApiConfig {
 }
 
 /// One sink.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SinkConfig {
     /// What it is.
     pub kind: SinkKind,

@@ -12,12 +12,13 @@ use toml::Spanned;
 
 use super::file::{SeverityWord, Span, between};
 use super::format::FormatWord;
-use super::notify::{Known, names};
+use super::notify::{Known, names, rate};
 use super::problem::{ConfigError, Source};
 use super::word::word;
 use super::{SinkConfig, SinkKind};
 use crate::model::alert::Severity;
 use crate::notify::audience::Audience;
+use crate::notify::plan::bucket::Rate;
 use crate::notify::sink::stdout::StdoutFormat;
 use crate::notify::sink::webhook::{TIMEOUT, WebhookSettings};
 use crate::notify::sns::Format;
@@ -53,6 +54,8 @@ pub(super) struct SinkTable {
     min_severity: Option<SeverityWord>,
     rules: Option<Vec<Spanned<String>>>,
     apis: Option<Vec<Spanned<String>>>,
+    rate: Option<Spanned<f64>>,
+    burst: Option<Spanned<u64>>,
 }
 
 impl SinkWord {
@@ -82,10 +85,12 @@ impl SinkTable {
 }
 
 /// The sinks, each with a name of its own: the one it is given, else what it leads to, from the second on with `#2`.
+/// `all` is how many messages each of them takes, unless it says otherwise.
 pub(super) fn sinks(
     source: &Source<'_>,
     tables: &[Spanned<SinkTable>],
     known: &Known,
+    all: Rate,
     default: Vec<SinkConfig>,
 ) -> Result<Vec<SinkConfig>, ConfigError> {
     if tables.is_empty() {
@@ -103,7 +108,7 @@ pub(super) fn sinks(
     let mut sinks: Vec<SinkConfig> = Vec::new();
     let mut unnamed: BTreeMap<String, u32> = BTreeMap::new();
     for table in tables {
-        let mut sink = sink(source, table, known)?;
+        let mut sink = sink(source, table, known, all)?;
         if table.get_ref().name.is_none() {
             let leads_to = sink.kind.name().into_owned();
             let times = unnamed.entry(leads_to.clone()).or_default();
@@ -120,7 +125,7 @@ pub(super) fn sinks(
     Ok(sinks)
 }
 
-fn sink(source: &Source<'_>, table: &Spanned<SinkTable>, known: &Known) -> Result<SinkConfig, ConfigError> {
+fn sink(source: &Source<'_>, table: &Spanned<SinkTable>, known: &Known, all: Rate) -> Result<SinkConfig, ConfigError> {
     let sink = table.get_ref();
     let Some(kind) = sink.kind else {
         return Err(source.wrong(table.span(), "a sink needs kind: \"stdout\", \"sns\" or \"webhook\""));
@@ -140,7 +145,9 @@ fn sink(source: &Source<'_>, table: &Spanned<SinkTable>, known: &Known) -> Resul
     let min_severity = sink.min_severity.map_or(Severity::Elevated, SeverityWord::severity);
     let rules = names(source, sink.rules.as_ref(), &known.rules, "rule")?;
     let apis = names(source, sink.apis.as_ref(), &known.apis, "API")?;
-    Ok(SinkConfig { audience: Audience { min_severity, rules, apis, ..Audience::of_all(&name) }, kind })
+    let own = rate(source, sink.rate.as_ref(), sink.burst.as_ref(), all)?;
+    let rate = Some(own).filter(|_| sink.rate.is_some() || sink.burst.is_some());
+    Ok(SinkConfig { audience: Audience { min_severity, rules, apis, rate, ..Audience::of_all(&name) }, kind })
 }
 
 fn name(source: &Source<'_>, given: &Spanned<String>) -> Result<Arc<str>, ConfigError> {

@@ -5,6 +5,7 @@ use crate::engine::rules::{By, Ladder, Rule};
 use crate::model::alert::{Measure, Severity};
 use crate::model::notice::Notice;
 use crate::model::time::Timestamp;
+use crate::notify::plan::bucket::Rate;
 use crate::notify::plan::silence::{Glob, Silence};
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
@@ -254,7 +255,10 @@ fn mistakes_name_file_line_key_value_and_what_is_right() {
             ),
             vec!["g.toml:6:", "`source-blind` has no rungs", "\"high\""],
         ),
-        (format!("{API}[[rule]]\nname = \"source-blind\"\nseverity = \"loud\"\n"), vec!["g.toml:6:", "loud", "\"high\""]),
+        (
+            format!("{API}[[rule]]\nname = \"source-blind\"\nseverity = \"loud\"\n"),
+            vec!["g.toml:6:", "loud", "\"high\""],
+        ),
         (
             format!("{API}[[rule]]\nname = \"api-5xx\"\nseverity = \"high\"\n"),
             vec!["g.toml:6:", "severity = \"high\"", "a severity for each rung", "elevated = 0.01"],
@@ -359,6 +363,7 @@ fn mistakes_name_file_line_key_value_and_what_is_right() {
         ),
         (format!("{API}[[rule]]\nby = \"api\"\n"), vec!["g.toml:4: [[rule]]: name is missing in this table"]),
         (format!("{API}[notify]\nrate = 0.0\n"), vec!["g.toml:5:", "rate = 0.0", "0.01 to 100"]),
+        (format!("{API}[[sink]]\nkind = \"stdout\"\nrate = 0.0\n"), vec!["g.toml:6:", "rate = 0.0", "0.01 to 100"]),
         (format!("{API}[notify]\nburst = 0\n"), vec!["g.toml:5:", "burst = 0", "1 to 1000"]),
         (format!("{API}[notify]\nrepeat_max = \"1h\"\n"), vec!["g.toml:5:", "repeat_max", "less than repeat"]),
         (
@@ -493,4 +498,13 @@ fn a_sink_of_some_rules_gets_notices_with_source_blind() {
     };
     let hears = |rules: &str| sink(rules).sinks[0].audience.wants_notice(&notice);
     assert!(hears(&format!("\"api-5xx\", \"{}\"", SourceBlind::NAME)) && !hears("\"api-5xx\""));
+}
+
+#[test]
+fn a_sink_has_the_rate_of_all_but_for_what_it_says_itself() {
+    let sink = "[[sink]]\nkind = \"stdout\"\n";
+    let text = format!("{API}[notify]\nrate = 0.5\nburst = 7\n{sink}{sink}burst = 1\n{sink}rate = 2.0\nburst = 20\n");
+    let rates: Vec<_> = parse(&text).unwrap().sinks.into_iter().map(|sink| sink.audience.rate).collect();
+    let rate = |per_second, burst| Some(Rate { per_second, burst });
+    assert_eq!(rates, [None, rate(0.5, 1), rate(2.0, 20)]);
 }

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::plan::bucket::Rate;
 use crate::model::alert::{Alert, Severity};
 use crate::model::inventory::Inventory;
 use crate::model::notice::Notice;
@@ -14,7 +15,7 @@ use crate::model::notice::Notice;
 const NOTICES_LIKE: &str = "source-blind";
 
 /// A sink, as planning sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Audience {
     /// The sink's name: no other has it, and it is the same at each start.
     pub name: Arc<str>,
@@ -24,13 +25,15 @@ pub struct Audience {
     pub rules: Option<Vec<Arc<str>>>,
     /// Names of the APIs that it hears of; `None` is all.
     pub apis: Option<Vec<Arc<str>>>,
+    /// How many messages it takes, if not as many as all others.
+    pub rate: Option<Rate>,
 }
 
 impl Audience {
     /// Hears of everything.
     #[must_use]
     pub fn of_all(name: &str) -> Self {
-        Self { name: name.into(), min_severity: Severity::Elevated, rules: None, apis: None }
+        Self { name: name.into(), min_severity: Severity::Elevated, rules: None, apis: None, rate: None }
     }
 
     /// Whether an alert is for it. An alert about a log group that several APIs share is for whoever wants one of them.
