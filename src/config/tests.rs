@@ -293,7 +293,7 @@ fn mistakes_name_file_line_key_value_and_what_is_right() {
         ),
         (
             format!("{API}[[rule]]\nname = \"api-5xx\"\nseverity = {{ low = 0.1 }}\n"),
-            vec!["g.toml:6:", "`low`", "\"elevated\""],
+            vec!["g.toml:6:", "`low`", "`elevated`"],
         ),
         (format!("{API}[[sink]]\nkind = \"pager\"\n"), vec!["g.toml:5:", "kind = \"pager\"", "\"stdout\"", "\"sns\""]),
         (format!("{API}[[sink]]\nkind = \"sns\"\n"), vec!["g.toml:4:", "needs topic_arn"]),
