@@ -1,6 +1,7 @@
 //! How often each cause was seen at one endpoint, by slot, with the newest sample of each.
 //!
 //! Counts follow explanations: a failure that is explained anew is taken from its old label and added to the new one.
+//! What is long ago is put together in wider slots, as it is asked for, so that days of failures cost little.
 //! Rule: an endpoint keeps at most [`LABELS_MAX`] labels apart; what comes after is counted by its kind alone.
 
 use std::borrow::Borrow;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::window::{SLOT, begin};
+use super::window::{SLOT, begin, slot_of, widths};
 use crate::model::alert::{CauseCount, CauseSample};
 use crate::model::cause::{CauseKind, Certainty, Explanation};
 use crate::model::time::{Timestamp, millis};
@@ -191,8 +192,9 @@ impl Tally {
     /// Takes a failure back.
     pub fn remove(&mut self, counted: &Counted) {
         let Some(at) = self.labels.iter().position(|l| *l == counted.label) else { return };
-        let key = (counted.time.slot(SLOT), at);
-        if let Ok(place) = self.find(key) {
+        // Meanwhile it may stand in a wider slot.
+        let mut slots = widths().map(|width| counted.time.floor(width).slot(SLOT));
+        if let Some(place) = slots.find_map(|slot| self.find((slot, at)).ok()) {
             let failures = &mut self.counts[place].1;
             failures.all = failures.all.saturating_sub(1);
             failures.certain = failures.certain.saturating_sub(u32::from(counted.certain));
@@ -324,6 +326,18 @@ impl Tally {
         }
     }
 
+    /// Puts together what is so long ago at `at` that no window asks for it slot by slot.
+    pub fn coarsen(&mut self, at: Timestamp) {
+        let wide = |slot: i64| slot_of(Timestamp::from_millis(slot.saturating_mul(millis(SLOT))), at).slot(SLOT);
+        let moves = |((slot, _), _): &((i64, usize), Failures)| wide(*slot) != *slot;
+        let Some(first) = self.counts.iter().position(moves) else { return };
+        let last = self.counts.iter().rposition(moves).unwrap_or(first);
+        let old: Vec<_> = self.counts.drain(first..=last).collect();
+        for ((slot, label), failures) in old {
+            self.put((wide(slot), label), failures);
+        }
+    }
+
     /// Adds the counts of another.
     pub(super) fn absorb(&mut self, other: Self) {
         if self.labels.is_empty() {
@@ -333,10 +347,15 @@ impl Tally {
         for ((slot, at), theirs) in other.counts {
             let Some(label) = other.labels.get(at) else { continue };
             let at = self.place(label.clone());
-            match self.find((slot, at)) {
-                Ok(place) => self.counts[place].1.add(theirs),
-                Err(place) => self.counts.insert(place, ((slot, at), theirs)),
-            }
+            self.put((slot, at), theirs);
+        }
+    }
+
+    /// Adds failures to those that are counted here already, if there are any.
+    fn put(&mut self, key: (i64, usize), failures: Failures) {
+        match self.find(key) {
+            Ok(place) => self.counts[place].1.add(failures),
+            Err(place) => self.counts.insert(place, (key, failures)),
         }
     }
 
@@ -494,6 +513,39 @@ mod tests {
         );
         tally.forget_before(at(10));
         assert!(tally.total(at(10), WINDOW).is_empty());
+    }
+
+    #[test]
+    fn days_of_failures_cost_little_and_every_window_adds_up_as_before() {
+        let one = explained(CauseKind::Throttled, Certainty::Certain, None);
+        let (mut tally, mut exact) = (Tally::default(), Tally::default());
+        let mut old = Vec::new();
+        let end: i64 = 80 * 3600;
+        for s in (0..end).step_by(10) {
+            let minutes_ago = (end - s) / 60;
+            let sample = CauseSample { message: Some(s.to_string().into()), ..CauseSample::default() };
+            tally.add(at(s), &one, Marks::default(), sample.clone());
+            let counted = exact.add(at(s), &one, Marks::default(), sample);
+            if [9, 300, 3000].contains(&minutes_ago) {
+                old.push(counted);
+            }
+            if s % 60 == 0 {
+                tally.coarsen(at(s));
+            }
+        }
+        let minutes = [1, 5, 6, 7, 30, 70, 71, 360, 361, 4320];
+        let add_up = |tally: &Tally| {
+            minutes.map(|m| tally.total(at(end), Duration::from_mins(m)).first().map(|(_, c)| c.clone()))
+        };
+        assert_eq!(add_up(&tally), add_up(&exact));
+        assert!(tally.counts.len() < 300 && tally.is_whole(), "{}", tally.counts.len());
+        assert_eq!(old.len(), 18);
+        for counted in &old {
+            tally.remove(counted);
+            exact.remove(counted);
+        }
+        let count = |tally: &Tally| minutes.map(|m| tally.count(at(end), Duration::from_mins(m), Pick::All));
+        assert_eq!(count(&tally)[4..], count(&exact)[4..], "what was put together is taken back all the same");
     }
 
     #[test]

@@ -157,7 +157,7 @@ pub enum Measure {
     /// threshold and below.
     Traffic,
     /// How many times faster than allowed the error budget is used up over the long window of the rung that is told;
-    /// `errors` are requests answered 5xx in it, its causes those of the last minutes.
+    /// `errors` are requests answered 5xx in it.
     BurnRate {
         /// Share of requests that are to go well, 0 to 1; 0 where none was given, and then nothing is too bad.
         objective: f64,
