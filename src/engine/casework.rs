@@ -212,6 +212,23 @@ impl Casework {
         self.functions.serving(&self.inventory, api, endpoint)
     }
 
+    /// Whether an invocation was seen behind an endpoint.
+    pub(super) fn is_served(&self, api: ApiId, endpoint: &Arc<Endpoint>) -> bool {
+        self.functions.is_known(api, endpoint)
+    }
+
+    /// A request went well. The ID of its invocation tells who serves its endpoint, where nobody knows yet.
+    pub(super) fn went_well(&mut self, request: &Request, endpoint: &Arc<Endpoint>) {
+        let Some(id) = request.lambda_request_id.as_deref() else { return };
+        if self.functions.is_known(request.api, endpoint) {
+            return;
+        }
+        let invocation = self.invocations.get(id).filter(|invocation| invocation.is_seen());
+        if let Some(function) = invocation.and_then(|invocation| self.function(invocation)) {
+            self.functions.learn(request.api, endpoint, &function);
+        }
+    }
+
     /// Which logs of functions have shown an invocation.
     pub(super) const fn shown(&self) -> &Shown {
         &self.shown

@@ -95,29 +95,33 @@ impl Scene<'_> {
     }
 
     /// Of requests that came before the logs of functions are read to: how many failed although nothing ran. A success
-    /// since then refutes it as well.
+    /// since then refutes it as well. Where those logs do not tell, only what the gateway says of itself counts.
     fn no_invocations(&self, rule: &Rule, of: Range<usize>) -> Look {
         let silence = |stats: &EndpointStats| self.lambdas.silence(&stats.endpoint, rule.window);
         let mut read_to = Some(self.at);
         for stats in &self.endpoints.all()[of.clone()] {
             read_to = match silence(stats) {
                 Silence::Tells(to) => read_to.map(|least| least.min(to.floor(SLOT))),
-                Silence::NoGroup | Silence::NotRead | Silence::Behind | Silence::NeverShown | Silence::Elsewhere => {
-                    None
-                }
+                Silence::NoGroup | Silence::NotRead | Silence::Behind | Silence::NotServed | Silence::Elsewhere => None,
             };
         }
         let end = read_to.unwrap_or(self.at);
         let before = self.counts(of.clone(), end, rule.window);
         let since =
             if end < self.at { self.counts(of.clone(), self.at, self.at.since(end)) } else { Counts::default() };
-        let ran: u64 = of.map(|place| self.ran(place, end, rule.window)).sum();
+        let ran: u64 = of.clone().map(|place| self.ran(place, end, rule.window)).sum();
         let fine = since.requests.saturating_sub(since.errors());
         let counted =
             Counted { requests: before.requests.saturating_add(fine), errors: before.errors().saturating_sub(ran) };
         let look = Look::share(counted, None, self.partial);
         match rule.judge(look) {
-            Finding::Bad(_) if read_to.is_none() => decided(look, Finding::Unsure, rule.ladder.lowest(), rule.window),
+            Finding::Bad(_) if read_to.is_none() => {
+                // What the gateway says by itself needs no other log.
+                let errors = of.map(|place| self.picked(place, end, rule.window, Pick::Refused)).sum();
+                let refused = Look::share(Counted { errors, ..counted }, None, self.partial);
+                let is_bad = matches!(rule.judge(refused), Finding::Bad(_));
+                if is_bad { refused } else { decided(look, Finding::Unsure, rule.ladder.lowest(), rule.window) }
+            }
             Finding::Bad(_)
             | Finding::Near
             | Finding::Unsure

@@ -56,6 +56,8 @@ pub struct Marks {
     pub timed_out: bool,
     /// A function ran for it, or none was to run.
     pub invoked: bool,
+    /// The gateway says that it was to call a function and could not.
+    pub refused: bool,
 }
 
 /// Which failures of a label are counted.
@@ -65,8 +67,10 @@ pub enum Pick {
     All,
     /// Those that the gateway stopped waiting for.
     TimedOut,
-    /// Those for which no function ran.
+    /// Those for which no function is known to have run.
     NotInvoked,
+    /// Those of them for which one was to run, as the gateway says.
+    Refused,
 }
 
 /// A cause and its error type.
@@ -90,6 +94,7 @@ pub struct LabelSum {
     all: Picked,
     timed_out: Picked,
     not_invoked: Picked,
+    refused: Picked,
     /// The first slot with one of them, and the last.
     slots: (i64, i64),
 }
@@ -115,6 +120,7 @@ impl LabelSum {
             Pick::All => self.all,
             Pick::TimedOut => self.timed_out,
             Pick::NotInvoked => self.not_invoked,
+            Pick::Refused => self.refused,
         }
     }
 }
@@ -136,6 +142,7 @@ struct Failures {
     certain: u32,
     timed_out: u32,
     invoked: u32,
+    refused: u32,
     /// The newest of them.
     sample: Arc<CauseSample>,
     sampled: Timestamp,
@@ -182,6 +189,7 @@ impl Tally {
         failures.certain = failures.certain.saturating_add(u32::from(certain));
         failures.timed_out = failures.timed_out.saturating_add(u32::from(marks.timed_out));
         failures.invoked = failures.invoked.saturating_add(u32::from(marks.invoked));
+        failures.refused = failures.refused.saturating_add(u32::from(marks.refused));
         if failures.sampled <= time {
             failures.sample = Arc::new(sample);
             failures.sampled = time;
@@ -200,6 +208,7 @@ impl Tally {
             failures.certain = failures.certain.saturating_sub(u32::from(counted.certain));
             failures.timed_out = failures.timed_out.saturating_sub(u32::from(counted.marks.timed_out));
             failures.invoked = failures.invoked.saturating_sub(u32::from(counted.marks.invoked));
+            failures.refused = failures.refused.saturating_sub(u32::from(counted.marks.refused));
             if failures.all == 0 {
                 self.counts.remove(place);
             }
@@ -244,6 +253,7 @@ impl Tally {
             sum.all.add(failures.all, failures.certain, place);
             sum.timed_out.add(failures.timed_out, failures.certain, place);
             sum.not_invoked.add(failures.not_invoked(), failures.certain, place);
+            sum.refused.add(failures.refused, failures.certain, place);
         }
     }
 
@@ -380,7 +390,7 @@ impl Tally {
 impl Failures {
     fn none() -> Self {
         let (sample, sampled) = (Arc::default(), Timestamp::MIN);
-        Self { all: 0, certain: 0, timed_out: 0, invoked: 0, sample, sampled }
+        Self { all: 0, certain: 0, timed_out: 0, invoked: 0, refused: 0, sample, sampled }
     }
 
     const fn not_invoked(&self) -> u32 {
@@ -392,6 +402,7 @@ impl Failures {
             Pick::All => self.all,
             Pick::TimedOut => self.timed_out,
             Pick::NotInvoked => self.not_invoked(),
+            Pick::Refused => self.refused,
         }
     }
 
@@ -400,6 +411,7 @@ impl Failures {
         self.certain = self.certain.saturating_add(other.certain);
         self.timed_out = self.timed_out.saturating_add(other.timed_out);
         self.invoked = self.invoked.saturating_add(other.invoked);
+        self.refused = self.refused.saturating_add(other.refused);
         if self.sampled <= other.sampled {
             (self.sample, self.sampled) = (other.sample, other.sampled);
         }
@@ -552,14 +564,19 @@ mod tests {
     fn marks_are_taken_back_with_their_failure() {
         let mut tally = Tally::default();
         let one = explained(CauseKind::Throttled, Certainty::Certain, None);
-        let marks = |n: u32| Marks { timed_out: n.is_multiple_of(2), invoked: n.is_multiple_of(3) };
+        let marks = |n: u32| Marks {
+            timed_out: n.is_multiple_of(2),
+            invoked: n.is_multiple_of(3),
+            refused: n.is_multiple_of(4),
+        };
         let all: Vec<_> = (0..60).map(|n| tally.add(at(5), &one, marks(n), CauseSample::default())).collect();
-        let counts =
-            |tally: &Tally| [Pick::All, Pick::TimedOut, Pick::NotInvoked].map(|pick| tally.count(at(10), WINDOW, pick));
-        assert_eq!(counts(&tally), [60, 30, 40]);
+        let counts = |tally: &Tally| {
+            [Pick::All, Pick::TimedOut, Pick::NotInvoked, Pick::Refused].map(|pick| tally.count(at(10), WINDOW, pick))
+        };
+        assert_eq!(counts(&tally), [60, 30, 40, 15]);
         assert_eq!(tally.total_of(at(10), WINDOW, Pick::TimedOut)[0].1.count, 30);
         all.iter().filter(|counted| counted.marks().timed_out).for_each(|counted| tally.remove(counted));
-        assert_eq!(counts(&tally), [30, 0, 20]);
+        assert_eq!(counts(&tally), [30, 0, 20, 0]);
         assert!(tally.total_of(at(10), WINDOW, Pick::TimedOut).is_empty());
         all.iter().filter(|counted| !counted.marks().timed_out).for_each(|counted| tally.remove(counted));
         assert!(tally.is_empty());

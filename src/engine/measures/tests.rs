@@ -196,13 +196,55 @@ fn a_failure_that_took_as_long_as_the_timeout_is_one_whatever_its_cause_and_coun
     assert_eq!(count(29_000, true, 200), None, "it went well");
 }
 
-/// The functions' logs have shown a run, of another endpoint long ago.
-fn with_a_run(mut world: World) -> World {
-    world.line("other", LambdaSays::Start);
-    world.line("other", LambdaSays::Report(Report::default()));
+/// Long ago a function ran for the endpoint, and it went well.
+fn with_a_run(world: World) -> World {
+    with_a_run_of(world, "/a")
+}
+
+fn with_a_run_of(mut world: World, route: &str) -> World {
+    if world.reads_lambda {
+        world.line("first", LambdaSays::Start);
+        world.line("first", LambdaSays::Report(Report::default()));
+    }
+    let endpoint = Endpoint::new("GET", route).into();
+    let fine = Request { endpoint, lambda_request_id: Some("first".into()), ..request(world.now, 200) };
+    world.put(1, &fine);
     world.now += 600;
     world.read();
     world
+}
+
+#[test]
+fn no_invocations_needs_to_know_that_a_function_serves_the_endpoint() {
+    let denied = "Execution failed due to configuration error: Invalid permissions on Lambda function";
+    let of_http = "The IAM role configured on the integration or API Gateway doesn't have permissions to call the \
+                   integration. Check the permissions and try again.";
+    let words = |error: &str| GatewayWords { integration_error: Some(error.into()), ..GatewayWords::default() };
+    let status = |n| GatewayWords { integration_status: Some(n), ..GatewayWords::default() };
+    let cases = [
+        ("nothing is said of what it calls", GatewayWords::default(), false),
+        ("a backend's certificate", words("Host name 'b' does not match the certificate subject"), false),
+        ("too many of it run already", status(429), false),
+        ("a permission of REST APIs", words(denied), true),
+        ("a permission of HTTP APIs", words(of_http), true),
+        ("no such function", status(404), true),
+    ];
+    for (what, said, want) in cases {
+        // With the logs of functions and without: what the gateway says is enough.
+        for groups in [&["/access", "/aws/lambda/pay"][..], &["/access"]] {
+            let mut world = with_a_run_of(world_of(rule("no-invocations"), groups, |_| {}), "/other");
+            let now = world.now;
+            world.put(5, &Request { gateway: Some(Box::new(said.clone())), ..request(now, 500) });
+            assert_eq!(world.look().is_some(), want, "{what}: {groups:?}");
+            if want {
+                let alert = world.alert();
+                assert_eq!((alert.errors, alert.requests, alert.causes[0].count), (5, 5, 5), "{what}");
+                world.answered(3, 500);
+                assert_eq!(world.look(), Some(fires(Severity::Critical)), "not all of them are proof: it stands");
+                assert!(!world.alert().holds);
+            }
+        }
+    }
 }
 
 #[test]
@@ -257,6 +299,12 @@ fn no_invocations_never_fires_where_the_logs_of_functions_do_not_tell() {
     assert!(outage(&mut with_a_run(world(one()))), "it would");
     assert!(!outage(&mut world_of(one(), &["/access"], |_| {})), "no log is configured");
     assert!(!outage(&mut world(one())), "none has shown a run");
+    let mut of_another = with_a_run_of(world(one()), "/other");
+    assert!(!outage(&mut of_another), "nobody knows what serves this endpoint");
+    let functions = |api: &mut Api| drop(api.functions.insert("GET /a".to_owned(), "b".into()));
+    let mut of_none = with_a_run_of(world_of(one(), &["/access", "/aws/lambda/pay", "/aws/lambda/b"], functions), "/o");
+    of_none.engine.seal(SourceId(2), at(100_000));
+    assert!(!outage(&mut of_none), "its function logs nothing");
 
     let mut never_read = world(one());
     never_read.reads_lambda = false;
