@@ -156,6 +156,7 @@ pub(super) fn alert(scene: &Scene<'_>, rule: &Rule, seen: Seen, standing: Standi
         flapping,
         causes,
         endpoints: worst,
+        before: look.before,
         blindness: None,
     }
 }

@@ -16,7 +16,7 @@ use super::sums::Sums;
 use super::tally::{Kind, LabelSum, Pick};
 use super::watched::{Cover, Watched};
 use super::window::{Counts, SLOT};
-use crate::model::alert::{Measure, Severity};
+use crate::model::alert::{Before, Measure, Severity};
 use crate::model::inventory::ApiId;
 use crate::model::request::Endpoint;
 use crate::model::time::Timestamp;
@@ -155,21 +155,24 @@ impl Scene<'_> {
         let Special::Before { window: before, min_requests } = rule.special else { return Look::default() };
         let requests = self.counts(of.clone(), self.at, rule.window).requests;
         let earlier = self.counts(of.clone(), self.at, rule.window + before).requests.saturating_sub(requests);
-        let expected = number(earlier) * rule.window.as_secs_f64() / before.as_secs_f64();
+        let before = Before { requests: earlier, window: before };
+        let expected = before.expected(rule.window);
         let least = expected * rule.ladder.lowest();
+        // More than what is expected never comes, however far above the rung it is to be.
+        let is_back = |value: f64| value * rule.clear_ratio >= least || value * 2.0 >= least + expected;
         let value = number(requests);
         let severity = rule.ladder.rungs().next().map_or(Severity::High, |(severity, _)| severity);
         let newest = self.endpoints.all()[of].iter().map(|stats| stats.newest).max().unwrap_or(Timestamp::MIN);
         let finding = match () {
             () if self.at.since(newest) > FOR_GOOD => Finding::Good,
-            () if value > least && value * rule.clear_ratio >= least => Finding::Good,
+            () if value > least && is_back(value) => Finding::Good,
             () if value > least => Finding::Near,
             () if earlier < min_requests => Finding::TooFewRequests,
             // What is not read is no silence, nor is what was not.
             () if self.partial || self.watched.cover(self.at, rule.window) == Cover::Gaps => Finding::Unsure,
             () => Finding::Bad(severity),
         };
-        let look = Look { value, requests, partial: self.partial, ..Look::default() };
+        let look = Look { value, requests, before: Some(before), partial: self.partial, ..Look::default() };
         decided(look, finding, least, rule.window)
     }
 

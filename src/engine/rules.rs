@@ -11,7 +11,7 @@ use std::time::Duration;
 
 pub use self::set::Rules;
 use super::wilson;
-use crate::model::alert::{Measure, Severity};
+use crate::model::alert::{Before, Measure, Severity};
 
 /// What a rule looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +143,8 @@ pub struct Rule {
     /// How long it goes on firing after the condition was last true, and at least how long it stays at a severity.
     pub keep_firing: Duration,
     /// It counts as over only below this share of the lowest rung, and as less bad only below this share of the rung of
-    /// its severity, so that a value at a rung does not flap.
+    /// its severity, so that a value at a rung does not flap. Traffic is back where this share of it is above the rung,
+    /// or where it is half way from there to what is expected.
     pub clear_ratio: f64,
     /// What only its kind has.
     pub special: Special,
@@ -184,6 +185,8 @@ pub struct Look {
     pub long: Option<Counted>,
     /// A log that counts is not read: there may be more than is seen.
     pub partial: bool,
+    /// Of traffic: what came before the window.
+    pub before: Option<Before>,
     /// What is measured is not judged by the ladder alone.
     pub decided: Option<Decided>,
 }
@@ -235,7 +238,7 @@ impl Look {
     #[must_use]
     pub fn share(counted: Counted, long: Option<Counted>, partial: bool) -> Self {
         let Counted { requests, errors } = counted;
-        Self { value: counted.share(), requests, errors, long, partial, decided: None }
+        Self { value: counted.share(), requests, errors, long, partial, ..Self::default() }
     }
 }
 

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::engine::rules::{By, Rules};
 use crate::engine::{Engine, Output, Settings};
-use crate::model::alert::{Alert, State, Subject};
+use crate::model::alert::{Alert, Before, State, Subject};
 use crate::model::cause::CauseKind;
 use crate::model::event::Fact;
 use crate::model::inventory::{Api, ApiKind, Inventory, Source, SourceId, SourceKind};
@@ -501,6 +501,7 @@ fn traffic_is_gone_where_there_was_enough_before() {
         assert_eq!(world.look(), Some(fires(Severity::High)));
         let alert = world.alert();
         assert_eq!((alert.value, alert.threshold, alert.requests), (0.0, 0.0, 0));
+        assert_eq!(alert.before, Some(Before { requests: 300, window: Duration::from_hours(1) }));
         world.saved_and_restored();
         assert!(world.fires_until(3 * HOUR), "it goes on though nothing is left to compare with");
         assert!(world.said.iter().all(|alert| alert.state == State::Firing));
@@ -530,6 +531,26 @@ fn traffic_may_be_gone_in_part_and_silence_of_a_day_is_how_it_is() {
     world.now = began + 25 * HOUR;
     world.read();
     assert!(world.said.iter().any(|alert| alert.state == State::Resolved));
+}
+
+#[test]
+fn traffic_is_back_before_it_is_more_than_ever() {
+    for (below, clear_ratio) in [(0.5, 0.0), (0.8, 0.6), (0.99, 1.0), (0.0, 0.0)] {
+        let ladder = crate::engine::rules::Ladder::one(Severity::High, below);
+        let mut world = world(Rule { ladder, clear_ratio, ..rule("traffic-gone") });
+        for _ in 0..360 {
+            world.answered(10, 200);
+            assert_eq!(world.look(), None);
+        }
+        let gone = world.now + 600;
+        assert!(world.fires_until(gone));
+        let mut back = None;
+        while back.is_none() && world.now < gone + HOUR {
+            world.answered(10, 200);
+            back = (world.look() == Some(resolves(Severity::High))).then_some(world.now - gone);
+        }
+        assert!(back.is_some_and(|after| after <= 300), "below {below}, clear {clear_ratio}: {back:?}");
+    }
 }
 
 #[test]
