@@ -6,7 +6,7 @@ use super::*;
 use crate::model::alert::EndpointCount;
 
 /// All keys of version 1; a program may rely on each of them in each kind.
-const KEYS: [&str; 34] = [
+const KEYS: [&str; 35] = [
     "v",
     "type",
     "time",
