@@ -7,6 +7,7 @@
 
 mod said;
 mod saved;
+mod serving;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -207,28 +208,6 @@ impl Casework {
         (self.invocations.dropped, self.cases.dropped)
     }
 
-    /// The function that serves an endpoint, if that is known.
-    pub(super) fn serving(&self, api: ApiId, endpoint: &Arc<Endpoint>) -> Option<Function> {
-        self.functions.serving(&self.inventory, api, endpoint)
-    }
-
-    /// Whether an invocation was seen behind an endpoint.
-    pub(super) fn is_served(&self, api: ApiId, endpoint: &Arc<Endpoint>) -> bool {
-        self.functions.is_known(api, endpoint)
-    }
-
-    /// A request went well. The ID of its invocation tells who serves its endpoint, where nobody knows yet.
-    pub(super) fn went_well(&mut self, request: &Request, endpoint: &Arc<Endpoint>) {
-        let Some(id) = request.lambda_request_id.as_deref() else { return };
-        if self.functions.is_known(request.api, endpoint) {
-            return;
-        }
-        let invocation = self.invocations.get(id).filter(|invocation| invocation.is_seen());
-        if let Some(function) = invocation.and_then(|invocation| self.function(invocation)) {
-            self.functions.learn(request.api, endpoint, &function);
-        }
-    }
-
     /// Which logs of functions have shown an invocation.
     pub(super) const fn shown(&self) -> &Shown {
         &self.shown
@@ -300,15 +279,6 @@ impl Casework {
     fn function(&self, invocation: &Invocation) -> Option<Function> {
         let source = self.inventory.sources.get(invocation.source.index())?;
         Some(Function::of(source, &invocation.stream))
-    }
-
-    /// Joins by exact IDs tell who serves an endpoint.
-    fn learn(&mut self, request: &Request, endpoint: &Arc<Endpoint>, link: Option<&Link>) {
-        let Some(link) = link.filter(|l| l.join <= Join::ExecutionLog && !l.authorizer) else { return };
-        let invocation = link.id.as_ref().and_then(|id| self.invocations.get(id)).filter(|i| i.is_seen());
-        if let Some(function) = invocation.and_then(|i| self.function(i)) {
-            self.functions.learn(request.api, endpoint, &function);
-        }
     }
 
     /// Looks for a stronger join of an open case.

@@ -4,6 +4,8 @@
 //! What is long ago is put together in wider slots, as it is asked for, so that days of failures cost little.
 //! Rule: an endpoint keeps at most [`LABELS_MAX`] labels apart; what comes after is counted by its kind alone.
 
+mod marks;
+
 use std::borrow::Borrow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
@@ -12,6 +14,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::marks::{Marks, Pick};
 use super::window::{SLOT, begin, slot_of, widths};
 use crate::model::alert::{CauseCount, CauseSample};
 use crate::model::cause::{CauseKind, Certainty, Explanation};
@@ -47,30 +50,6 @@ impl Label {
     const fn only_kind(kind: CauseKind) -> Self {
         Self { kind, error_type: None, function: None }
     }
-}
-
-/// What rules ask of a failure beyond its cause.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Marks {
-    /// The gateway stopped waiting, by the cause or by how long it took.
-    pub timed_out: bool,
-    /// A function ran for it, or none was to run.
-    pub invoked: bool,
-    /// The gateway says that it was to call a function and could not.
-    pub refused: bool,
-}
-
-/// Which failures of a label are counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pick {
-    /// All.
-    All,
-    /// Those that the gateway stopped waiting for.
-    TimedOut,
-    /// Those for which no function is known to have run.
-    NotInvoked,
-    /// Those of them for which one was to run, as the gateway says.
-    Refused,
 }
 
 /// A cause and its error type.

@@ -165,9 +165,10 @@ fn is_local(api: &Alert, of_endpoints: &[&Alert], few: usize) -> bool {
     let rest = (api.errors.saturating_sub(errors), api.requests.saturating_sub(requests));
     #[expect(clippy::cast_precision_loss, reason = "counts of requests in a window are far below 2^52")]
     let is_well = rest.0 < REST_MIN
-        || match api.measure {
-            Measure::FailureCount => (rest.0 as f64) < api.threshold,
-            _ => rest.0 as f64 <= api.threshold * rest.1 as f64,
+        || if api.measure == Measure::FailureCount {
+            (rest.0 as f64) < api.threshold
+        } else {
+            rest.0 as f64 <= api.threshold * rest.1 as f64
         };
     // Several that serve most of what is asked for are the API; one is told as itself even if there is no other.
     let is_part = broken.len() <= 1 || rest.1.saturating_mul(2) >= api.requests;
