@@ -7,6 +7,7 @@
 
 mod said;
 mod saved;
+mod serving;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -211,11 +212,6 @@ impl Casework {
         (self.invocations.dropped, self.cases.dropped)
     }
 
-    /// The function that serves an endpoint, if that is known.
-    pub(super) fn serving(&self, api: ApiId, endpoint: &Arc<Endpoint>) -> Option<Function> {
-        self.functions.serving(&self.inventory, api, endpoint)
-    }
-
     /// Which logs of functions have shown an invocation.
     pub(super) const fn shown(&self) -> &Shown {
         &self.shown
@@ -287,15 +283,6 @@ impl Casework {
     fn function(&self, invocation: &Invocation) -> Option<Function> {
         let source = self.inventory.sources.get(invocation.source.index())?;
         Some(Function::of(source, &invocation.stream))
-    }
-
-    /// Joins by exact IDs tell who serves an endpoint.
-    fn learn(&mut self, request: &Request, endpoint: &Arc<Endpoint>, link: Option<&Link>) {
-        let Some(link) = link.filter(|l| l.join <= Join::ExecutionLog && !l.authorizer) else { return };
-        let invocation = link.id.as_ref().and_then(|id| self.invocations.get(id)).filter(|i| i.is_seen());
-        if let Some(function) = invocation.and_then(|i| self.function(i)) {
-            self.functions.learn(request.api, endpoint, &function);
-        }
     }
 
     /// Looks for a stronger join of an open case.

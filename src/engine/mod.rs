@@ -327,6 +327,8 @@ impl Engine {
         if request.is_failure() {
             self.report();
             self.casework.open(Box::new(request), time, endpoint, now, &mut self.endpoints);
+        } else {
+            self.casework.went_well(&request, &endpoint);
         }
     }
 

@@ -307,6 +307,7 @@ impl Firing {
             flapping: false,
             causes: Vec::new(),
             endpoints: Vec::new(),
+            before: None,
             blindness: Some(self.blindness),
         }
     }

@@ -1,7 +1,10 @@
 //! How often each cause was seen at one endpoint, by slot, with the newest sample of each.
 //!
 //! Counts follow explanations: a failure that is explained anew is taken from its old label and added to the new one.
+//! What is long ago is put together in wider slots, as it is asked for, so that days of failures cost little.
 //! Rule: an endpoint keeps at most [`LABELS_MAX`] labels apart; what comes after is counted by its kind alone.
+
+mod marks;
 
 use std::borrow::Borrow;
 use std::cmp::Reverse;
@@ -11,7 +14,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::window::{SLOT, begin};
+pub use self::marks::{Marks, Pick};
+use super::window::{SLOT, begin, slot_of, widths};
 use crate::model::alert::{CauseCount, CauseSample};
 use crate::model::cause::{CauseKind, Certainty, Explanation};
 use crate::model::time::{Timestamp, millis};
@@ -48,26 +52,6 @@ impl Label {
     }
 }
 
-/// What rules ask of a failure beyond its cause.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Marks {
-    /// The gateway stopped waiting, by the cause or by how long it took.
-    pub timed_out: bool,
-    /// A function ran for it, or none was to run.
-    pub invoked: bool,
-}
-
-/// Which failures of a label are counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pick {
-    /// All.
-    All,
-    /// Those that the gateway stopped waiting for.
-    TimedOut,
-    /// Those for which no function ran.
-    NotInvoked,
-}
-
 /// A cause and its error type.
 pub type Kind<'a> = (CauseKind, Option<&'a Arc<str>>);
 
@@ -89,6 +73,7 @@ pub struct LabelSum {
     all: Picked,
     timed_out: Picked,
     not_invoked: Picked,
+    refused: Picked,
     /// The first slot with one of them, and the last.
     slots: (i64, i64),
 }
@@ -114,6 +99,7 @@ impl LabelSum {
             Pick::All => self.all,
             Pick::TimedOut => self.timed_out,
             Pick::NotInvoked => self.not_invoked,
+            Pick::Refused => self.refused,
         }
     }
 }
@@ -135,6 +121,7 @@ struct Failures {
     certain: u32,
     timed_out: u32,
     invoked: u32,
+    refused: u32,
     /// The newest of them.
     sample: Arc<CauseSample>,
     sampled: Timestamp,
@@ -181,6 +168,7 @@ impl Tally {
         failures.certain = failures.certain.saturating_add(u32::from(certain));
         failures.timed_out = failures.timed_out.saturating_add(u32::from(marks.timed_out));
         failures.invoked = failures.invoked.saturating_add(u32::from(marks.invoked));
+        failures.refused = failures.refused.saturating_add(u32::from(marks.refused));
         if failures.sampled <= time {
             failures.sample = Arc::new(sample);
             failures.sampled = time;
@@ -191,13 +179,15 @@ impl Tally {
     /// Takes a failure back.
     pub fn remove(&mut self, counted: &Counted) {
         let Some(at) = self.labels.iter().position(|l| *l == counted.label) else { return };
-        let key = (counted.time.slot(SLOT), at);
-        if let Ok(place) = self.find(key) {
+        // Meanwhile it may stand in a wider slot.
+        let mut slots = widths().map(|width| counted.time.floor(width).slot(SLOT));
+        if let Some(place) = slots.find_map(|slot| self.find((slot, at)).ok()) {
             let failures = &mut self.counts[place].1;
             failures.all = failures.all.saturating_sub(1);
             failures.certain = failures.certain.saturating_sub(u32::from(counted.certain));
             failures.timed_out = failures.timed_out.saturating_sub(u32::from(counted.marks.timed_out));
             failures.invoked = failures.invoked.saturating_sub(u32::from(counted.marks.invoked));
+            failures.refused = failures.refused.saturating_sub(u32::from(counted.marks.refused));
             if failures.all == 0 {
                 self.counts.remove(place);
             }
@@ -242,6 +232,7 @@ impl Tally {
             sum.all.add(failures.all, failures.certain, place);
             sum.timed_out.add(failures.timed_out, failures.certain, place);
             sum.not_invoked.add(failures.not_invoked(), failures.certain, place);
+            sum.refused.add(failures.refused, failures.certain, place);
         }
     }
 
@@ -324,6 +315,18 @@ impl Tally {
         }
     }
 
+    /// Puts together what is so long ago at `at` that no window asks for it slot by slot.
+    pub fn coarsen(&mut self, at: Timestamp) {
+        let wide = |slot: i64| slot_of(Timestamp::from_millis(slot.saturating_mul(millis(SLOT))), at).slot(SLOT);
+        let moves = |((slot, _), _): &((i64, usize), Failures)| wide(*slot) != *slot;
+        let Some(first) = self.counts.iter().position(moves) else { return };
+        let last = self.counts.iter().rposition(moves).unwrap_or(first);
+        let old: Vec<_> = self.counts.drain(first..=last).collect();
+        for ((slot, label), failures) in old {
+            self.put((wide(slot), label), failures);
+        }
+    }
+
     /// Adds the counts of another.
     pub(super) fn absorb(&mut self, other: Self) {
         if self.labels.is_empty() {
@@ -333,10 +336,15 @@ impl Tally {
         for ((slot, at), theirs) in other.counts {
             let Some(label) = other.labels.get(at) else { continue };
             let at = self.place(label.clone());
-            match self.find((slot, at)) {
-                Ok(place) => self.counts[place].1.add(theirs),
-                Err(place) => self.counts.insert(place, ((slot, at), theirs)),
-            }
+            self.put((slot, at), theirs);
+        }
+    }
+
+    /// Adds failures to those that are counted here already, if there are any.
+    fn put(&mut self, key: (i64, usize), failures: Failures) {
+        match self.find(key) {
+            Ok(place) => self.counts[place].1.add(failures),
+            Err(place) => self.counts.insert(place, (key, failures)),
         }
     }
 
@@ -361,7 +369,7 @@ impl Tally {
 impl Failures {
     fn none() -> Self {
         let (sample, sampled) = (Arc::default(), Timestamp::MIN);
-        Self { all: 0, certain: 0, timed_out: 0, invoked: 0, sample, sampled }
+        Self { all: 0, certain: 0, timed_out: 0, invoked: 0, refused: 0, sample, sampled }
     }
 
     const fn not_invoked(&self) -> u32 {
@@ -373,6 +381,7 @@ impl Failures {
             Pick::All => self.all,
             Pick::TimedOut => self.timed_out,
             Pick::NotInvoked => self.not_invoked(),
+            Pick::Refused => self.refused,
         }
     }
 
@@ -381,6 +390,7 @@ impl Failures {
         self.certain = self.certain.saturating_add(other.certain);
         self.timed_out = self.timed_out.saturating_add(other.timed_out);
         self.invoked = self.invoked.saturating_add(other.invoked);
+        self.refused = self.refused.saturating_add(other.refused);
         if self.sampled <= other.sampled {
             (self.sample, self.sampled) = (other.sample, other.sampled);
         }
@@ -497,17 +507,55 @@ mod tests {
     }
 
     #[test]
+    fn days_of_failures_cost_little_and_every_window_adds_up_as_before() {
+        let one = explained(CauseKind::Throttled, Certainty::Certain, None);
+        let (mut tally, mut exact) = (Tally::default(), Tally::default());
+        let mut old = Vec::new();
+        let end: i64 = 80 * 3600;
+        for s in (0..end).step_by(10) {
+            let minutes_ago = (end - s) / 60;
+            let sample = CauseSample { message: Some(s.to_string().into()), ..CauseSample::default() };
+            tally.add(at(s), &one, Marks::default(), sample.clone());
+            let counted = exact.add(at(s), &one, Marks::default(), sample);
+            if [9, 300, 3000].contains(&minutes_ago) {
+                old.push(counted);
+            }
+            if s % 60 == 0 {
+                tally.coarsen(at(s));
+            }
+        }
+        let minutes = [1, 5, 6, 7, 30, 70, 71, 360, 361, 4320];
+        let add_up = |tally: &Tally| {
+            minutes.map(|m| tally.total(at(end), Duration::from_mins(m)).first().map(|(_, c)| c.clone()))
+        };
+        assert_eq!(add_up(&tally), add_up(&exact));
+        assert!(tally.counts.len() < 300 && tally.is_whole(), "{}", tally.counts.len());
+        assert_eq!(old.len(), 18);
+        for counted in &old {
+            tally.remove(counted);
+            exact.remove(counted);
+        }
+        let count = |tally: &Tally| minutes.map(|m| tally.count(at(end), Duration::from_mins(m), Pick::All));
+        assert_eq!(count(&tally)[4..], count(&exact)[4..], "what was put together is taken back all the same");
+    }
+
+    #[test]
     fn marks_are_taken_back_with_their_failure() {
         let mut tally = Tally::default();
         let one = explained(CauseKind::Throttled, Certainty::Certain, None);
-        let marks = |n: u32| Marks { timed_out: n.is_multiple_of(2), invoked: n.is_multiple_of(3) };
+        let marks = |n: u32| Marks {
+            timed_out: n.is_multiple_of(2),
+            invoked: n.is_multiple_of(3),
+            refused: n.is_multiple_of(4),
+        };
         let all: Vec<_> = (0..60).map(|n| tally.add(at(5), &one, marks(n), CauseSample::default())).collect();
-        let counts =
-            |tally: &Tally| [Pick::All, Pick::TimedOut, Pick::NotInvoked].map(|pick| tally.count(at(10), WINDOW, pick));
-        assert_eq!(counts(&tally), [60, 30, 40]);
+        let counts = |tally: &Tally| {
+            [Pick::All, Pick::TimedOut, Pick::NotInvoked, Pick::Refused].map(|pick| tally.count(at(10), WINDOW, pick))
+        };
+        assert_eq!(counts(&tally), [60, 30, 40, 15]);
         assert_eq!(tally.total_of(at(10), WINDOW, Pick::TimedOut)[0].1.count, 30);
         all.iter().filter(|counted| counted.marks().timed_out).for_each(|counted| tally.remove(counted));
-        assert_eq!(counts(&tally), [30, 0, 20]);
+        assert_eq!(counts(&tally), [30, 0, 20, 0]);
         assert!(tally.total_of(at(10), WINDOW, Pick::TimedOut).is_empty());
         all.iter().filter(|counted| !counted.marks().timed_out).for_each(|counted| tally.remove(counted));
         assert!(tally.is_empty());

@@ -63,6 +63,7 @@ fn blind(state: State, loss: Loss) -> Message {
         causes: Vec::new(),
         flapping: false,
         endpoints: Vec::new(),
+        before: None,
         blindness: Some(blindness),
     };
     let (reason, seq) = if state == State::Firing { (Reason::New, 1) } else { (Reason::Resolved, 2) };
@@ -145,6 +146,7 @@ fn failing() -> AlertMessage {
             cause(CauseKind::Unknown, 3, 0, CauseSample { request_id: Some("other".into()), ..CauseSample::default() }),
         ],
         endpoints: Vec::new(),
+        before: None,
         blindness: None,
     };
     let query = Query {
@@ -327,6 +329,7 @@ fn a_log_that_is_not_read_for_programs() {
         "fix": null,
         "query": null,
         "digest": null,
+        "before": null,
         "problem": {
             "kind": "denied",
             "said": "User: arn:aws:iam::111122223333:user/gw is not authorized to perform: logs:FilterLogEvents",
@@ -423,6 +426,7 @@ fn a_notice_for_programs() {
         "fix": null,
         "query": null,
         "digest": null,
+        "before": null,
         "problem": null,
         "notice": {
             "from": "2026-11-22T10:02:00.000Z",

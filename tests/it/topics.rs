@@ -586,6 +586,7 @@ fn large(names: usize, words: usize, many: usize) -> [Message; 5] {
             flapping: false,
             causes: vec![cause.clone(); many],
             endpoints: vec![EndpointCount { endpoint: Arc::clone(&endpoint), errors: 12, requests: 30 }; many],
+            before: None,
             blindness,
         },
         api: Arc::clone(&filler),

@@ -152,18 +152,19 @@ impl Plan {
     /// Which of the alerts are silenced or muted.
     fn hushed(&self, alerts: &[&Alert], at: Timestamp, relives: bool) -> Vec<bool> {
         let silences = &self.settings.silences;
-        let covered = |alert: &Alert| silences.iter().any(|silence| silence.covers(alert, &self.inventory, at));
-        let mut is_silenced: Vec<bool> = alerts.iter().map(|alert| covered(alert)).collect();
+        let is_told = |alert: &Alert| {
+            self.memory.tracks.get(&alert.key).is_some_and(|t| t.episode == alert.episode && t.is_told())
+        };
+        let standing = |alert| inhibit::Standing {
+            alert,
+            silenced: silences.iter().any(|silence| silence.covers(alert, &self.inventory, at)),
+            told: is_told(alert),
+        };
         // Whoever looks a second time does not see the alerts that were adopted.
         let adopted: Vec<&Alert> = if relives { self.unseen(alerts) } else { Vec::new() };
-        let muted = if adopted.is_empty() {
-            inhibit::muted(alerts, &is_silenced, self.settings.group_max)
-        } else {
-            is_silenced.extend(adopted.iter().map(|alert| covered(alert)));
-            let all: Vec<&Alert> = alerts.iter().copied().chain(adopted).collect();
-            inhibit::muted(&all, &is_silenced, self.settings.group_max)
-        };
-        is_silenced.iter().zip(muted).take(alerts.len()).map(|(silenced, muted)| *silenced || muted.is_some()).collect()
+        let all: Vec<_> = alerts.iter().copied().chain(adopted).map(standing).collect();
+        let muted = inhibit::muted(&all, self.settings.group_max);
+        all.iter().zip(muted).take(alerts.len()).map(|(s, muted)| s.silenced || muted.is_some()).collect()
     }
 
     /// Alerts of the same API that were said alone and are not among these.
