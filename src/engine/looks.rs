@@ -78,7 +78,7 @@ fn causes(scene: &Scene<'_>, rule: &Rule, of: Range<usize>) -> Vec<CauseCount> {
         Measure::Latency { .. } | Measure::Slow { .. } | Measure::Traffic | Measure::Unread => return Vec::new(),
     };
     let is_one = of.len() == 1;
-    let mut causes = Vec::new();
+    let mut causes = Vec::with_capacity(of.len());
     for place in of {
         let tally = &scene.endpoints.all()[place].tally;
         let sums = scene.causes(place, rule.window);
