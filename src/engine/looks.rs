@@ -22,8 +22,9 @@ pub(super) fn looks(scene: &Scene<'_>, alerts: &Alerts, rule: &Rule) -> Vec<Seen
     let all = scene.endpoints.all();
     let mut seen = Vec::new();
     let mut is_standing = Vec::new();
-    for key in alerts.active(rule, scene.api) {
-        let place = key.endpoint().filter(|_| rule.by == By::Endpoint).and_then(|e| scene.endpoints.place_of(e));
+    for (key, known) in alerts.active(rule, scene.api) {
+        let endpoint = key.endpoint().filter(|_| rule.by == By::Endpoint);
+        let place = endpoint.and_then(|endpoint| scene.endpoints.place_of(endpoint, known));
         let look = match (place, &key.subject) {
             (Some(place), _) => {
                 is_standing.resize(all.len(), false);
