@@ -136,9 +136,10 @@ impl Endpoints {
         self.places.get(endpoint).map(|at| &mut self.stats[*at])
     }
 
-    /// Where one endpoint stands among [`Endpoints::all`].
-    pub(super) fn place_of(&self, endpoint: &Endpoint) -> Option<usize> {
-        self.places.get(endpoint).copied()
+    /// Where one endpoint stands among [`Endpoints::all`]; perhaps still where it was `known` to be.
+    pub(super) fn place_of(&self, endpoint: &Arc<Endpoint>, known: Option<usize>) -> Option<usize> {
+        let is_there = |at: &usize| self.stats.get(*at).is_some_and(|stats| Arc::ptr_eq(&stats.endpoint, endpoint));
+        known.filter(is_there).or_else(|| self.places.get(&**endpoint).copied())
     }
 
     /// The statistics of one endpoint.

@@ -23,8 +23,9 @@ pub(super) fn looks(scene: &Scene<'_>, alerts: &Alerts, rule: &Rule) -> Vec<Seen
     let all = scene.endpoints.all();
     let mut seen = Vec::new();
     let mut is_standing = Vec::new();
-    for key in alerts.active(rule, scene.api) {
-        let place = key.endpoint().filter(|_| rule.by == By::Endpoint).and_then(|e| scene.endpoints.place_of(e));
+    for (key, known) in alerts.active(rule, scene.api) {
+        let endpoint = key.endpoint().filter(|_| rule.by == By::Endpoint);
+        let place = endpoint.and_then(|endpoint| scene.endpoints.place_of(endpoint, known));
         let look = match (place, &key.subject) {
             (Some(place), _) => {
                 is_standing.resize(all.len(), false);
@@ -79,7 +80,7 @@ fn causes(scene: &Scene<'_>, rule: &Rule, of: Range<usize>, window: Duration) ->
         Measure::Latency { .. } | Measure::Slow { .. } | Measure::Traffic | Measure::Unread => return Vec::new(),
     };
     let is_one = of.len() == 1;
-    let mut causes = Vec::new();
+    let mut causes = Vec::with_capacity(of.len());
     for place in of {
         let tally = &scene.endpoints.all()[place].tally;
         let sums = scene.causes(place, window);

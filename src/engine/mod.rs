@@ -402,6 +402,7 @@ impl Engine {
         let mut alerts = Vec::new();
         for rule in rules {
             let seen = looks::looks(&scene, &self.alerts, rule);
+            alerts.reserve(seen.len());
             self.alerts.step_all(rule, seen, at, |seen, standing| {
                 if standing.is_new {
                     self.counted[api.index()].alert();

@@ -4,16 +4,17 @@
 //! What is long ago is put together in wider slots, as it is asked for, so that days of failures cost little.
 //! Rule: an endpoint keeps at most [`LABELS_MAX`] labels apart; what comes after is counted by its kind alone.
 
+mod causes;
 mod marks;
 
-use std::borrow::Borrow;
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::causes::most_frequent_first;
+pub use self::causes::{CAUSES_MAX, Failed, LabelCount, merge, of_one};
 pub use self::marks::{Marks, Pick};
 use super::window::{SLOT, begin, slot_of, widths};
 use crate::model::alert::{CauseCount, CauseSample};
@@ -22,8 +23,8 @@ use crate::model::time::{Timestamp, millis};
 
 /// Labels kept apart for one endpoint: an endpoint that fails in more ways is not read cause by cause any more.
 pub const LABELS_MAX: usize = 32;
-/// Causes kept apart in one alert: more than anybody reads, and well within the limits of a message.
-pub const CAUSES_MAX: usize = 20;
+/// Places from the front of a tally that are tried one by one.
+const NEAR: usize = 6;
 
 /// Failures that count as the same.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -204,9 +205,9 @@ impl Tally {
     #[must_use]
     pub fn total_of(&self, end: Timestamp, window: Duration, pick: Pick) -> Vec<(Label, CauseCount)> {
         let sums = self.sums(end, window);
-        let mut causes: Vec<_> = self.causes(&sums, pick).map(|(label, cause)| (label.clone(), cause)).collect();
-        causes.sort_by(|(a, x), (b, y)| y.count.cmp(&x.count).then_with(|| a.cmp(b)));
-        causes
+        let mut causes: Vec<_> = self.causes(&sums, pick).collect();
+        causes.sort_unstable_by(most_frequent_first);
+        causes.into_iter().map(|(label, cause)| (label.clone(), cause.into())).collect()
     }
 
     /// Adds up the failures of `[end - window, end)`: a sum for each label, in their order.
@@ -241,12 +242,10 @@ impl Tally {
         &'a self,
         sums: &'s [LabelSum],
         pick: Pick,
-    ) -> impl Iterator<Item = (&'a Label, CauseCount)> + use<'a, 's> {
+    ) -> impl Iterator<Item = (&'a Label, LabelCount<'a>)> + use<'a, 's> {
         let picked = self.labels.iter().zip(sums).map(move |(label, sum)| (label, sum.of(pick)));
-        picked.filter(|(_, picked)| picked.count > 0).map(|(label, Picked { count, certain, newest })| {
-            let sample = Arc::clone(&self.counts[newest].1.sample);
-            (label, CauseCount { kind: label.kind, count, certain, sample })
-        })
+        let cause = |(label, picked): (&'a Label, _)| (label, LabelCount { tally: self, kind: label.kind, picked });
+        picked.filter(|(_, picked)| picked.count > 0).map(cause)
     }
 
     /// How many failures of `[end - window, end)` are picked.
@@ -296,10 +295,10 @@ impl Tally {
 
     /// Where what is counted in `slot` and later begins.
     fn place_of(&self, slot: i64) -> usize {
-        match self.counts.front() {
-            Some(((first, _), _)) if *first < slot => self.counts.partition_point(|((s, _), _)| *s < slot),
-            _ => 0,
-        }
+        let is_before = |((s, _), _): &((i64, usize), Failures)| *s < slot;
+        // Mostly it is one of the first, and a search from the middle would fetch what nobody needs.
+        let near = self.counts.iter().take(NEAR).take_while(|counted| is_before(counted)).count();
+        if near < NEAR { near } else { self.counts.partition_point(is_before) }
     }
 
     /// Where something is counted, or else would be.
@@ -395,43 +394,6 @@ impl Failures {
             (self.sample, self.sampled) = (other.sample, other.sampled);
         }
     }
-}
-
-/// Puts the causes of several endpoints together, most frequent first. At most [`CAUSES_MAX`] stay apart; the rest is
-/// put together by kind, so that their sum is still the number of failures.
-#[must_use]
-pub fn merge<L: Borrow<Label> + Ord>(all: impl IntoIterator<Item = (L, CauseCount)>) -> Vec<CauseCount> {
-    in_order(sum(all))
-}
-
-/// The causes of one endpoint, whose labels are all different; otherwise as [`merge`].
-#[must_use]
-pub fn of_one<L: Borrow<Label> + Ord>(mut all: Vec<(L, CauseCount)>) -> Vec<CauseCount> {
-    all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-    in_order(all)
-}
-
-fn in_order<L: Borrow<Label> + Ord>(mut apart: Vec<(L, CauseCount)>) -> Vec<CauseCount> {
-    apart.sort_by_key(|(_, c)| Reverse(c.count));
-    let rest = apart.split_off(CAUSES_MAX.min(apart.len()));
-    let rest = sum(rest.into_iter().map(|(label, cause)| (Label::only_kind(label.borrow().kind), cause)))
-        .into_iter()
-        .map(|(_, cause)| cause);
-    let mut causes: Vec<_> = apart.into_iter().map(|(_, cause)| cause).chain(rest).collect();
-    causes.sort_by_key(|c| Reverse(c.count));
-    causes
-}
-
-fn sum<L: Ord>(all: impl IntoIterator<Item = (L, CauseCount)>) -> Vec<(L, CauseCount)> {
-    let mut by_label: BTreeMap<L, CauseCount> = BTreeMap::new();
-    for (label, cause) in all {
-        let add = |c: &mut CauseCount| {
-            c.count += cause.count;
-            c.certain += cause.certain;
-        };
-        by_label.entry(label).and_modify(add).or_insert(cause);
-    }
-    by_label.into_iter().collect()
 }
 
 #[cfg(test)]

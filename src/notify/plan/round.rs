@@ -49,7 +49,9 @@ impl Plan {
         let mut due = Vec::new();
         let mut audible: BTreeMap<Arc<str>, Vec<(&Alert, bool)>> = BTreeMap::new();
         for (alert, hushed) in alerts.iter().copied().zip(is_hushed) {
-            self.look(alert, hushed, lane, at);
+            if !self.look(alert, hushed, lane, at) {
+                continue;
+            }
             let Some(track) = self.memory.tracks.get_mut(&alert.key) else { continue };
             track.seen = at;
             match &mut track.told {
@@ -183,8 +185,9 @@ impl Plan {
         unseen
     }
 
-    /// Takes note of an alert as it stands: it has a track from now on if it fires and may be spoken of, or was.
-    fn look(&mut self, alert: &Alert, hushed: bool, lane: Lane, at: Timestamp) {
+    /// Takes note of an alert as it stands: it has a track from now on if it fires and may be spoken of, or was. Returns
+    /// whether it has.
+    fn look(&mut self, alert: &Alert, hushed: bool, lane: Lane, at: Timestamp) -> bool {
         let key = &alert.key;
         // Not asked for each of thousands.
         if !self.memory.flapping.is_empty() {
@@ -197,17 +200,20 @@ impl Plan {
         let fires = alert.state == State::Firing;
         match self.memory.tracks.get(key) {
             Some(track) if track.episode == alert.episode && fires => {
-                if hushed && matches!(track.told, Told::Not { .. }) {
+                let is_dropped = hushed && matches!(track.told, Told::Not { .. });
+                if is_dropped {
                     self.memory.tracks.remove(key);
                 }
-                return;
+                return !is_dropped;
             }
             Some(_) => self.end(alert, lane),
             None => {}
         }
-        if fires && !hushed {
+        let is_heard = fires && !hushed;
+        if is_heard {
             self.memory.tracks.insert(key.clone(), Track::new(alert, at));
         }
+        is_heard
     }
 
     /// The life of an alert that was known is over: it has resolved, or another one has begun.
