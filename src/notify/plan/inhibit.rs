@@ -83,11 +83,14 @@ fn by_rules(alerts: &[Standing<'_>], muted: &[Option<Muted>]) -> Vec<usize> {
     }
     let mut again = Vec::new();
     for mut all in by_subject.into_values().filter(|all| all.len() > 1) {
-        // Whoever stands first is told: the worst, of these who was told before, of these who says most.
+        // Whoever stands first is told: the worst, of these who knows a cause that was not told, of these who was told
+        // before, of these who says most.
+        let is_known = all.iter().any(|at| alerts[*at].told && knows_why(alerts[*at].alert));
         all.sort_by_key(|at| {
             let Standing { alert, told, .. } = alerts[*at];
             let is_aside = alert.measure == Measure::NewCause;
-            (is_aside, Reverse(alert.severity), !told, order(alert.measure), *at)
+            let is_news = alert.measure == Measure::NoInvocations && !is_known;
+            (is_aside, Reverse(alert.severity), !is_news, !told, order(alert.measure), *at)
         });
         let mut telling: Vec<&Alert> = Vec::new();
         for at in all {
@@ -100,6 +103,11 @@ fn by_rules(alerts: &[Standing<'_>], muted: &[Option<Muted>]) -> Vec<usize> {
         }
     }
     again
+}
+
+/// Whether most of its failures are explained.
+fn knows_why(alert: &Alert) -> bool {
+    tells_failures(alert.measure) && alert.explained().saturating_mul(2) > alert.errors
 }
 
 /// Whether it is about all failures of its subject.
@@ -310,6 +318,17 @@ mod tests {
         let others = [p99, Measure::Failures, Measure::Traffic, Measure::BurnRate { objective: 0.9 }];
         let others = others.map(|measure| of(measure, Severity::High));
         assert_eq!(judge(&rules(&others)), [None; 4], "these are different faults");
+    }
+
+    #[test]
+    fn that_nothing_was_invoked_is_told_to_whoever_knows_no_cause() {
+        let unexplained = Alert { causes: Vec::new(), ..of(Measure::Failures, Severity::Critical) };
+        let alerts = rules(&[of(Measure::NoInvocations, Severity::Critical), unexplained]);
+        assert_eq!(judge_told(&alerts, &[1]), [None, Some(Muted::ByRule)]);
+        let explained = rules(&[alerts[0].clone(), of(Measure::Failures, Severity::Critical)]);
+        assert_eq!(judge_told(&explained, &[1]), [Some(Muted::ByRule), None], "it was told why");
+        let lesser = rules(&[of(Measure::NoInvocations, Severity::High), alerts[1].clone()]);
+        assert_eq!(judge_told(&lesser, &[1]), [Some(Muted::ByRule), None], "somebody set it lower");
     }
 
     #[test]
