@@ -281,7 +281,12 @@ impl Casework {
     }
 
     fn function(&self, invocation: &Invocation) -> Option<Function> {
-        let source = self.inventory.sources.get(invocation.source.index())?;
+        Self::wrote(&self.inventory, invocation)
+    }
+
+    /// The function that wrote the lines of an invocation.
+    fn wrote(inventory: &Inventory, invocation: &Invocation) -> Option<Function> {
+        let source = inventory.sources.get(invocation.source.index())?;
         Some(Function::of(source, &invocation.stream))
     }
 

@@ -3,7 +3,9 @@
 //! Not a join: it narrows the search where there is no ID, and names the function in fixes. Rule: an endpoint that two
 //! functions were seen behind (an alias, a deploy, a shared route) is served by neither.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,9 +13,13 @@ use crate::model::hash::FastMap;
 use crate::model::inventory::{ApiId, Inventory, Source};
 use crate::model::request::Endpoint;
 use crate::model::saved::in_order;
+use crate::model::time::Timestamp;
 
-/// Endpoints whose function is remembered.
+/// Endpoints whose function is remembered, and as many of which an invocation is waited for.
 const LEARNED_MAX: usize = 10_000;
+
+/// The lines of an invocation come within this time of its request, or it tells nothing.
+const PATIENCE: Duration = Duration::from_mins(15);
 
 /// A function as the logs tell it: its name where that is known, else the log group it writes to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +35,8 @@ pub struct Function {
 pub struct Functions {
     #[serde(with = "in_order")]
     learned: FastMap<(ApiId, Arc<Endpoint>), Option<Function>>,
+    /// Of endpoints that nothing is known of: a request, the earliest that may tell, and the ID of its invocation.
+    waiting: BTreeMap<(ApiId, Arc<Endpoint>), (Timestamp, Arc<str>)>,
 }
 
 impl Function {
@@ -71,6 +79,35 @@ impl Functions {
         let known = self.learned.entry((api, Arc::clone(endpoint))).or_insert_with(|| Some(function.clone()));
         if known.as_ref().is_some_and(|k| !k.is(function)) {
             *known = None;
+        }
+    }
+
+    /// This invocation answered a request at `start`: when its lines are seen, they tell who serves the endpoint.
+    pub fn await_lines(&mut self, api: ApiId, endpoint: &Arc<Endpoint>, start: Timestamp, id: &str) {
+        if self.is_known(api, endpoint) || self.waiting.len() >= LEARNED_MAX {
+            return;
+        }
+        let first = self.waiting.entry((api, Arc::clone(endpoint))).or_insert_with(|| (start, id.into()));
+        // The same one in whatever order requests come.
+        if (start, id) < (first.0, &*first.1) {
+            *first = (start, id.into());
+        }
+    }
+
+    /// Learns of those invocations of an API's requests that `seen` knows the function of, and gives up on old ones.
+    pub fn settle(&mut self, api: ApiId, at: Timestamp, seen: impl Fn(&str) -> Option<Function>) {
+        let mut told = Vec::new();
+        self.waiting.retain(|key, (start, id)| {
+            let function = if key.0 == api { seen(id) } else { None };
+            let is_over = function.is_some() || key.0 == api && at.since(*start) >= PATIENCE;
+            told.extend(function.map(|function| (Arc::clone(&key.1), function)));
+            !is_over
+        });
+        for (endpoint, function) in told {
+            // A failure may have told it meanwhile.
+            if !self.is_known(api, &endpoint) {
+                self.learn(api, &endpoint, &function);
+            }
         }
     }
 
@@ -120,5 +157,34 @@ mod tests {
         functions.learn(ApiId(0), &endpoint, &function("b"));
         functions.learn(ApiId(0), &endpoint, &function("a"));
         assert_eq!(functions.serving(&inventory, ApiId(0), &endpoint), None);
+    }
+
+    #[test]
+    fn the_earliest_invocation_is_waited_for_and_not_for_ever() {
+        let function = Function { group: "/aws/lambda/a".into(), name: Some("a".into()) };
+        let endpoint: Arc<Endpoint> = Endpoint::new("GET", "/a").into();
+        let api = ApiId(0);
+        let at = |minutes: i64| Timestamp::from_millis(minutes * 60_000);
+        let mut functions = Functions::default();
+        for (start, id) in [(2, "second"), (1, "first"), (3, "third")] {
+            functions.await_lines(api, &endpoint, at(start), id);
+        }
+        let seen = |known: &'static str| {
+            let function = function.clone();
+            move |id: &str| (id == known).then(|| function.clone())
+        };
+        functions.settle(api, at(5), seen("second"));
+        assert!(!functions.is_known(api, &endpoint), "the first is waited for");
+        functions.settle(ApiId(1), at(60), seen("first"));
+        functions.settle(api, at(15), seen("first"));
+        assert!(functions.is_known(api, &endpoint) && functions.waiting.is_empty());
+
+        let mut functions = Functions::default();
+        functions.await_lines(api, &endpoint, at(1), "lost");
+        functions.settle(api, at(16), |_| None);
+        assert!(functions.waiting.is_empty(), "its lines are lost");
+        functions.await_lines(api, &endpoint, at(17), "next");
+        functions.settle(api, at(18), seen("next"));
+        assert!(functions.is_known(api, &endpoint));
     }
 }

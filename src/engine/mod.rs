@@ -385,6 +385,7 @@ impl Engine {
     fn step(&mut self, api: ApiId, at: Timestamp) {
         let rules = self.settings.rules_of(api);
         self.watched[api.index()].look(at);
+        self.casework.settle_serving(api, at);
         let sums = Sums::new(rules, self.endpoints[api.index()].all(), at);
         let news = rules.iter().filter(|rule| rule.measure == Measure::NewCause).map(|rule| rule.window).max();
         if let Some(window) = news {

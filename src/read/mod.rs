@@ -60,7 +60,7 @@ impl Reader {
     }
 
     /// A reader for what is written in a source of this kind. Of requests that went well the IDs are left away unless
-    /// `all_ids`: nothing joins those.
+    /// `all_ids`: nothing joins those. Some keep that of their invocation, which tells who serves the endpoint.
     #[must_use]
     pub fn with(kind: SourceKind, all_ids: bool) -> Self {
         Self::of(kind, None, all_ids)

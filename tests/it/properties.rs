@@ -208,7 +208,7 @@ proptest! {
         prop_assert_eq!(&alerts(&[requests.len()]), &one_by_one);
     }
 
-    /// What an alert says is what is in its window.
+    /// What an alert says is what is in the window that it names.
     #[test]
     fn the_numbers_of_an_alert_are_a_recount(mut requests in vec((0_i64..350_000, any::<u8>()), 1..300)) {
         requests.sort_by_key(|r| r.0);
@@ -216,7 +216,8 @@ proptest! {
         for alert in alerts_in_pieces(&requests, &[7]).into_iter().filter(of_failures) {
             let end = alert.time.as_millis() - BASE;
             let of_it = |how: u8| alert.key.endpoint().is_none_or(|e| *e.route == *["/a", "/b"][usize::from(how % 2)]);
-            let inside: Vec<_> = requests.iter().filter(|(t, how)| (end - 300_000..end).contains(t) && of_it(*how)).collect();
+            let window = end - i64::try_from(alert.window.as_millis()).expect("it is small")..end;
+            let inside: Vec<_> = requests.iter().filter(|(t, how)| window.contains(t) && of_it(*how)).collect();
             let failed = inside.iter().filter(|(_, how)| *how >= 128).count() as u64;
             prop_assert_eq!((alert.requests, alert.errors), (inside.len() as u64, failed));
             if alert.state == State::Firing {

@@ -10,6 +10,7 @@ use crate::engine::functions::Function;
 use crate::model::cause::Join;
 use crate::model::inventory::ApiId;
 use crate::model::request::{Endpoint, Request};
+use crate::model::time::Timestamp;
 
 impl Casework {
     /// The function that serves an endpoint, if that is known.
@@ -22,11 +23,18 @@ impl Casework {
         self.functions.is_known(api, endpoint)
     }
 
-    /// The ID of a request that went well tells who serves its endpoint, where nobody knows yet.
+    /// The invocation of a request that went well tells who serves its endpoint, once its lines are seen.
     pub(in crate::engine) fn went_well(&mut self, request: &Request, endpoint: &Arc<Endpoint>) {
-        if let Some(id) = request.lambda_request_id.as_deref().filter(|_| !self.is_served(request.api, endpoint)) {
-            self.ran(request, endpoint, id);
+        if let Some(id) = &request.lambda_request_id {
+            self.functions.await_lines(request.api, endpoint, request.start, id);
         }
+    }
+
+    /// Looks whether the lines came that are waited for. Before the rules of an API look at event time `at`.
+    pub(in crate::engine) fn settle_serving(&mut self, api: ApiId, at: Timestamp) {
+        let Self { functions, invocations, inventory, .. } = self;
+        functions
+            .settle(api, at, |id| invocations.get(id).filter(|i| i.is_seen()).and_then(|i| Self::wrote(inventory, i)));
     }
 
     /// Joins by exact IDs tell who serves an endpoint.

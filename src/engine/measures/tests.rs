@@ -202,13 +202,14 @@ fn with_a_run(world: World) -> World {
 }
 
 fn with_a_run_of(mut world: World, route: &str) -> World {
+    let endpoint = Endpoint::new("GET", route).into();
+    let fine = Request { endpoint, lambda_request_id: Some("first".into()), ..request(world.now, 200) };
+    world.put(1, &fine);
+    // The lines of functions come after the line of the request, or before it.
     if world.reads_lambda {
         world.line("first", LambdaSays::Start);
         world.line("first", LambdaSays::Report(Report::default()));
     }
-    let endpoint = Endpoint::new("GET", route).into();
-    let fine = Request { endpoint, lambda_request_id: Some("first".into()), ..request(world.now, 200) };
-    world.put(1, &fine);
     world.now += 600;
     world.read();
     world

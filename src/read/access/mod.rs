@@ -118,7 +118,8 @@ pub struct AccessReader {
 
 impl AccessReader {
     /// A reader for the access log of `api`, written by `template` if that is known. `all_ids` keeps the IDs of requests
-    /// that went well too: nothing joins those, but whoever shows every request wants them.
+    /// that went well too: nothing joins those, but whoever shows every request wants them. Without it some of them keep
+    /// the ID of their invocation, which tells who serves the endpoint.
     #[must_use]
     pub fn new(api: ApiId, template: Option<Template>, all_ids: bool) -> Self {
         Self { api, template, layout: Layout::default(), names: Default::default(), named: 0, all_ids, last: None }
@@ -140,13 +141,14 @@ impl AccessReader {
         let start = self.start(&fields, when);
         let ids = self.all_ids || status >= 500;
         let id = |field| if ids { fields.kept(field) } else { None };
+        let lambda_request_id = if ids || is_sample(start) { fields.kept(Field::LambdaRequestId) } else { None };
         Ok(Request {
             api: self.api,
             endpoint: endpoint(&mut self.names, &mut self.named, &fields),
             status,
             start,
             request_id: id(Field::RequestId).or_else(|| id(Field::ExtendedRequestId)),
-            lambda_request_id: id(Field::LambdaRequestId),
+            lambda_request_id,
             response_latency_ms: fields.number(Field::ResponseLatency),
             integration_latency_ms: fields.number(Field::IntegrationLatency),
             gateway: (status >= 500).then(|| Box::new(fields.gateway_words())),
@@ -171,6 +173,12 @@ impl AccessReader {
             }
         }
     }
+}
+
+/// Whether a request that went well keeps the ID of its invocation: one in eight does. By a hash of its time, so that
+/// it is the same one in whatever order lines are read, and no schedule of requests is always missed.
+const fn is_sample(start: Timestamp) -> bool {
+    start.as_millis().cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 61 == 0
 }
 
 /// The endpoint of a line, shared with those before.
@@ -290,15 +298,19 @@ mod tests {
 
     #[test]
     fn ids_of_requests_that_went_well_are_kept_only_if_wanted() {
-        let read = |all_ids, status: u16| {
+        let read = |all_ids, status: u16, time| {
             let text = format!(r#"{{"requestId":"r","integrationRequestId":"l","status":"{status}"}}"#);
-            let when = When::Stamped(Timestamp::from_millis(0));
+            let when = When::Stamped(Timestamp::from_millis(time));
             let r = AccessReader::new(ApiId(0), None, all_ids).read(&text, when).unwrap();
             (r.request_id.is_some(), r.lambda_request_id.is_some())
         };
-        assert_eq!(read(true, 200), (true, true));
-        assert_eq!(read(false, 200), (false, false));
-        assert_eq!(read(false, 502), (true, true));
+        assert_eq!(read(true, 200, 1), (true, true));
+        assert_eq!(read(false, 200, 1), (false, false));
+        assert_eq!(read(false, 502, 1), (true, true));
+        for every in [1, 10, 1000, 60_000] {
+            let samples = (0..800).filter(|n| read(false, 200, 1_795_338_000_000 + n * every).1).count();
+            assert!((60..140).contains(&samples), "{samples} of 800, one every {every} ms");
+        }
     }
 
     #[test]
