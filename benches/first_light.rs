@@ -285,7 +285,8 @@ async fn whole(clients: Clients) -> Result<()> {
             stop.cancel();
         }
     };
-    let options = daemon::Options { clock: Clock::wall(), requests: false, state_dir: None, stop: stop.clone() };
+    let options =
+        daemon::Options { clock: Clock::wall(), requests: false, state_dir: None, questions: None, stop: stop.clone() };
     let run = daemon::run(config, clients, options, hear);
     let outcome = tokio::time::timeout(PASS_MAX, run).await;
     let mut kinds = BTreeMap::new();

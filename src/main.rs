@@ -120,7 +120,7 @@ async fn run_live(cli: Cli) -> Result<(), Failure> {
         let config = Config::load(cli.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG)))?;
         let clients = clients(&config).await?;
         let state_dir = config.state_dir.clone().or_else(state_directory);
-        let options = daemon::Options { clock: Clock::wall(), requests: false, state_dir, stop };
+        let options = daemon::Options { clock: Clock::wall(), requests: false, state_dir, questions: None, stop };
         return Ok(daemon::run(config, clients, options, |_| {}).await?);
     };
     let config = followed(&cli, label)?;

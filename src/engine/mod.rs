@@ -10,7 +10,6 @@ pub mod alerts;
 pub mod casework;
 pub mod correlate;
 mod counted;
-mod dropped;
 pub mod endpoints;
 pub mod executions;
 pub mod explain;
@@ -38,6 +37,7 @@ mod watched;
 pub mod wilson;
 pub mod window;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,7 +46,6 @@ use self::alerts::Alerts;
 use self::casework::Casework;
 use self::correlate::Reporting;
 pub use self::counted::Counted;
-pub use self::dropped::Dropped;
 use self::endpoints::Endpoints;
 use self::lambdas::Lambdas;
 use self::measures::Scene;
@@ -58,10 +57,13 @@ use self::sums::Sums;
 use self::totals::Totals;
 use self::watched::Watched;
 use self::window::SLOT;
-use crate::model::alert::Measure;
+use crate::model::alert::{Alert, Measure};
+use crate::model::cause::Join;
+use crate::model::dropped::Dropped;
 use crate::model::event::Fact;
 use crate::model::inventory::{ApiId, SourceId, SourceKind};
 use crate::model::problem::Problem;
+use crate::model::report::Reading;
 use crate::model::request::Request;
 use crate::model::summary::Summary;
 use crate::model::time::Timestamp;
@@ -278,6 +280,30 @@ impl Engine {
     #[must_use]
     pub const fn future_requests(&self) -> u64 {
         self.future
+    }
+
+    /// The window that [`Engine::snapshot`] shows.
+    #[must_use]
+    pub const fn window(&self) -> Duration {
+        self.settings.window
+    }
+
+    /// Failures that are no longer followed, by how each was joined to its invocation.
+    #[must_use]
+    pub const fn joins(&self) -> &BTreeMap<Join, u64> {
+        self.casework.joins()
+    }
+
+    /// How far a source is read, and why not further.
+    #[must_use]
+    pub fn reading(&self, source: SourceId) -> Reading {
+        self.sight.reading(source)
+    }
+
+    /// The alerts about logs that fire, as of `now`.
+    #[must_use]
+    pub fn unread(&self, now: Timestamp) -> Vec<Alert> {
+        self.sight.firing(now)
     }
 
     /// What was left out.

@@ -4,5 +4,6 @@
 
 pub mod clock;
 pub mod host;
+pub mod inquiry;
 pub mod signals;
 pub mod telemetry;

@@ -12,7 +12,9 @@ use super::post::{Opening, Post};
 use super::sinks;
 use crate::aws::clients::Clients;
 use crate::config::Config;
+use crate::model::report::Report;
 use crate::ops::clock::Clock;
+use crate::ops::inquiry::Questions;
 use crate::state::store::Store;
 
 /// How the daemon runs, besides what the configuration says.
@@ -24,6 +26,8 @@ pub struct Options {
     pub requests: bool,
     /// Where state is kept; `None` keeps none.
     pub state_dir: Option<PathBuf>,
+    /// Where others ask how it is, if they can.
+    pub questions: Option<Questions>,
     /// Ends it.
     pub stop: CancellationToken,
 }
@@ -33,7 +37,7 @@ pub struct Options {
 /// # Errors
 /// When a sink cannot work ([`sinks::Unusable`]), the state folder cannot be used, or a task failed.
 pub async fn run(config: Config, mut clients: Clients, options: Options, hear: impl FnMut(&Said)) -> Result<()> {
-    let Options { clock, requests, state_dir, stop } = options;
+    let Options { clock, requests, state_dir, questions, stop } = options;
     let region = clients.region().unwrap_or("-").to_owned();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), region, "{}", config.summary());
     let sinks = sinks::open(&config, &mut clients)?;
@@ -48,7 +52,7 @@ pub async fn run(config: Config, mut clients: Clients, options: Options, hear: i
         opening.sink(name, sink);
     }
     let history = config.longest_window();
-    let live = Live { config, region, clock, history, requests, keep, said_since, stop };
+    let live = Live { config, region, clock, history, requests, questions, keep, said_since, stop };
     let mut desk = Desk { post: opening.start(), hear };
     let outcome = Box::pin(live.watch(&mut clients, &mut desk)).await;
     desk.post.stop().await;
@@ -81,6 +85,10 @@ impl<H: FnMut(&Said)> Ear for Desk<H> {
 
     fn saved(&mut self, number: u64) {
         self.post.forget_through(number);
+    }
+
+    fn report(&self, report: &mut Report) {
+        report.sinks = self.post.report();
     }
 }
 

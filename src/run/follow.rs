@@ -48,6 +48,7 @@ pub async fn run(
         clock,
         history: since,
         requests: true,
+        questions: None,
         keep: None,
         said_since: Vec::new(),
         stop: stop.clone(),

@@ -13,18 +13,23 @@ use tokio_util::sync::CancellationToken;
 
 use super::keep::{Keep, Restored, Synced};
 use super::lookout::Found;
+use super::meter::Meters;
 use super::pipeline::{Pipeline, Said};
 use super::poll::Delivery;
 use super::post::Decided;
+use super::report::Course;
 use super::room::lock;
 use super::sources::{Reading, Sources};
 use crate::config::Config;
 use crate::engine;
+use crate::model::dropped::Dropped;
 use crate::model::inventory::{Inventory, SourceId};
+use crate::model::report::{Report, Turns};
 use crate::model::summary::Summary;
 use crate::model::time::Timestamp;
 use crate::notify::message::{AlertMessage, Message};
-use crate::ops::clock::Clock;
+use crate::ops::clock::{Clock, Stopwatch};
+use crate::ops::inquiry::{Question, Questions};
 use crate::tail::fetch::Connect;
 
 /// Batches between the sources and the engine. One per source is under way at a time, so this is enough for each to
@@ -48,6 +53,8 @@ pub struct Live {
     pub history: Duration,
     /// Whether every request is handed out.
     pub requests: bool,
+    /// Where others ask how it is, if they can.
+    pub questions: Option<Questions>,
     /// The state, where one is kept.
     pub keep: Option<(Keep, Restored)>,
     /// What was said after that state was saved, in order.
@@ -74,6 +81,9 @@ pub trait Ear {
 
     /// A state was saved that knows all messages up to this number.
     fn saved(&mut self, _number: u64) {}
+
+    /// Adds to a report what is known here.
+    fn report(&self, _report: &mut Report) {}
 }
 
 impl<F: FnMut(Said)> Ear for F {
@@ -88,10 +98,10 @@ struct Run<'a, E> {
     keep: Option<Keep>,
     clock: Clock,
     ear: &'a mut E,
-    /// Since when is counted.
-    began: Timestamp,
+    course: Course,
+    questions: Option<Questions>,
     /// What was left out, as it was last said.
-    said_dropped: (Timestamp, engine::Dropped),
+    said_dropped: (Timestamp, Dropped),
 }
 
 impl Live {
@@ -100,7 +110,8 @@ impl Live {
     /// # Errors
     /// When a task failed. What AWS answers is never an error here: it is said, and tried again.
     pub async fn watch<C: Connect + Send>(self, connect: &mut C, ear: &mut impl Ear) -> Result<Summary> {
-        let Self { config, region, clock, history, requests, keep, said_since, stop } = self;
+        let Self { config, region, clock, history, requests, questions, keep, said_since, stop } = self;
+        let started = clock.now();
         for silence in config.notify.silences.iter().filter(|silence| silence.until <= clock.now()) {
             let comment = silence.comment.as_ref().map(|comment| format!(" ({comment})")).unwrap_or_default();
             tracing::warn!("a [[silence]]{comment} ended at {} and covers nothing: delete it", silence.until);
@@ -126,13 +137,15 @@ impl Live {
         let (mut pipeline, keep) = pipeline(settings, &config, &mut restored, keep, &said_since);
         let (out, deliveries) = mpsc::channel(CHANNEL);
         let (tell, found) = mpsc::channel(CHANNEL);
-        let reading = Reading { requests, history, keep: keep.is_some(), clock: clock.clone(), stop: stop.clone() };
+        let (keeping, meters) = (keep.is_some(), Meters::default());
+        let reading = Reading { requests, history, keep: keeping, clock: clock.clone(), meters, stop: stop.clone() };
         let mut sources = Sources::new(&config, inventory, reading, out, tell);
-        let (goes_on, began) = (restored.began.is_some(), restored.began.unwrap_or_else(|| clock.now()));
+        let (goes_on, counted_since) = (restored.began.is_some(), restored.began.unwrap_or(started));
         sources.begin(restored, patterns, connect).await?;
         pipeline.expect_within(sources.slowest());
-        let said_dropped = (Timestamp::MIN, engine::Dropped::default());
-        let run = Run { pipeline, keep, clock, ear, began, said_dropped };
+        let said_dropped = (Timestamp::MIN, Dropped::default());
+        let course = Course { started, counted_since, tried: Vec::new(), turns: Turns::default() };
+        let run = Run { pipeline, keep, clock, ear, course, questions, said_dropped };
         if goes_on {
             run.say_counted(&sources);
         }
@@ -233,6 +246,7 @@ impl<E: Ear> Run<'_, E> {
                 () = clock.sleep_until(deadline.unwrap_or(Timestamp::MIN)), if deadline.is_some() => self.tick(),
                 () = clock.sleep_until(save_at.unwrap_or(Timestamp::MIN)), if save_at.is_some() => self.save(&sources),
                 saved = written(&mut self.keep, &clock) => self.ear.saved(saved),
+                question = asked(&mut self.questions) => self.answer(question, &sources),
                 Some(ended) = sources.tasks.join_next() => {
                     if let Err(panic) = ended {
                         stop.cancel();
@@ -276,8 +290,13 @@ impl<E: Ear> Run<'_, E> {
         let now = self.clock.now();
         match delivery {
             Delivery::Facts { batch, position, caught_up, taken } => {
-                let source = batch.source;
+                let (source, read) = (batch.source, batch.sealed.is_some());
+                let turn = Stopwatch::start();
                 let said = self.pipeline.batch(batch, now);
+                self.course.turns.add(turn.elapsed());
+                if read {
+                    self.course.tried(source);
+                }
                 sources.commit(source, position);
                 if let Some(caught_up) = caught_up {
                     self.pipeline.caught_up(source, caught_up.unread_before, now);
@@ -289,7 +308,10 @@ impl<E: Ear> Run<'_, E> {
                 let _ = taken.send(());
                 self.complain(false);
             }
-            Delivery::Blind { source, problem, said } => self.pipeline.blind(source, problem, &said, now),
+            Delivery::Blind { source, problem, said } => {
+                self.course.tried(source);
+                self.pipeline.blind(source, problem, &said, now);
+            }
             Delivery::Absent { source, from, to, problem } => {
                 self.pipeline.absence(source, from, to, problem, now);
             }
@@ -303,6 +325,15 @@ impl<E: Ear> Run<'_, E> {
     fn tick(&mut self) {
         for said in self.pipeline.tick(self.clock.now()) {
             self.ear.hear(said);
+        }
+    }
+
+    /// Somebody wants to know how it is.
+    fn answer(&self, question: Question, sources: &Sources<'_>) {
+        if question.is_waiting() {
+            let mut report = self.course.report(&self.pipeline, sources, question.detail, self.clock.now());
+            self.ear.report(&mut report);
+            question.answer(report);
         }
     }
 
@@ -320,7 +351,7 @@ impl<E: Ear> Run<'_, E> {
         let requests: u64 = counted.iter().map(|api| api.requests).sum();
         let failures: u64 = counted.iter().map(|api| api.failures).sum();
         let events: u64 = sources.seen().map(|seen| lock(seen).events()).sum();
-        let began = self.began;
+        let began = self.course.counted_since;
         tracing::info!("counted {requests} requests ({failures} failures) and {events} events since {began}");
     }
 
@@ -338,6 +369,17 @@ impl<E: Ear> Run<'_, E> {
 async fn written(keep: &mut Option<Keep>, clock: &Clock) -> u64 {
     match keep {
         Some(keep) => keep.written(clock).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The next question; for ever where nobody can ask.
+async fn asked(questions: &mut Option<Questions>) -> Question {
+    match questions {
+        Some(arriving) => match arriving.recv().await {
+            Some(question) => question,
+            None => std::future::pending().await,
+        },
         None => std::future::pending().await,
     }
 }

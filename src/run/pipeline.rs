@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::{Engine, Output, Settings};
-use crate::model::alert::Reason;
+use crate::model::alert::{Alert, Reason, State};
 use crate::model::cause::Failure;
 use crate::model::event::{Batch, Fact};
 use crate::model::inventory::{Inventory, SourceId};
@@ -45,6 +45,8 @@ pub struct Saved {
 pub struct Pipeline {
     engine: Engine,
     plans: Plans,
+    /// By API: its alerts as they stood when its rules looked last.
+    looked: Vec<Vec<Alert>>,
 }
 
 impl Pipeline {
@@ -52,7 +54,7 @@ impl Pipeline {
     #[must_use]
     pub fn new(settings: Settings, planning: &Planning) -> Self {
         let plans = Plans::new(planning, &settings.inventory);
-        Self { engine: Engine::new(settings), plans }
+        Self { engine: Engine::new(settings), plans, looked: Vec::new() }
     }
 
     /// The state of both, as bytes: one cut, because whatever the engine found has been handed out.
@@ -67,7 +69,7 @@ impl Pipeline {
     /// When the state is damaged, of another version, or about more than is watched now.
     pub fn restore(settings: Settings, planning: &Planning, saved: &Saved) -> Result<Self, RestoreError> {
         let plans = Plans::restore(planning, &settings.inventory, &saved.plans)?;
-        Ok(Self { engine: Engine::restore(settings, &saved.engine)?, plans })
+        Ok(Self { engine: Engine::restore(settings, &saved.engine)?, plans, looked: Vec::new() })
     }
 
     /// A new life begins at `now`, on the clock of arrivals: that nobody read before it makes no log blind. Before
@@ -214,6 +216,13 @@ impl Pipeline {
         &self.engine
     }
 
+    /// The alerts that fire, as they stand; those about requests as the rules saw them last.
+    #[must_use]
+    pub fn firing(&self, now: Timestamp) -> Vec<Alert> {
+        let looked = self.looked.iter().flatten().filter(|alert| alert.state == State::Firing);
+        looked.cloned().chain(self.engine.unread(now)).collect()
+    }
+
     fn drain(&mut self) -> Vec<Said> {
         let mut said = Vec::new();
         for output in self.engine.drain() {
@@ -226,7 +235,13 @@ impl Pipeline {
                     said.push(Said::Failure(failure));
                     continue;
                 }
-                Output::Looked { api, at, alerts } => self.plans.step(Moment::Looked { api, alerts: &alerts }, at),
+                Output::Looked { api, at, alerts } => {
+                    let messages = self.plans.step(Moment::Looked { api, alerts: &alerts }, at);
+                    let apis = self.looked.len().max(api.index() + 1);
+                    self.looked.resize(apis, Vec::new());
+                    self.looked[api.index()] = alerts;
+                    messages
+                }
                 Output::Sighted { at, alerts } => self.plans.step(Moment::Sighted(&alerts), at),
                 Output::Notice(notice) => self.plans.step(Moment::Noticed(&notice), notice.time),
             };
@@ -243,7 +258,6 @@ fn told((to, message): Addressed) -> Said {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::alert::State;
     use crate::model::inventory::{Api, ApiId, Inventory, Source, SourceKind};
     use crate::model::request::Endpoint;
     use crate::notify::plan;

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::clerk::{Clerk, Order, Rest, Sink};
 use super::ledger::{DECISIONS_MAX, FORMAT, Ledger};
+use crate::model::report::SinkReport;
 use crate::notify::message::Message;
 use crate::notify::outbox::{Delivery, Outbox, Tell, dead_letter};
 use crate::notify::sink::Deliver;
@@ -178,6 +179,12 @@ impl Post {
             Way::Direct(_) => 0,
             Way::Kept(desk) => desk.last,
         }
+    }
+
+    /// How the sinks stand.
+    #[must_use]
+    pub fn report(&self) -> Vec<SinkReport> {
+        self.deliveries.iter().map(Delivery::report).collect()
     }
 
     /// Waits until all that was put before this call stands in the journal. `false` if it could not be written: a

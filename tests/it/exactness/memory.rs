@@ -118,6 +118,7 @@ fn a_thousand_events_a_second_take_less_than_a_hundred_megabytes() {
             clock: clock.clone(),
             history: minutes(5),
             requests: false,
+            questions: None,
             keep: Some(keep),
             said_since: Vec::new(),
             stop: stop.clone(),

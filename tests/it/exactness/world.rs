@@ -199,6 +199,7 @@ impl World {
             clock: clock.clone(),
             history,
             requests: true,
+            questions: None,
             keep: kept,
             said_since,
             stop: stop.clone(),
