@@ -6,6 +6,7 @@
 
 mod file;
 mod format;
+mod log;
 mod notify;
 mod poll;
 mod problem;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use log::{LogConfig, LogFormat, LogLevel};
 pub use problem::ConfigError;
 
 use self::problem::Source;
@@ -54,6 +56,8 @@ pub struct Config {
     pub role_arn: Option<String>,
     /// Where the state is kept; `None` leaves it to `$STATE_DIRECTORY`.
     pub state_dir: Option<PathBuf>,
+    /// What it says of itself.
+    pub log: LogConfig,
     /// How log groups are read.
     pub poll: PollConfig,
     /// Endpoints tracked per API.
@@ -80,6 +84,7 @@ impl Default for Config {
             window,
             role_arn: None,
             state_dir: None,
+            log: LogConfig::default(),
             poll: PollConfig::default(),
             max_endpoints: 1000,
             max_invocations: 20_000,

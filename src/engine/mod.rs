@@ -14,6 +14,7 @@ pub mod endpoints;
 pub mod executions;
 pub mod explain;
 pub mod functions;
+mod glance;
 pub mod histogram;
 pub mod invocations;
 mod lambdas;
@@ -37,7 +38,6 @@ mod watched;
 pub mod wilson;
 pub mod window;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,15 +57,11 @@ use self::sums::Sums;
 use self::totals::Totals;
 use self::watched::Watched;
 use self::window::SLOT;
-use crate::model::alert::{Alert, Measure};
-use crate::model::cause::Join;
-use crate::model::dropped::Dropped;
+use crate::model::alert::Measure;
 use crate::model::event::Fact;
 use crate::model::inventory::{ApiId, SourceId, SourceKind};
 use crate::model::problem::Problem;
-use crate::model::report::Reading;
 use crate::model::request::Request;
-use crate::model::summary::Summary;
 use crate::model::time::Timestamp;
 
 /// An event stamped later than `now` plus this is counted at `now`: clients may stamp events up to two hours ahead,
@@ -244,78 +240,6 @@ impl Engine {
     pub fn drain(&mut self) -> Vec<Output> {
         self.report();
         std::mem::take(&mut self.outputs)
-    }
-
-    /// Figures of every endpoint over the display window that ends at `end`.
-    #[must_use]
-    pub fn snapshot(&self, end: Timestamp) -> Summary {
-        let window = self.settings.window;
-        let mut totals = Totals::default();
-        for (endpoints, api) in self.endpoints.iter().zip(0_u16..) {
-            for stats in endpoints.iter() {
-                let figures = stats.figures(end, window);
-                totals.add(ApiId(api), &stats.endpoint, &figures.counts, &figures.latencies);
-            }
-            let causes = endpoints.iter().flat_map(|s| s.tally.total(end, window));
-            for (label, cause) in causes {
-                totals.cause(label.kind, cause.count);
-            }
-        }
-        Summary { span: Some((end.minus(window), end)), ..totals.summary() }
-    }
-
-    /// Figures over the whole input, if they are kept.
-    #[must_use]
-    pub const fn totals(&self) -> &Totals {
-        &self.totals
-    }
-
-    /// What was counted since each API was first watched.
-    #[must_use]
-    pub fn counted(&self) -> &[Counted] {
-        &self.counted
-    }
-
-    /// Requests stamped ahead of the clock, which were counted as if they came now.
-    #[must_use]
-    pub const fn future_requests(&self) -> u64 {
-        self.future
-    }
-
-    /// The window that [`Engine::snapshot`] shows.
-    #[must_use]
-    pub const fn window(&self) -> Duration {
-        self.settings.window
-    }
-
-    /// Failures that are no longer followed, by how each was joined to its invocation.
-    #[must_use]
-    pub const fn joins(&self) -> &BTreeMap<Join, u64> {
-        self.casework.joins()
-    }
-
-    /// How far a source is read, and why not further.
-    #[must_use]
-    pub fn reading(&self, source: SourceId) -> Reading {
-        self.sight.reading(source)
-    }
-
-    /// The alerts about logs that fire, as of `now`.
-    #[must_use]
-    pub fn unread(&self, now: Timestamp) -> Vec<Alert> {
-        self.sight.firing(now)
-    }
-
-    /// What was left out.
-    #[must_use]
-    pub fn dropped(&self) -> Dropped {
-        let (invocations, cases) = self.casework.dropped();
-        let mut dropped = Dropped { invocations, cases, ..Dropped::default() };
-        for endpoints in &self.endpoints {
-            dropped.late_requests += endpoints.too_late;
-            dropped.overflow_requests += endpoints.overflow;
-        }
-        dropped
     }
 
     fn request(&mut self, request: Request, now: Timestamp, absent: Option<SourceId>) {

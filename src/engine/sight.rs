@@ -118,6 +118,11 @@ impl Sight {
         self.seen.iter().zip(&self.keys).filter_map(firing).collect()
     }
 
+    /// The episodes of the alerts that fire.
+    pub(super) fn episodes(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.seen.iter().filter_map(|seen| Some(&seen.firing.as_ref()?.episode))
+    }
+
     /// What is saved: all that is known, and since when somebody has been there to read.
     pub(super) fn state(&self) -> (&[Seen], Option<Timestamp>) {
         (&self.seen, self.awake)

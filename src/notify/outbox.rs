@@ -81,6 +81,8 @@ pub struct Delivery {
     pub name: String,
     /// The task.
     pub task: JoinHandle<()>,
+    /// Ends it even if messages wait.
+    pub deadline: CancellationToken,
     standing: Shared,
     kept: bool,
 }
@@ -130,10 +132,11 @@ impl Outbox {
         let backoff = Backoff::new(dice);
         let trouble = Trouble::default();
         let (its, own_name) = (Arc::clone(&standing), name.clone());
+        let its_deadline = deadline.clone();
         let carrier = Carrier { name: own_name, sink, waiting, deadline, standing: its, tell, backoff, trouble };
         let task = tokio::spawn(carrier.deliver_all());
         let outbox = Self { queue, name: name.clone(), standing: Arc::clone(&standing) };
-        (outbox, Delivery { name, task, standing, kept })
+        (outbox, Delivery { name, task, deadline: its_deadline, standing, kept })
     }
 
     /// Queues a message; never waits.

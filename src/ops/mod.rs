@@ -5,5 +5,6 @@
 pub mod clock;
 pub mod host;
 pub mod inquiry;
+pub mod service;
 pub mod signals;
 pub mod telemetry;

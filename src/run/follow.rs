@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio_util::sync::CancellationToken;
 
+use super::keep::Restored;
 use super::live::Live;
 use super::pipeline::Said;
 use crate::aws::clients::Clients;
@@ -50,6 +51,7 @@ pub async fn run(
         requests: true,
         questions: None,
         keep: None,
+        restored: Restored::default(),
         said_since: Vec::new(),
         stop: stop.clone(),
     };

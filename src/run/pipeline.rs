@@ -1,5 +1,6 @@
 //! Facts in, what is said out: the engine and the plan behind one another, the same for live reading and for files.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ pub struct Pipeline {
     plans: Plans,
     /// By API: its alerts as they stood when its rules looked last.
     looked: Vec<Vec<Alert>>,
+    /// Episodes that fire, as far as that was logged.
+    logged: BTreeSet<Arc<str>>,
 }
 
 impl Pipeline {
@@ -54,7 +57,7 @@ impl Pipeline {
     #[must_use]
     pub fn new(settings: Settings, planning: &Planning) -> Self {
         let plans = Plans::new(planning, &settings.inventory);
-        Self { engine: Engine::new(settings), plans, looked: Vec::new() }
+        Self { engine: Engine::new(settings), plans, looked: Vec::new(), logged: BTreeSet::new() }
     }
 
     /// The state of both, as bytes: one cut, because whatever the engine found has been handed out.
@@ -69,7 +72,9 @@ impl Pipeline {
     /// When the state is damaged, of another version, or about more than is watched now.
     pub fn restore(settings: Settings, planning: &Planning, saved: &Saved) -> Result<Self, RestoreError> {
         let plans = Plans::restore(planning, &settings.inventory, &saved.plans)?;
-        Ok(Self { engine: Engine::restore(settings, &saved.engine)?, plans, looked: Vec::new() })
+        let engine = Engine::restore(settings, &saved.engine)?;
+        let logged = engine.firing().cloned().collect();
+        Ok(Self { engine, plans, looked: Vec::new(), logged })
     }
 
     /// A new life begins at `now`, on the clock of arrivals: that nobody read before it makes no log blind. Before
@@ -223,6 +228,36 @@ impl Pipeline {
         looked.cloned().chain(self.engine.unread(now)).collect()
     }
 
+    /// A life of the same process goes on: its rules saw this last.
+    pub fn recall(&mut self, looked: Vec<Vec<Alert>>) {
+        self.looked = looked;
+    }
+
+    /// What the rules saw last, by API.
+    #[must_use]
+    pub fn into_looked(self) -> Vec<Vec<Alert>> {
+        self.looked
+    }
+
+    /// Logs which alerts begin to fire and which are over, whoever is told of them.
+    fn log(&mut self, alerts: &[Alert]) {
+        for alert in alerts {
+            let (what, is_news) = match alert.state {
+                State::Firing if self.logged.contains(&alert.episode) => continue,
+                State::Firing => ("fires", self.logged.insert(Arc::clone(&alert.episode))),
+                State::Resolved => ("is over", self.logged.remove(&alert.episode)),
+            };
+            if is_news {
+                let api = &self.engine.inventory().api(alert.key.api).name;
+                let Alert { key, severity, errors, requests, episode, .. } = alert;
+                tracing::info!(
+                    rule = &*key.rule, api = &**api, subject = %key.subject, %severity, errors, requests,
+                    episode = &**episode, "alert {what}"
+                );
+            }
+        }
+    }
+
     fn drain(&mut self) -> Vec<Said> {
         let mut said = Vec::new();
         for output in self.engine.drain() {
@@ -236,13 +271,17 @@ impl Pipeline {
                     continue;
                 }
                 Output::Looked { api, at, alerts } => {
+                    self.log(&alerts);
                     let messages = self.plans.step(Moment::Looked { api, alerts: &alerts }, at);
                     let apis = self.looked.len().max(api.index() + 1);
                     self.looked.resize(apis, Vec::new());
                     self.looked[api.index()] = alerts;
                     messages
                 }
-                Output::Sighted { at, alerts } => self.plans.step(Moment::Sighted(&alerts), at),
+                Output::Sighted { at, alerts } => {
+                    self.log(&alerts);
+                    self.plans.step(Moment::Sighted(&alerts), at)
+                }
                 Output::Notice(notice) => self.plans.step(Moment::Noticed(&notice), notice.time),
             };
             said.extend(messages.into_iter().map(told));

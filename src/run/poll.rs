@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 use super::meter::Meters;
 use super::quota::Quota;
 use super::room::{Room, Shared, lock};
+use super::streams::Streams;
 use crate::model::event::{Batch, EventId, Fact, LogEvent};
-use crate::model::hash::FastMap;
 use crate::model::inventory::{Source, SourceId};
 use crate::model::time::{Timestamp, human};
 use crate::ops::clock::Clock;
@@ -27,8 +27,6 @@ use crate::tail::schedule::{After, CaughtUp, Depth, Look, Position, Schedule, St
 
 /// How the service calls a read.
 const FILTER_LOG_EVENTS: &str = "FilterLogEvents";
-/// Names of streams kept to be shared by their events.
-const STREAMS_MAX: usize = 10_000;
 /// Events without an id that are told apart by counting: only emulators send such.
 const NAMELESS_MAX: usize = 1_000_000;
 /// Between two times of forgetting old ids.
@@ -117,15 +115,6 @@ pub struct Around {
 
 /// The task ends: a stop was asked for, or nobody takes facts any more.
 struct Stopped;
-
-/// Names of streams, to be shared by their events.
-#[derive(Debug, Default)]
-struct Streams {
-    names: Vec<Arc<str>>,
-    places: FastMap<Arc<str>, usize>,
-    /// Where the name of the event before stands: the next event is often of the same stream.
-    last: usize,
-}
 
 struct Poll<F> {
     fetch: F,
@@ -426,26 +415,5 @@ impl<F: Fetch> Poll<F> {
             let unread: Vec<_> = self.reader.unread().iter().map(|(reason, n)| format!("{n} {reason}")).collect();
             tracing::info!(group = &*self.polling.source.name, "lines that could not be read: {}", unread.join(", "));
         }
-    }
-}
-
-impl Streams {
-    fn shared(&mut self, name: &str) -> Arc<str> {
-        // Counting a name's owners is most of what this costs, because they end in another thread: it is done once.
-        if self.names.get(self.last).is_none_or(|last| **last != *name) {
-            self.last = self.places.get(name).copied().unwrap_or_else(|| self.add(name));
-        }
-        Arc::clone(&self.names[self.last])
-    }
-
-    fn add(&mut self, name: &str) -> usize {
-        if self.names.len() >= STREAMS_MAX {
-            self.names.clear();
-            self.places.clear();
-        }
-        let shared: Arc<str> = name.into();
-        self.places.insert(Arc::clone(&shared), self.names.len());
-        self.names.push(shared);
-        self.names.len() - 1
     }
 }

@@ -4,24 +4,23 @@
 
 use std::sync::Arc;
 
+use super::keep::Ongoing;
 use super::pipeline::Pipeline;
 use super::room::lock;
 use super::sources::Sources;
 use crate::model::inventory::{ApiId, SourceId};
-use crate::model::report::{ApiReport, Detail, Reloads, Report, SourceReport, Turns};
+use crate::model::report::{ApiReport, Detail, Reloads, Report, SourceReport};
 use crate::model::time::Timestamp;
 
 /// What the owner of the engine knows besides.
 #[derive(Clone, Debug)]
 pub struct Course {
-    /// When the process began to watch.
-    pub started: Timestamp,
     /// Since when is counted, in all lives.
     pub counted_since: Timestamp,
     /// By number of the source: it was read or has failed.
     pub tried: Vec<bool>,
-    /// How long the engine takes.
-    pub turns: Turns,
+    /// What goes on from life to life.
+    pub ongoing: Ongoing,
 }
 
 impl Course {
@@ -62,7 +61,7 @@ impl Course {
         });
         Report {
             now,
-            started: self.started,
+            started: self.ongoing.started,
             counted_since: self.counted_since,
             apis: apis.collect(),
             sources: read.collect(),
@@ -73,7 +72,7 @@ impl Course {
             dropped: engine.dropped(),
             joins: engine.joins().iter().map(|(join, count)| (*join, *count)).collect(),
             calls: sources.meters().calls(),
-            turns: self.turns,
+            turns: self.ongoing.turns,
             sinks: Vec::new(),
             reloads: Reloads::default(),
         }

@@ -119,7 +119,8 @@ fn a_thousand_events_a_second_take_less_than_a_hundred_megabytes() {
             history: minutes(5),
             requests: false,
             questions: None,
-            keep: Some(keep),
+            keep: Some(keep.0),
+            restored: keep.1,
             said_since: Vec::new(),
             stop: stop.clone(),
         };

@@ -193,6 +193,7 @@ impl World {
         let said_since = opening.decisions_after(decided);
         opening.sink("stdout".into(), Wall(Arc::clone(&self.messages)));
         let stop = CancellationToken::new();
+        let (keep, restored) = kept.unzip();
         let live = Live {
             config: config.clone(),
             region: REGION.to_owned(),
@@ -200,7 +201,8 @@ impl World {
             history,
             requests: true,
             questions: None,
-            keep: kept,
+            keep,
+            restored: restored.unwrap_or_default(),
             said_since,
             stop: stop.clone(),
         };
