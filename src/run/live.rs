@@ -256,12 +256,14 @@ fn as_numbered(message: &Arc<Message>, inventory: &Inventory) -> Option<Arc<Mess
 impl<E: Ear> Run<'_, E> {
     /// A life begins; `seamless` if another one of this process ended just now.
     fn begin(&mut self, seamless: bool) {
-        for said in self.pipeline.end_orphans() {
+        let now = self.clock.now();
+        let over = self.pipeline.end_orphans();
+        for said in over.into_iter().chain(self.pipeline.greet(now)) {
             self.ear.hear(said);
         }
         if !seamless {
             // From here on a log that is never read is waited for, and no log is blind because nobody was there.
-            self.pipeline.wake(self.clock.now());
+            self.pipeline.wake(now);
         }
         self.tick();
     }

@@ -116,6 +116,13 @@ impl Pipeline {
         over.into_iter().map(told).collect()
     }
 
+    /// A life begins: a sink that was added hears of the alerts about logs that fire already. Of those about requests it
+    /// hears when the rules look next.
+    pub fn greet(&mut self, now: Timestamp) -> Vec<Said> {
+        let firing = self.engine.unread(now);
+        self.plans.greet(&firing, now).into_iter().map(told).collect()
+    }
+
     /// More is watched from now on: APIs and sources were added behind those that are known.
     pub fn extend(&mut self, inventory: &Arc<Inventory>) {
         self.engine.extend(Arc::clone(inventory));

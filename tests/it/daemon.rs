@@ -153,14 +153,23 @@ impl Daemon {
         self.wait_end("its own end", within)
     }
 
+    /// Sends SIGHUP, as `systemctl reload` does.
+    pub(crate) fn hang_up(&mut self) {
+        self.signal("HUP");
+    }
+
     fn end(&mut self, signal: &str, within: Duration) -> i32 {
+        self.signal(signal);
+        self.wait_end(&format!("SIG{signal}"), within)
+    }
+
+    fn signal(&mut self, signal: &str) {
         if let Some(status) = self.child.try_wait().expect("the program is our child") {
             panic!("the program had ended before SIG{signal}, with {status}");
         }
         // The shell's own `kill`: a slim container has no other.
         let kill = Command::new("sh").args(["-c", &format!("kill -{signal} {}", self.child.id())]).status();
         assert!(kill.expect("a shell can be run").success(), "SIG{signal} could not be sent");
-        self.wait_end(&format!("SIG{signal}"), within)
     }
 
     fn wait_end(&mut self, why: &str, within: Duration) -> i32 {
