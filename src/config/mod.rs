@@ -343,9 +343,12 @@ impl Config {
         rules.retain(|name| seen.insert(*name));
         let sinks: Vec<_> = self.sinks.iter().map(|s| &*s.audience.name).collect();
         let apis: Vec<_> = self.apis.iter().map(|a| a.name.as_str()).collect();
+        let groups: BTreeSet<_> = self.apis.iter().flat_map(|a| a.groups()).map(|(name, _)| name).collect();
+        let groups = groups.len();
         format!(
-            "APIs {}; window {}, reads every {}; rules {}; sinks {}",
+            "APIs {}; {groups} log group{}; window {}, reads every {}; rules {}; sinks {}",
             apis.join(", "),
+            if groups == 1 { "" } else { "s or patterns" },
             human(self.window),
             human(self.poll.interval.start),
             rules.join(", "),

@@ -5,7 +5,9 @@
 
 use std::cell::RefCell;
 use std::net::TcpListener;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
@@ -49,8 +51,12 @@ impl Manager {
     }
 
     fn start(&self, home: &Home, more: &[(&str, &str)]) -> Daemon {
+        self.start_onto(home, Stdio::piped(), more)
+    }
+
+    fn start_onto(&self, home: &Home, stderr: impl Into<Stdio>, more: &[(&str, &str)]) -> Daemon {
         let path = self.folder.path().join("notify").display().to_string();
-        home.start_with(&[&[("NOTIFY_SOCKET", path.as_str())], more].concat())
+        home.start_onto(stderr.into(), &[&[("NOTIFY_SOCKET", path.as_str())], more].concat())
     }
 
     /// Waits for what is `wanted`; what was told before and after the last call counts. Returns the whole message.
@@ -217,6 +223,43 @@ async fn what_is_counted_is_counted_once_over_any_number_of_reloads() {
         assert!(counted.contains("counted 300 requests (50 failures) and 300 events"), "{counted}\n{log}");
         assert_eq!(log.matches("the configuration is reloaded").count(), 6);
     }
+}
+
+/// Standard error is a file that stands in for the journal's stream: the variable names it in the same way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_journal_gets_priorities_and_no_times() {
+    let sim = two_groups().await;
+    sim.fault(SHOP, Fault::AccessDenied);
+    let home = Home::new(&sim);
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let run = |format: &str, name: &str, is_journal: bool| {
+        home.write("", &format!("{}[log]\nformat = \"{format}\"\n", api("shop", SHOP)));
+        let path = folder.path().join(name);
+        let stderr = std::fs::File::create(&path).expect("a file can be made");
+        let file = stderr.metadata().expect("it is there");
+        let stream = format!("{}:{}", file.dev(), file.ino() + u64::from(!is_journal));
+        let manager = Manager::new();
+        let mut daemon = manager.start_onto(&home, stderr, &[("JOURNAL_STREAM", &stream)]);
+        manager.wait("its state", |message| message.contains("not read"));
+        stop(&mut daemon);
+        std::fs::read_to_string(path).expect("it is UTF-8")
+    };
+    let text = run("text", "text", true);
+    let priorities: Vec<_> = text.lines().map(|line| line.get(..3).unwrap_or(line)).collect();
+    assert!(priorities.contains(&"<6>") && priorities.contains(&"<4>"), "{text}");
+    assert!(text.lines().any(|line| line.starts_with("<6>APIs shop; 1 log group; window 2m")), "{text}");
+    assert!(!text.contains("INFO") && !text.contains("20"), "neither level nor time: {text}");
+    let json = run("json", "json", true);
+    for line in json.lines() {
+        let object = line.split_at_checked(3).and_then(|(_, rest)| serde_json::from_str::<Value>(rest).ok());
+        let object = object.unwrap_or_else(|| panic!("no priority and object: {line}"));
+        assert_eq!(line.starts_with("<4>"), object["level"] == "WARN", "{line}");
+    }
+    let elsewhere = run("text", "elsewhere", false);
+    assert!(
+        elsewhere.contains(" INFO ") && !elsewhere.contains("<6>"),
+        "another stream is not the journal: {elsewhere}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
