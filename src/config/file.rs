@@ -11,6 +11,7 @@ use super::notify::Known;
 use super::problem::{ConfigError, Source};
 use super::rules::RuleTable;
 use super::sinks::SinkTable;
+use super::word::word;
 use super::{ALL_GROUPS_MAX, APIS_MAX, ApiConfig, Config, GROUPS_MAX, WINDOW_MAX, group_name, shared_access_groups};
 use crate::engine::rules::Rule;
 use crate::engine::window::SLOT;
@@ -57,13 +58,23 @@ pub(super) struct File {
     silence: Vec<Spanned<super::notify::SilenceTable>>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug)]
 enum ApiType {
     Auto,
     Rest,
     Http,
     Websocket,
+}
+
+/// By hand, so that a mistake is told in plain words.
+impl<'de> Deserialize<'de> for ApiType {
+    fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
+        word(
+            de,
+            "type of an API",
+            &[("auto", Self::Auto), ("rest", Self::Rest), ("http", Self::Http), ("websocket", Self::Websocket)],
+        )
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -84,12 +95,18 @@ struct ApiTable {
     integration_timeout: Option<Spanned<Span>>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum SeverityWord {
     Elevated,
     High,
     Critical,
+}
+
+/// By hand, so that a mistake is told in plain words.
+impl<'de> Deserialize<'de> for SeverityWord {
+    fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
+        word(de, "severity", &[("elevated", Self::Elevated), ("high", Self::High), ("critical", Self::Critical)])
+    }
 }
 
 impl SeverityWord {
@@ -116,6 +133,9 @@ impl File {
             apis: names.iter().map(|name| (*name).to_owned()).collect(),
             rules: super::rules::known(&self.rule, window),
         };
+        let notify = super::notify::notify(source, &self.notify)?;
+        let sinks = super::sinks::sinks(source, &self.sink, &known, notify.rate, defaults.sinks)?;
+        let silences = super::notify::silences(source, &self.silence, &known)?;
         let config = Config {
             region: self.region.map(|r| filled(source, &r, "region")).transpose()?,
             window,
@@ -125,14 +145,11 @@ impl File {
             poll: super::poll::poll(source, &self.poll, &defaults.poll)?,
             max_endpoints: count(source, self.max_endpoints.as_ref(), 1, 100_000, defaults.max_endpoints)?,
             max_invocations: count(source, self.max_invocations.as_ref(), 100, 10_000_000, defaults.max_invocations)?,
-            notify: plan::Settings {
-                silences: super::notify::silences(source, &self.silence, &known)?,
-                ..super::notify::notify(source, &self.notify)?
-            },
+            notify: plan::Settings { silences, ..notify },
             apis,
             rules: rules.rules,
             source_blind: rules.source_blind,
-            sinks: super::sinks::sinks(source, &self.sink, &known, defaults.sinks)?,
+            sinks,
         };
         let all: usize = config.apis.iter().map(|api| api.groups().len()).sum();
         if all > ALL_GROUPS_MAX {

@@ -2,14 +2,14 @@
 //!
 //! Rule: a word that a kind of sink cannot write is refused with those that it can.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
+use super::word::word;
 use crate::notify::sink::stdout::StdoutFormat;
 use crate::notify::sns::Format;
 
 /// How messages are written.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum FormatWord {
     Auto,
     Text,
@@ -17,6 +17,24 @@ pub(super) enum FormatWord {
     Chat,
     CloudwatchAlarm,
     PerProtocol,
+}
+
+/// By hand, so that a mistake is told in plain words.
+impl<'de> Deserialize<'de> for FormatWord {
+    fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
+        word(
+            de,
+            "format",
+            &[
+                ("auto", Self::Auto),
+                ("text", Self::Text),
+                ("json", Self::Json),
+                ("chat", Self::Chat),
+                ("cloudwatch-alarm", Self::CloudwatchAlarm),
+                ("per-protocol", Self::PerProtocol),
+            ],
+        )
+    }
 }
 
 impl FormatWord {

@@ -12,6 +12,7 @@ mod poll;
 mod problem;
 mod rules;
 mod sinks;
+mod word;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -179,7 +180,7 @@ pub struct ApiConfig {
 }
 
 /// One sink.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SinkConfig {
     /// What it is.
     pub kind: SinkKind,

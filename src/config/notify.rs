@@ -60,24 +60,34 @@ pub(super) fn notify(source: &Source<'_>, table: &NotifyTable) -> Result<Setting
     if let Some(max) = table.repeat_max.as_ref().filter(|_| repeat_max < repeat) {
         return Err(source.wrong(max.span(), "repeat_max is less than repeat: make it as long, or longer"));
     }
-    let per_second = match &table.rate {
-        None => defaults.rate.per_second,
-        Some(rate) if (0.01..=100.0).contains(rate.get_ref()) => *rate.get_ref(),
-        Some(rate) => {
-            let wrong = format!("{} is out of range: 0.01 to 100 messages a second", rate.get_ref());
-            return Err(source.wrong(rate.span(), wrong));
-        }
-    };
-    let burst = count(source, table.burst.as_ref(), 1, 1000, defaults.rate.burst as usize)?;
     Ok(Settings {
         group_wait: span(&table.group_wait, "0s", "1h", defaults.group_wait)?,
         group_interval: span(&table.group_interval, "0s", "24h", defaults.group_interval)?,
         group_max: count(source, table.group_max.as_ref(), 1, 100, defaults.group_max)?,
         repeat,
         repeat_max,
-        rate: Rate { per_second, burst: u32::try_from(burst).unwrap_or(u32::MAX) },
+        rate: rate(source, table.rate.as_ref(), table.burst.as_ref(), defaults.rate)?,
         silences: Vec::new(),
     })
+}
+
+/// How many messages, of [notify] or of a sink.
+pub(super) fn rate(
+    source: &Source<'_>,
+    rate: Option<&Spanned<f64>>,
+    burst: Option<&Spanned<u64>>,
+    default: Rate,
+) -> Result<Rate, ConfigError> {
+    let per_second = match rate {
+        None => default.per_second,
+        Some(rate) if (0.01..=100.0).contains(rate.get_ref()) => *rate.get_ref(),
+        Some(rate) => {
+            let wrong = format!("{} is out of range: 0.01 to 100 messages a second", rate.get_ref());
+            return Err(source.wrong(rate.span(), wrong));
+        }
+    };
+    let burst = count(source, burst, 1, 1000, default.burst as usize)?;
+    Ok(Rate { per_second, burst: u32::try_from(burst).unwrap_or(u32::MAX) })
 }
 
 /// The silences.

@@ -55,7 +55,9 @@ impl Source<'_> {
     /// What the TOML reader found: a syntax error, an unknown key, a wrong type.
     pub fn syntax(&self, error: &toml::de::Error) -> ConfigError {
         let line = error.span().and_then(|span| self.line(span.start));
-        ConfigError::new(self.path, line, error.message().replace('\n', "; "))
+        let said = error.message().replace('\n', "; ");
+        let missing = said.strip_prefix("missing field `").and_then(|key| key.strip_suffix('`'));
+        ConfigError::new(self.path, line, missing.map_or(said.clone(), |key| format!("{key} is missing in this table")))
     }
 
     fn line(&self, at: usize) -> Option<(usize, String)> {

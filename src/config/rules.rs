@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 #[cfg(test)]
@@ -19,6 +19,7 @@ use self::change::{change, change_source_blind};
 use self::rungs::Severities;
 use super::file::Span;
 use super::problem::{ConfigError, Source};
+use super::word::word;
 use crate::engine::rules::{Rule, Rules, SourceBlind};
 use crate::model::alert::Measure;
 
@@ -49,11 +50,17 @@ pub(super) struct RuleTable {
     learn: Option<Spanned<Span>>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug)]
 enum ByWord {
     Endpoint,
     Api,
+}
+
+/// By hand, so that a mistake is told in plain words.
+impl<'de> Deserialize<'de> for ByWord {
+    fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
+        word(de, "way to look", &[("endpoint", Self::Endpoint), ("api", Self::Api)])
+    }
 }
 
 /// Another window, and the requests it needs.

@@ -7,16 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::file::{SeverityWord, Span, between};
 use super::format::FormatWord;
-use super::notify::{Known, names};
+use super::notify::{Known, names, rate};
 use super::problem::{ConfigError, Source};
+use super::word::word;
 use super::{SinkConfig, SinkKind};
 use crate::model::alert::Severity;
 use crate::notify::audience::Audience;
+use crate::notify::plan::bucket::Rate;
 use crate::notify::sink::stdout::StdoutFormat;
 use crate::notify::sink::webhook::{TIMEOUT, WebhookSettings};
 use crate::notify::sns::Format;
@@ -24,18 +26,24 @@ use crate::notify::sns::Format;
 /// Characters of a sink's name.
 const NAME_MAX: usize = 64;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SinkWord {
     Stdout,
     Sns,
     Webhook,
 }
 
+/// By hand, so that a mistake is told in plain words.
+impl<'de> Deserialize<'de> for SinkWord {
+    fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
+        word(de, "kind of a sink", &[("stdout", Self::Stdout), ("sns", Self::Sns), ("webhook", Self::Webhook)])
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SinkTable {
-    kind: SinkWord,
+    kind: Option<SinkWord>,
     name: Option<Spanned<String>>,
     format: Option<Spanned<FormatWord>>,
     topic_arn: Option<Spanned<String>>,
@@ -46,6 +54,8 @@ pub(super) struct SinkTable {
     min_severity: Option<SeverityWord>,
     rules: Option<Vec<Spanned<String>>>,
     apis: Option<Vec<Spanned<String>>>,
+    rate: Option<Spanned<f64>>,
+    burst: Option<Spanned<u64>>,
 }
 
 impl SinkWord {
@@ -60,8 +70,8 @@ impl SinkWord {
 
 impl SinkTable {
     /// A key that only other kinds have.
-    fn strange_key(&self) -> Option<(&'static str, Range<usize>)> {
-        let span = |kinds: &[SinkWord], span: Option<Range<usize>>| span.filter(|_| !kinds.contains(&self.kind));
+    fn strange_key(&self, kind: SinkWord) -> Option<(&'static str, Range<usize>)> {
+        let span = |kinds: &[SinkWord], span: Option<Range<usize>>| span.filter(|_| !kinds.contains(&kind));
         let keys = [
             ("format", span(&[SinkWord::Stdout, SinkWord::Sns], self.format.as_ref().map(Spanned::span))),
             ("topic_arn", span(&[SinkWord::Sns], self.topic_arn.as_ref().map(Spanned::span))),
@@ -75,10 +85,12 @@ impl SinkTable {
 }
 
 /// The sinks, each with a name of its own: the one it is given, else what it leads to, from the second on with `#2`.
+/// `all` is how many messages each of them takes, unless it says otherwise.
 pub(super) fn sinks(
     source: &Source<'_>,
     tables: &[Spanned<SinkTable>],
     known: &Known,
+    all: Rate,
     default: Vec<SinkConfig>,
 ) -> Result<Vec<SinkConfig>, ConfigError> {
     if tables.is_empty() {
@@ -96,7 +108,7 @@ pub(super) fn sinks(
     let mut sinks: Vec<SinkConfig> = Vec::new();
     let mut unnamed: BTreeMap<String, u32> = BTreeMap::new();
     for table in tables {
-        let mut sink = sink(source, table, known)?;
+        let mut sink = sink(source, table, known, all)?;
         if table.get_ref().name.is_none() {
             let leads_to = sink.kind.name().into_owned();
             let times = unnamed.entry(leads_to.clone()).or_default();
@@ -113,12 +125,15 @@ pub(super) fn sinks(
     Ok(sinks)
 }
 
-fn sink(source: &Source<'_>, table: &Spanned<SinkTable>, known: &Known) -> Result<SinkConfig, ConfigError> {
+fn sink(source: &Source<'_>, table: &Spanned<SinkTable>, known: &Known, all: Rate) -> Result<SinkConfig, ConfigError> {
     let sink = table.get_ref();
-    if let Some((key, span)) = sink.strange_key() {
-        return Err(source.wrong(span, format!("a sink of kind \"{}\" has no {key}", sink.kind.word())));
+    let Some(kind) = sink.kind else {
+        return Err(source.wrong(table.span(), "a sink needs kind: \"stdout\", \"sns\" or \"webhook\""));
+    };
+    if let Some((key, span)) = sink.strange_key(kind) {
+        return Err(source.wrong(span, format!("a sink of kind \"{}\" has no {key}", kind.word())));
     }
-    let kind = match sink.kind {
+    let kind = match kind {
         SinkWord::Stdout => stdout(source, sink)?,
         SinkWord::Sns => sns(source, table)?,
         SinkWord::Webhook => SinkKind::Webhook(webhook(source, table)?),
@@ -130,7 +145,9 @@ fn sink(source: &Source<'_>, table: &Spanned<SinkTable>, known: &Known) -> Resul
     let min_severity = sink.min_severity.map_or(Severity::Elevated, SeverityWord::severity);
     let rules = names(source, sink.rules.as_ref(), &known.rules, "rule")?;
     let apis = names(source, sink.apis.as_ref(), &known.apis, "API")?;
-    Ok(SinkConfig { audience: Audience { min_severity, rules, apis, ..Audience::of_all(&name) }, kind })
+    let own = rate(source, sink.rate.as_ref(), sink.burst.as_ref(), all)?;
+    let rate = Some(own).filter(|_| sink.rate.is_some() || sink.burst.is_some());
+    Ok(SinkConfig { audience: Audience { min_severity, rules, apis, rate, ..Audience::of_all(&name) }, kind })
 }
 
 fn name(source: &Source<'_>, given: &Spanned<String>) -> Result<Arc<str>, ConfigError> {

@@ -3,7 +3,9 @@
 use super::*;
 use crate::engine::rules::{By, Ladder, Rule};
 use crate::model::alert::{Measure, Severity};
+use crate::model::notice::Notice;
 use crate::model::time::Timestamp;
+use crate::notify::plan::bucket::Rate;
 use crate::notify::plan::silence::{Glob, Silence};
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
@@ -234,7 +236,7 @@ fn mistakes_name_file_line_key_value_and_what_is_right() {
             format!("{API}[[api]]\nname = \"b\"\naccess_log_groups = [\"/a\"]\n"),
             vec!["`/a`", "`shop` and `b`", "count twice"],
         ),
-        (format!("{API}type = \"soap\"\n"), vec!["g.toml:4:", "type = \"soap\"", "`rest`"]),
+        (format!("{API}type = \"soap\"\n"), vec!["g.toml:4:", "type = \"soap\"", "\"rest\""]),
         (
             format!("{API}[[rule]]\nname = \"5xx\"\n"),
             vec!["g.toml:5:", "`5xx`", "endpoint-5xx, api-5xx,", "burn-rate, source-blind", "like = \"latency\""],
@@ -253,7 +255,10 @@ fn mistakes_name_file_line_key_value_and_what_is_right() {
             ),
             vec!["g.toml:6:", "`source-blind` has no rungs", "\"high\""],
         ),
-        (format!("{API}[[rule]]\nname = \"source-blind\"\nseverity = \"loud\"\n"), vec!["g.toml:6:", "loud", "`high`"]),
+        (
+            format!("{API}[[rule]]\nname = \"source-blind\"\nseverity = \"loud\"\n"),
+            vec!["g.toml:6:", "loud", "\"high\""],
+        ),
         (
             format!("{API}[[rule]]\nname = \"api-5xx\"\nseverity = \"high\"\n"),
             vec!["g.toml:6:", "severity = \"high\"", "a severity for each rung", "elevated = 0.01"],
@@ -290,7 +295,7 @@ fn mistakes_name_file_line_key_value_and_what_is_right() {
             format!("{API}[[rule]]\nname = \"api-5xx\"\nseverity = {{ low = 0.1 }}\n"),
             vec!["g.toml:6:", "`low`", "`elevated`"],
         ),
-        (format!("{API}[[sink]]\nkind = \"pager\"\n"), vec!["g.toml:5:", "kind = \"pager\"", "`stdout`", "`sns`"]),
+        (format!("{API}[[sink]]\nkind = \"pager\"\n"), vec!["g.toml:5:", "kind = \"pager\"", "\"stdout\"", "\"sns\""]),
         (format!("{API}[[sink]]\nkind = \"sns\"\n"), vec!["g.toml:4:", "needs topic_arn"]),
         (
             format!("{API}[[sink]]\nkind = \"sns\"\ntopic_arn = \"ops\"\n"),
@@ -331,7 +336,34 @@ fn mistakes_name_file_line_key_value_and_what_is_right() {
             vec!["g.toml:8:", "called `stdout`, and so is another"],
         ),
         (format!("{API}x = [1,\n"), vec!["g.toml:"]),
+        (
+            format!("{API}[[sink]]\nkind = \"mail\"\n"),
+            vec!["g.toml:5: kind = \"mail\": `mail` is no kind of a sink: write \"stdout\", \"sns\" or \"webhook\""],
+        ),
+        (format!("{API}[[sink]]\nformat = \"text\"\n"), vec!["g.toml:4: [[sink]]: a sink needs kind: \"stdout\", "]),
+        (
+            format!("{API}[[sink]]\nkind = \"stdout\"\nmin_severity = 2\n"),
+            vec!["g.toml:6: min_severity = 2: `2` is no severity: write \"elevated\", \"high\" or \"critical\""],
+        ),
+        (
+            format!("{API}[[sink]]\nkind = \"stdout\"\nformat = \"xml\"\n"),
+            vec!["g.toml:6: format = \"xml\": `xml` is no format: write \"auto\", \"text\", \"json\", "],
+        ),
+        (
+            format!("{API}[[rule]]\nname = \"latency\"\nby = true\n"),
+            vec!["g.toml:6: by = true: `true` is no way to look: write \"endpoint\" or \"api\""],
+        ),
+        (
+            format!("{API}[[rule]]\nname = \"5xx-count\"\nseverity = \"higher\"\n"),
+            vec!["g.toml:6: severity = \"higher\": `higher` is no severity: write \"elevated\", "],
+        ),
+        (
+            format!("{API}type = \"soap\"\n"),
+            vec!["g.toml:4: type = \"soap\": `soap` is no type of an API: write \"auto\", "],
+        ),
+        (format!("{API}[[rule]]\nby = \"api\"\n"), vec!["g.toml:4: [[rule]]: name is missing in this table"]),
         (format!("{API}[notify]\nrate = 0.0\n"), vec!["g.toml:5:", "rate = 0.0", "0.01 to 100"]),
+        (format!("{API}[[sink]]\nkind = \"stdout\"\nrate = 0.0\n"), vec!["g.toml:6:", "rate = 0.0", "0.01 to 100"]),
         (format!("{API}[notify]\nburst = 0\n"), vec!["g.toml:5:", "burst = 0", "1 to 1000"]),
         (format!("{API}[notify]\nrepeat_max = \"1h\"\n"), vec!["g.toml:5:", "repeat_max", "less than repeat"]),
         (
@@ -443,4 +475,36 @@ fn silences_and_audiences_are_read() {
         (audience.rules.clone(), audience.apis.clone()),
         (Some(vec!["api-5xx".into()]), Some(vec!["shop".into()]))
     );
+}
+
+#[test]
+fn a_sink_of_some_rules_gets_notices_with_source_blind() {
+    let sink = |rules: &str| parse(&format!("{API}[[sink]]\nkind = \"stdout\"\nrules = [{rules}]\n")).unwrap();
+    let at = Timestamp::from_millis(0);
+    let notice = Notice {
+        time: at,
+        from: at,
+        to: at,
+        why: Vec::new(),
+        sources: 1,
+        names: vec!["/a".into()],
+        apis: vec!["shop".into()],
+        requests: 1,
+        failures: 0,
+        causes: Vec::new(),
+        endpoints: Vec::new(),
+        unread_before: None,
+        episode: "e".into(),
+    };
+    let hears = |rules: &str| sink(rules).sinks[0].audience.wants_notice(&notice);
+    assert!(hears(&format!("\"api-5xx\", \"{}\"", SourceBlind::NAME)) && !hears("\"api-5xx\""));
+}
+
+#[test]
+fn a_sink_has_the_rate_of_all_but_for_what_it_says_itself() {
+    let sink = "[[sink]]\nkind = \"stdout\"\n";
+    let text = format!("{API}[notify]\nrate = 0.5\nburst = 7\n{sink}{sink}burst = 1\n{sink}rate = 2.0\nburst = 20\n");
+    let rates: Vec<_> = parse(&text).unwrap().sinks.into_iter().map(|sink| sink.audience.rate).collect();
+    let rate = |per_second, burst| Some(Rate { per_second, burst });
+    assert_eq!(rates, [None, rate(0.5, 1), rate(2.0, 20)]);
 }

@@ -205,6 +205,7 @@ impl Outage {
         endpoints.truncate(WORST_MAX);
         let names = self.sources.iter().map(|source| &inventory.source(*source).name);
         let all: Vec<&str> = names.clone().map(|name| &**name).collect();
+        let apis: BTreeSet<ApiId> = self.sources.iter().flat_map(|s| &inventory.source(*s).apis).copied().collect();
         let what = format!("absence\n{}\n{}\n{}", self.from.as_millis(), self.to.as_millis(), all.join("\n"));
         Notice {
             time: now,
@@ -213,6 +214,7 @@ impl Outage {
             why: self.why.into_iter().collect(),
             sources: self.sources.len(),
             names: names.take(NAMED_MAX).cloned().collect(),
+            apis: apis.into_iter().map(|api| Arc::clone(&inventory.api(api).name)).collect(),
             requests: self.requests,
             failures: self.failures,
             causes,

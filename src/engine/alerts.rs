@@ -44,6 +44,9 @@ struct Instance {
     /// Of one that has fired; until then it rests in [`Alerts::resting`].
     unrest: Unrest,
     episode: Arc<str>,
+    /// Where its endpoint was found last.
+    #[serde(skip)]
+    place: Option<usize>,
 }
 
 /// What a rule sees of one subject.
@@ -104,9 +107,17 @@ impl Alerts {
         let mut known = self.instances.range_mut(first..).peekable();
         let (mut born, mut gone) = (Vec::new(), Vec::new());
         for seen in seen {
-            while known.next_if(|(key, _)| **key < seen.key).is_some() {}
-            let instance = known.next_if(|(key, _)| **key == seen.key).map(|(_, instance)| instance);
-            let Seen { key, look, .. } = &seen;
+            // Mostly it is the next, and that two keys are the same is told without reading them.
+            let mut instance = known.next_if(|(key, _)| **key == seen.key);
+            if instance.is_none() {
+                while known.next_if(|(key, _)| **key < seen.key).is_some() {}
+                instance = known.next_if(|(key, _)| **key == seen.key);
+            }
+            let Seen { key, look, place } = &seen;
+            let instance = instance.map(|(_, instance)| {
+                instance.place = *place;
+                instance
+            });
             if self.adopted.get(key).is_some_and(|until| at <= *until) {
                 continue;
             }
@@ -143,11 +154,12 @@ impl Alerts {
         self.instances.extend(born);
     }
 
-    /// The subjects of one rule and API that are not at rest, in order: they must be looked at even without traffic.
-    pub fn active(&self, rule: &Rule, api: ApiId) -> impl Iterator<Item = &AlertKey> {
+    /// The subjects of one rule and API that are not at rest, in order: they must be looked at even without traffic. Each
+    /// with the place where its endpoint was found last.
+    pub fn active(&self, rule: &Rule, api: ApiId) -> impl Iterator<Item = (&AlertKey, Option<usize>)> {
         let first = AlertKey { rule: Arc::clone(&rule.name), api, subject: Subject::Api };
-        let behind = self.instances.range(first..).map(|(key, _)| key);
-        behind.take_while(move |key| key.api == api && key.rule == rule.name)
+        let behind = self.instances.range(first..).map(|(key, instance)| (key, instance.place));
+        behind.take_while(move |(key, _)| key.api == api && key.rule == rule.name)
     }
 
     /// The episodes of those that fire.
@@ -194,6 +206,7 @@ impl Alerts {
             falling: None,
             unrest,
             episode: Arc::clone(episode),
+            place: None,
         };
         self.instances.insert(key.clone(), instance);
         !goes_on
@@ -243,6 +256,7 @@ impl Instance {
             falling: None,
             unrest: Unrest::default(),
             episode: episode(key, at),
+            place: None,
         }
     }
 

@@ -7,6 +7,7 @@
 
 mod said;
 mod saved;
+mod serving;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::said::{keys, root, sample};
-use super::correlate::{Case, Cases, Link};
+use super::correlate::{Case, Cases, Link, Reporting};
 use super::endpoints::Endpoints;
 use super::executions::Executions;
 use super::explain::{self, Found, Subject, explain};
@@ -55,6 +56,9 @@ pub struct Casework {
     hold: Duration,
     #[serde(skip)]
     lambda_watched: bool,
+    /// Its logs are files.
+    #[serde(skip)]
+    files: bool,
     /// By API: its requests are counted by an access log, so the execution log only explains.
     #[serde(skip)]
     has_access: Vec<bool>,
@@ -79,6 +83,7 @@ impl Casework {
             joins: BTreeMap::new(),
             hold,
             lambda_watched: false,
+            files: settings.reporting == Reporting::Final,
             has_access: Vec::new(),
             reports: Vec::new(),
         };
@@ -211,11 +216,6 @@ impl Casework {
         (self.invocations.dropped, self.cases.dropped)
     }
 
-    /// The function that serves an endpoint, if that is known.
-    pub(super) fn serving(&self, api: ApiId, endpoint: &Arc<Endpoint>) -> Option<Function> {
-        self.functions.serving(&self.inventory, api, endpoint)
-    }
-
     /// Cases that were closed, by how each was joined.
     pub(super) const fn joins(&self) -> &BTreeMap<Join, u64> {
         &self.joins
@@ -295,15 +295,6 @@ impl Casework {
         Some(Function::of(source, &invocation.stream))
     }
 
-    /// Joins by exact IDs tell who serves an endpoint.
-    fn learn(&mut self, request: &Request, endpoint: &Arc<Endpoint>, link: Option<&Link>) {
-        let Some(link) = link.filter(|l| l.join <= Join::ExecutionLog && !l.authorizer) else { return };
-        let invocation = link.id.as_ref().and_then(|id| self.invocations.get(id)).filter(|i| i.is_seen());
-        if let Some(function) = invocation.and_then(|i| self.function(i)) {
-            self.functions.learn(request.api, endpoint, &function);
-        }
-    }
-
     /// Looks for a stronger join of an open case.
     fn relink(&mut self, id: u64, now: Timestamp, endpoints: &mut [Endpoints]) {
         let Some(case) = self.cases.get(id) else { return };
@@ -364,6 +355,7 @@ impl Casework {
             execution,
             serving: serving.as_ref(),
             lambda_watched: self.lambda_watched,
+            files: self.files,
         });
         (Arc::new(explanation), marks)
     }

@@ -17,6 +17,7 @@ use crate::model::hash::FastMap;
 use crate::model::request::{Endpoint, Request};
 use crate::model::time::Timestamp;
 
+const MINUTE: Duration = Duration::from_mins(1);
 /// Methods kept apart under `<other>`: there are nine in HTTP; more is noise.
 const OTHER_METHODS_MAX: usize = 16;
 
@@ -38,7 +39,7 @@ pub struct EndpointStats {
 }
 
 /// How much the rules of an API ask its endpoints to remember.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
     /// How far back requests are counted.
     pub counts: Duration,
@@ -67,20 +68,12 @@ pub struct Endpoints {
     stats: Vec<EndpointStats>,
     #[serde(skip)]
     max: usize,
-    #[serde(skip)]
     memory: Memory,
     next_search: Timestamp,
     /// Requests counted under `<other>`.
     pub overflow: u64,
     /// Requests whose event time lay behind the window's ring.
     pub too_late: u64,
-}
-
-/// Nothing: only what is read back has it, until it is put where it belongs.
-impl Default for Memory {
-    fn default() -> Self {
-        Self { counts: SLOT, latencies: SLOT, causes: SLOT, slow_over_ms: None }
-    }
 }
 
 impl Endpoints {
@@ -117,9 +110,9 @@ impl Endpoints {
         Some(endpoints)
     }
 
-    /// Whether so much was counted as windows of up to `longest` ask for.
-    pub(super) fn reach(&self, longest: Duration) -> bool {
-        self.stats.iter().all(|stats| stats.window.reaches(longest))
+    /// How far back requests are counted.
+    pub(super) const fn counted_back(&self) -> Duration {
+        self.memory.counts
     }
 
     /// Counts a request at `time`. Returns the endpoint it was counted under, or `None` when it came too late.
@@ -143,9 +136,10 @@ impl Endpoints {
         self.places.get(endpoint).map(|at| &mut self.stats[*at])
     }
 
-    /// Where one endpoint stands among [`Endpoints::all`].
-    pub(super) fn place_of(&self, endpoint: &Endpoint) -> Option<usize> {
-        self.places.get(endpoint).copied()
+    /// Where one endpoint stands among [`Endpoints::all`]; perhaps still where it was `known` to be.
+    pub(super) fn place_of(&self, endpoint: &Arc<Endpoint>, known: Option<usize>) -> Option<usize> {
+        let is_there = |at: &usize| self.stats.get(*at).is_some_and(|stats| Arc::ptr_eq(&stats.endpoint, endpoint));
+        known.filter(is_there).or_else(|| self.places.get(&**endpoint).copied())
     }
 
     /// The statistics of one endpoint.
@@ -165,11 +159,16 @@ impl Endpoints {
         &self.stats
     }
 
-    /// Forgets causes that nobody asks for at event time `at`.
+    /// Forgets causes that nobody asks for at event time `at`, and keeps old ones only as exactly as they are asked for.
     pub fn forget(&mut self, at: Timestamp) {
         let before = begin(at, self.memory.causes);
+        // Each time would cost much and gain little.
+        let is_full_minute = at.floor(MINUTE) == at;
         for stats in &mut self.stats {
             stats.tally.forget_before(before);
+            if is_full_minute {
+                stats.tally.coarsen(at);
+            }
         }
     }
 

@@ -74,6 +74,12 @@ impl Functions {
         }
     }
 
+    /// Whether any function was seen behind an endpoint.
+    #[must_use]
+    pub fn is_known(&self, api: ApiId, endpoint: &Arc<Endpoint>) -> bool {
+        self.learned.contains_key(&(api, Arc::clone(endpoint)))
+    }
+
     /// The function that serves an endpoint, if that is known.
     #[must_use]
     pub fn serving(&self, inventory: &Inventory, api: ApiId, endpoint: &Arc<Endpoint>) -> Option<Function> {

@@ -1,7 +1,7 @@
 //! The logs of an API's functions: whether that they say nothing means that nothing ran.
 //!
-//! Not the invocations themselves. Rule: silence tells something only where all of an API's groups are read, one has
-//! shown an invocation before, and the function that should have run writes to one of them.
+//! Not the invocations themselves. Rule: silence tells something only where all of an API's groups are read, the
+//! endpoint is known to be served by a function, and that writes to one of them, which has shown an invocation before.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -30,9 +30,9 @@ pub(super) enum Silence {
     NotRead,
     /// Nothing: what is read lies too far back.
     Behind,
-    /// Nothing: none of them has ever shown an invocation, so perhaps none ever will.
-    NeverShown,
-    /// Nothing: the endpoint's function writes elsewhere.
+    /// Nothing: no invocation was ever seen behind the endpoint. It may well be served by no function.
+    NotServed,
+    /// Nothing: the endpoint's function writes elsewhere, or has never written.
     Elsewhere,
 }
 
@@ -53,18 +53,18 @@ impl Shown {
         }
     }
 
-    /// Whether a function may write to this log: by the group's name, by the streams of a group that functions share,
-    /// or because nothing tells whose lines these are, as in a file.
+    /// Whether a function may write to this log, which has shown an invocation: by the group's name, by the streams of a
+    /// group that functions share, or because nothing tells whose lines these are, as in a file.
     fn may_hold(&self, source: SourceId, of: &Source, function: &Function) -> bool {
+        let Some(names) = self.by_source.get(&source) else { return false };
         if of.name == function.group {
             return true;
         }
-        let names = self.by_source.get(&source);
         match (&of.function, &function.name) {
             (Some(own), Some(name)) => own == name,
             (Some(_), None) => false,
-            (None, Some(name)) => names.is_some_and(|names| names.is_empty() || names.contains(name)),
-            (None, None) => names.is_some_and(BTreeSet::is_empty),
+            (None, Some(name)) => names.is_empty() || names.contains(name),
+            (None, None) => names.is_empty(),
         }
     }
 }
@@ -90,17 +90,12 @@ impl<'a> Lambdas<'a> {
         at: Timestamp,
     ) -> Self {
         let mut silence = Silence::NoGroup;
-        let mut shown = false;
         for (source, _) in groups(inventory, api) {
-            shown = shown || casework.shown().by_source.contains_key(&source);
             silence = match (silence, sight.reach(source)) {
                 (Silence::NoGroup, Reach::To(to)) => Silence::Tells(to),
                 (Silence::Tells(least), Reach::To(to)) => Silence::Tells(least.min(to)),
                 (_, _) => Silence::NotRead,
             };
-        }
-        if matches!(silence, Silence::Tells(_)) && !shown {
-            silence = Silence::NeverShown;
         }
         Self { api, at, inventory, casework, silence }
     }
@@ -111,12 +106,17 @@ impl<'a> Lambdas<'a> {
         if self.at.since(to) > window {
             return Silence::Behind;
         }
-        let serving = self.casework.serving(self.api, endpoint);
         let shown = self.casework.shown();
         let is_read = |function: &Function| {
             groups(self.inventory, self.api).any(|(source, of)| shown.may_hold(source, of, function))
         };
-        if serving.as_ref().is_none_or(is_read) { Silence::Tells(to.min(self.at)) } else { Silence::Elsewhere }
+        match self.casework.serving(self.api, endpoint) {
+            Some(function) if is_read(&function) => Silence::Tells(to.min(self.at)),
+            Some(_) => Silence::Elsewhere,
+            // Several serve it, each of which was seen.
+            None if self.casework.is_served(self.api, endpoint) => Silence::Tells(to.min(self.at)),
+            None => Silence::NotServed,
+        }
     }
 }
 

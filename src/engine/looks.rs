@@ -5,10 +5,11 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::alerts::{Alerts, Seen, Standing};
 use super::measures::Scene;
-use super::rules::{By, Finding, Look, Rule};
+use super::rules::{By, Counted, Finding, Look, Rule, Told};
 use super::tally::{Label, Pick, merge, of_one};
 use crate::model::alert::{Alert, AlertKey, CauseCount, EndpointCount, Measure, State, Subject};
 use crate::model::request::Endpoint;
@@ -22,8 +23,9 @@ pub(super) fn looks(scene: &Scene<'_>, alerts: &Alerts, rule: &Rule) -> Vec<Seen
     let all = scene.endpoints.all();
     let mut seen = Vec::new();
     let mut is_standing = Vec::new();
-    for key in alerts.active(rule, scene.api) {
-        let place = key.endpoint().filter(|_| rule.by == By::Endpoint).and_then(|e| scene.endpoints.place_of(e));
+    for (key, known) in alerts.active(rule, scene.api) {
+        let endpoint = key.endpoint().filter(|_| rule.by == By::Endpoint);
+        let place = endpoint.and_then(|endpoint| scene.endpoints.place_of(endpoint, known));
         let look = match (place, &key.subject) {
             (Some(place), _) => {
                 is_standing.resize(all.len(), false);
@@ -69,8 +71,8 @@ const fn needs_failures(rule: &Rule) -> bool {
     matches!(rule.measure, Measure::Timeouts | Measure::NoInvocations | Measure::NewCause)
 }
 
-/// The causes of what a rule counts, of some endpoints by their places.
-fn causes(scene: &Scene<'_>, rule: &Rule, of: Range<usize>) -> Vec<CauseCount> {
+/// The causes of what a rule counts in a window, of some endpoints by their places.
+fn causes(scene: &Scene<'_>, rule: &Rule, of: Range<usize>, window: Duration) -> Vec<CauseCount> {
     let pick = match rule.measure {
         Measure::Failures | Measure::FailureCount | Measure::BurnRate { .. } | Measure::NewCause => Pick::All,
         Measure::Timeouts => Pick::TimedOut,
@@ -78,10 +80,10 @@ fn causes(scene: &Scene<'_>, rule: &Rule, of: Range<usize>) -> Vec<CauseCount> {
         Measure::Latency { .. } | Measure::Slow { .. } | Measure::Traffic | Measure::Unread => return Vec::new(),
     };
     let is_one = of.len() == 1;
-    let mut causes = Vec::new();
+    let mut causes = Vec::with_capacity(of.len());
     for place in of {
         let tally = &scene.endpoints.all()[place].tally;
-        let sums = scene.causes(place, rule.window);
+        let sums = scene.causes(place, window);
         let all = tally.causes(&sums, pick);
         if rule.measure == Measure::NewCause {
             let new = scene.new_at(rule, place);
@@ -97,14 +99,14 @@ fn causes(scene: &Scene<'_>, rule: &Rule, of: Range<usize>) -> Vec<CauseCount> {
 /// Failures and requests of an endpoint.
 type Failed<'a> = (u64, u64, &'a Arc<Endpoint>);
 
-/// The endpoints with most of what a rule counts, worst first.
-fn worst(scene: &Scene<'_>, rule: &Rule) -> Vec<EndpointCount> {
+/// The endpoints with most of what a rule counts in a window, worst first.
+fn worst(scene: &Scene<'_>, rule: &Rule, window: Duration) -> Vec<EndpointCount> {
     let all = scene.endpoints.all();
     let failed = |place: usize| {
-        let counts = scene.counts(place..place + 1, scene.at, rule.window);
+        let counts = scene.counts(place..place + 1, scene.at, window);
         let errors = match rule.measure {
             Measure::Failures | Measure::FailureCount | Measure::BurnRate { .. } => counts.errors(),
-            Measure::Timeouts => scene.timed_out(place, rule.window),
+            Measure::Timeouts => scene.timed_out(place, window),
             Measure::Slow { .. } => u64::from(counts.slow),
             Measure::NoInvocations
             | Measure::NewCause
@@ -129,24 +131,25 @@ fn worst(scene: &Scene<'_>, rule: &Rule) -> Vec<EndpointCount> {
 pub(super) fn alert(scene: &Scene<'_>, rule: &Rule, seen: Seen, standing: Standing) -> Alert {
     let Seen { key, look, place } = seen;
     let Standing { state, severity, worst: worst_severity, since, episode, holds, flapping, is_new: _ } = standing;
+    let Told { value, threshold, counted: Counted { requests, errors }, window } = rule.told(look);
     let fires = state == State::Firing;
     let causes = match (key.endpoint(), place) {
-        (Some(_), Some(place)) if fires => causes(scene, rule, place..place + 1),
-        (None, _) if fires => causes(scene, rule, 0..scene.endpoints.all().len()),
+        (Some(_), Some(place)) if fires => causes(scene, rule, place..place + 1, window),
+        (None, _) if fires => causes(scene, rule, 0..scene.endpoints.all().len(), window),
         _ => Vec::new(),
     };
-    let worst = if fires && key.subject == Subject::Api { worst(scene, rule) } else { Vec::new() };
+    let worst = if fires && key.subject == Subject::Api { worst(scene, rule, window) } else { Vec::new() };
     Alert {
         key,
         state,
         severity,
         worst: worst_severity,
         measure: rule.measure,
-        value: look.value,
-        threshold: look.decided.map_or_else(|| rule.ladder.lowest(), |decided| decided.threshold),
-        errors: look.errors,
-        requests: look.requests,
-        window: look.decided.map_or(rule.window, |decided| decided.window),
+        value,
+        threshold,
+        errors,
+        requests,
+        window,
         time: scene.at,
         since,
         episode,
@@ -154,6 +157,7 @@ pub(super) fn alert(scene: &Scene<'_>, rule: &Rule, seen: Seen, standing: Standi
         flapping,
         causes,
         endpoints: worst,
+        before: look.before,
         blindness: None,
     }
 }

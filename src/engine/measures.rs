@@ -16,7 +16,7 @@ use super::sums::Sums;
 use super::tally::{Kind, LabelSum, Pick};
 use super::watched::{Cover, Watched};
 use super::window::{Counts, SLOT};
-use crate::model::alert::{Measure, Severity};
+use crate::model::alert::{Before, Measure, Severity};
 use crate::model::inventory::ApiId;
 use crate::model::request::Endpoint;
 use crate::model::time::Timestamp;
@@ -95,29 +95,33 @@ impl Scene<'_> {
     }
 
     /// Of requests that came before the logs of functions are read to: how many failed although nothing ran. A success
-    /// since then refutes it as well.
+    /// since then refutes it as well. Where those logs do not tell, only what the gateway says of itself counts.
     fn no_invocations(&self, rule: &Rule, of: Range<usize>) -> Look {
         let silence = |stats: &EndpointStats| self.lambdas.silence(&stats.endpoint, rule.window);
         let mut read_to = Some(self.at);
         for stats in &self.endpoints.all()[of.clone()] {
             read_to = match silence(stats) {
                 Silence::Tells(to) => read_to.map(|least| least.min(to.floor(SLOT))),
-                Silence::NoGroup | Silence::NotRead | Silence::Behind | Silence::NeverShown | Silence::Elsewhere => {
-                    None
-                }
+                Silence::NoGroup | Silence::NotRead | Silence::Behind | Silence::NotServed | Silence::Elsewhere => None,
             };
         }
         let end = read_to.unwrap_or(self.at);
         let before = self.counts(of.clone(), end, rule.window);
         let since =
             if end < self.at { self.counts(of.clone(), self.at, self.at.since(end)) } else { Counts::default() };
-        let ran: u64 = of.map(|place| self.ran(place, end, rule.window)).sum();
+        let ran: u64 = of.clone().map(|place| self.ran(place, end, rule.window)).sum();
         let fine = since.requests.saturating_sub(since.errors());
         let counted =
             Counted { requests: before.requests.saturating_add(fine), errors: before.errors().saturating_sub(ran) };
         let look = Look::share(counted, None, self.partial);
         match rule.judge(look) {
-            Finding::Bad(_) if read_to.is_none() => decided(look, Finding::Unsure, rule.ladder.lowest(), rule.window),
+            Finding::Bad(_) if read_to.is_none() => {
+                // What the gateway says by itself needs no other log.
+                let errors = of.map(|place| self.picked(place, end, rule.window, Pick::Refused)).sum();
+                let refused = Look::share(Counted { errors, ..counted }, None, self.partial);
+                let is_bad = matches!(rule.judge(refused), Finding::Bad(_));
+                if is_bad { refused } else { decided(look, Finding::Unsure, rule.ladder.lowest(), rule.window) }
+            }
             Finding::Bad(_)
             | Finding::Near
             | Finding::Unsure
@@ -151,21 +155,24 @@ impl Scene<'_> {
         let Special::Before { window: before, min_requests } = rule.special else { return Look::default() };
         let requests = self.counts(of.clone(), self.at, rule.window).requests;
         let earlier = self.counts(of.clone(), self.at, rule.window + before).requests.saturating_sub(requests);
-        let expected = number(earlier) * rule.window.as_secs_f64() / before.as_secs_f64();
+        let before = Before { requests: earlier, window: before };
+        let expected = before.expected(rule.window);
         let least = expected * rule.ladder.lowest();
+        // More than what is expected never comes, however far above the rung it is to be.
+        let is_back = |value: f64| value * rule.clear_ratio >= least || value * 2.0 >= least + expected;
         let value = number(requests);
         let severity = rule.ladder.rungs().next().map_or(Severity::High, |(severity, _)| severity);
         let newest = self.endpoints.all()[of].iter().map(|stats| stats.newest).max().unwrap_or(Timestamp::MIN);
         let finding = match () {
             () if self.at.since(newest) > FOR_GOOD => Finding::Good,
-            () if value > least && value * rule.clear_ratio >= least => Finding::Good,
+            () if value > least && is_back(value) => Finding::Good,
             () if value > least => Finding::Near,
             () if earlier < min_requests => Finding::TooFewRequests,
             // What is not read is no silence, nor is what was not.
             () if self.partial || self.watched.cover(self.at, rule.window) == Cover::Gaps => Finding::Unsure,
             () => Finding::Bad(severity),
         };
-        let look = Look { value, requests, partial: self.partial, ..Look::default() };
+        let look = Look { value, requests, before: Some(before), partial: self.partial, ..Look::default() };
         decided(look, finding, least, rule.window)
     }
 

@@ -277,6 +277,8 @@ impl Engine {
         if request.is_failure() {
             self.report();
             self.casework.open(Box::new(request), time, endpoint, now, &mut self.endpoints);
+        } else {
+            self.casework.went_well(&request, &endpoint);
         }
     }
 
@@ -350,6 +352,7 @@ impl Engine {
         let mut alerts = Vec::new();
         for rule in rules {
             let seen = looks::looks(&scene, &self.alerts, rule);
+            alerts.reserve(seen.len());
             self.alerts.step_all(rule, seen, at, |seen, standing| {
                 if standing.is_new {
                     self.counted[api.index()].alert();

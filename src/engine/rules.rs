@@ -11,7 +11,7 @@ use std::time::Duration;
 
 pub use self::set::Rules;
 use super::wilson;
-use crate::model::alert::{Measure, Severity};
+use crate::model::alert::{Before, Measure, Severity};
 
 /// What a rule looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +143,8 @@ pub struct Rule {
     /// How long it goes on firing after the condition was last true, and at least how long it stays at a severity.
     pub keep_firing: Duration,
     /// It counts as over only below this share of the lowest rung, and as less bad only below this share of the rung of
-    /// its severity, so that a value at a rung does not flap.
+    /// its severity, so that a value at a rung does not flap. Traffic is back where this share of it is above the rung,
+    /// or where it is half way from there to what is expected.
     pub clear_ratio: f64,
     /// What only its kind has.
     pub special: Special,
@@ -184,6 +185,8 @@ pub struct Look {
     pub long: Option<Counted>,
     /// A log that counts is not read: there may be more than is seen.
     pub partial: bool,
+    /// Of traffic: what came before the window.
+    pub before: Option<Before>,
     /// What is measured is not judged by the ladder alone.
     pub decided: Option<Decided>,
 }
@@ -196,6 +199,19 @@ pub struct Decided {
     /// The value from which it is too bad.
     pub threshold: f64,
     /// The window over which the value was measured.
+    pub window: Duration,
+}
+
+/// What an alert tells of a look.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Told {
+    /// The measured value.
+    pub value: f64,
+    /// The value from which it is too bad.
+    pub threshold: f64,
+    /// Requests, and those of them that the rule counts.
+    pub counted: Counted,
+    /// The window of all of them.
     pub window: Duration,
 }
 
@@ -222,7 +238,7 @@ impl Look {
     #[must_use]
     pub fn share(counted: Counted, long: Option<Counted>, partial: bool) -> Self {
         let Counted { requests, errors } = counted;
-        Self { value: counted.share(), requests, errors, long, partial, decided: None }
+        Self { value: counted.share(), requests, errors, long, partial, ..Self::default() }
     }
 }
 
@@ -248,25 +264,40 @@ impl Rule {
     /// Judges counts.
     #[must_use]
     pub fn judge(&self, look: Look) -> Finding {
-        let finding = look.decided.map_or_else(|| self.by_ladder(look), |decided| decided.finding);
+        let finding = look.decided.map_or_else(|| self.by_ladder(look).0, |decided| decided.finding);
         if finding == Finding::Good && look.partial { Finding::Near } else { finding }
     }
 
-    /// What the ladder says of counts.
-    fn by_ladder(&self, look: Look) -> Finding {
+    /// The figures of the window that decides, by which the finding is told.
+    #[must_use]
+    pub fn told(&self, look: Look) -> Told {
+        let Look { value, requests, errors, .. } = look;
+        let (window, threshold) = look
+            .decided
+            .map_or_else(|| (self.window, self.ladder.lowest()), |decided| (decided.window, decided.threshold));
+        let own = Told { value, threshold, counted: Counted { requests, errors }, window };
+        let longer = if look.decided.is_none() { self.by_ladder(look).1 } else { None };
+        longer.map_or(own, |(window, counted)| Told { value: counted.share(), counted, window, ..own })
+    }
+
+    /// What the ladder says of counts, and the window and counts of the longer look, where that is what decides.
+    fn by_ladder(&self, look: Look) -> (Finding, Option<(Duration, Counted)>) {
         let counted = Counted { requests: look.requests, errors: look.errors };
         let long = self.low_traffic.zip(look.long).filter(|(low, long)| low.is_few(long.requests));
         // Where few come, as few decide in either look: otherwise a quiet endpoint that is down is not found before its
         // failures weigh in the longer one.
         let enough = long.map_or(self.min_requests, |(low, _)| low.min_requests.min(self.min_requests));
         let first = self.judge_window(look.value, counted, enough);
-        let second = long.map(|(low, long)| self.judge_window(long.share(), long, low.min_requests));
-        match (first, second) {
-            (Finding::Bad(_), _) => first,
+        let Some((low, long)) = long else { return (first, None) };
+        let longer = Some((low.window, long));
+        match (first, self.judge_window(long.share(), long, low.min_requests)) {
+            (Finding::Bad(_), _) => (first, None),
             // What is over for the whole window does not go on, except that silence is no sign of health.
-            (_, Some(Finding::Bad(severity))) if look.errors > 0 => Finding::Bad(severity),
-            (_, Some(Finding::Bad(_))) if look.requests == 0 => Finding::Near,
-            _ => first,
+            (_, Finding::Bad(severity)) if look.errors > 0 => (Finding::Bad(severity), longer),
+            (_, Finding::Bad(_)) if look.requests == 0 => (Finding::Near, longer),
+            // The window holds too little to say anything.
+            (Finding::Unsure | Finding::TooFewRequests | Finding::TooFewErrors, _) => (first, longer),
+            (Finding::Near | Finding::Good, _) => (first, None),
         }
     }
 
@@ -364,6 +395,28 @@ mod tests {
         assert_eq!(judge((0, 0), (5, 5)), Finding::Near, "silence is no sign of health");
         assert_eq!(judge((2, 20), (60, 120)), Finding::TooFewErrors, "four a minute are not few");
         assert_eq!(judge((2, 19), (60, 119)), Finding::Bad(Severity::Critical));
+    }
+
+    #[test]
+    fn what_is_told_is_what_decided() {
+        let rule = Rule::built_in(Duration::from_mins(5)).remove(0);
+        let told = |now: (u64, u64), long: (u64, u64)| {
+            let counted = |(errors, requests)| Counted { requests, errors };
+            let Told { value, threshold, counted, window } =
+                rule.told(Look::share(counted(now), Some(counted(long)), false));
+            assert!((value - counted.share()).abs() < 1e-9 && (threshold - 0.01).abs() < 1e-9);
+            (counted.errors, counted.requests, window.as_secs() / 60)
+        };
+        assert_eq!(told((1, 1), (12, 20)), (12, 20, 30), "one request would not have fired");
+        assert_eq!(told((5, 10), (12, 20)), (5, 10, 5), "the first look is enough");
+        assert_eq!(told((0, 0), (12, 20)), (12, 20, 30), "in silence the longer look keeps it firing");
+        assert_eq!(told((0, 2), (12, 20)), (0, 2, 5), "it is over by the first");
+        assert_eq!(told((1, 1), (2, 40)), (2, 40, 30), "the first holds too little to tell of");
+        assert_eq!(told((1, 1), (12, 120)), (1, 1, 5), "four a minute are not few");
+        let decided = Decided { finding: Finding::Near, threshold: 3.0, window: Duration::from_mins(1) };
+        let look = Look { value: 2.0, decided: Some(decided), ..Look::default() };
+        let counted = Counted::default();
+        assert_eq!(rule.told(look), Told { value: 2.0, threshold: 3.0, counted, window: decided.window });
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::model::saved::{self, RestoreError};
 use crate::model::time::Timestamp;
 
 /// Version of the saved form: it changes with any type that is saved, and older state is then refused.
-pub const STATE_VERSION: u32 = 3;
+pub const STATE_VERSION: u32 = 4;
 
 /// As it is read; [`Engine::save`] writes the same from where it stands.
 type State = (Vec<Endpoints>, Looked, (Sighted, Absences), Vec<Counted>, Whole);
@@ -66,10 +66,10 @@ impl Engine {
             return Err(RestoreError::Damaged);
         }
         alerts.retain(|key| settings.has_rule(key.api, &key.rule) && settings.inventory.is_watched(key.api));
-        for ((endpoints, watched), api) in endpoints.iter().zip(&mut watched).zip(0_u16..) {
-            // A rule that is new looks back further than was counted.
-            if !endpoints.reach(settings.memory(ApiId(api)).counts) {
-                watched.begin_anew();
+        for ((endpoints, watched), step) in endpoints.iter().zip(&mut watched).zip(&next_step) {
+            // A rule may look back further now than was counted.
+            if let Some(step) = step {
+                watched.begin_at(step.minus(endpoints.counted_back()));
             }
         }
         let resume = |(e, api)| Endpoints::resume(e, settings.max_endpoints, settings.memory(ApiId(api)));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::correlate::Reporting;
 use super::endpoints::Memory;
 use super::rules::{Rule, Rules, SourceBlind};
+use super::sums::looks_at_causes;
 use crate::model::alert::Measure;
 use crate::model::inventory::{ApiId, Inventory};
 
@@ -92,7 +93,7 @@ impl Settings {
         Memory {
             counts: longest(&|rule| Some(rule.counts_back())),
             latencies: longest(&latencies),
-            causes: longest(&|rule| Some(rule.window)),
+            causes: longest(&|rule| looks_at_causes(rule.measure).then(|| rule.counts_back())),
             slow_over_ms: rules.iter().find_map(slow),
         }
     }

@@ -338,6 +338,7 @@ impl Firing {
             flapping: false,
             causes: Vec::new(),
             endpoints: Vec::new(),
+            before: None,
             blindness: Some(self.blindness),
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::endpoints::EndpointStats;
 use super::rules::{Rule, Special};
-use super::tally::LabelSum;
+use super::tally::{LabelSum, Tally};
 use super::window::{Counts, begin};
 use crate::model::alert::Measure;
 use crate::model::time::Timestamp;
@@ -42,12 +42,21 @@ impl Sums {
             all.dedup();
             all
         };
-        let counts = once(&mut rules.iter().flat_map(of_all))
-            .into_iter()
-            .map(|window| (window, endpoints.iter().map(|stats| requests(stats, at, window)).collect()));
-        let causes = once(&mut rules.iter().filter(|rule| looks_at_causes(rule.measure)).map(|rule| rule.window));
-        let causes = causes.into_iter().map(|window| (window, Causes::new(endpoints, at, window)));
-        Self { at, counts: counts.collect(), causes: causes.collect() }
+        let of_counts = once(&mut rules.iter().flat_map(of_all));
+        let of_causes = once(&mut rules.iter().filter(|rule| looks_at_causes(rule.measure)).map(|rule| rule.window));
+        let room = || Vec::with_capacity(endpoints.len());
+        let mut counts: Vec<_> = of_counts.into_iter().map(|window| (window, room())).collect();
+        let mut causes: Vec<_> = of_causes.into_iter().map(|window| (window, Causes::of(endpoints.len()))).collect();
+        // Endpoint by endpoint: what is counted of one is near by once it was looked at, and thousands do not fit there.
+        for stats in endpoints {
+            for (window, counts) in &mut counts {
+                counts.push(requests(stats, at, *window));
+            }
+            for (window, causes) in &mut causes {
+                causes.add(&stats.tally, at, *window);
+            }
+        }
+        Self { at, counts, causes }
     }
 
     /// The requests of some endpoints in `[end - window, end)`, together.
@@ -76,14 +85,17 @@ impl Sums {
 }
 
 impl Causes {
-    fn new(endpoints: &[EndpointStats], at: Timestamp, window: Duration) -> Self {
-        let mut causes = Self { sums: Vec::new(), from: Vec::with_capacity(endpoints.len() + 1) };
-        causes.from.push(0);
-        for stats in endpoints {
-            stats.tally.sum_into(&mut causes.sums, at, window);
-            causes.from.push(causes.sums.len());
-        }
-        causes
+    /// Of none yet, with room for so many endpoints.
+    fn of(endpoints: usize) -> Self {
+        let mut from = Vec::with_capacity(endpoints + 1);
+        from.push(0);
+        Self { sums: Vec::new(), from }
+    }
+
+    /// Those of the next endpoint.
+    fn add(&mut self, tally: &Tally, at: Timestamp, window: Duration) {
+        tally.sum_into(&mut self.sums, at, window);
+        self.from.push(self.sums.len());
     }
 }
 

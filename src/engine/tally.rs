@@ -1,25 +1,30 @@
 //! How often each cause was seen at one endpoint, by slot, with the newest sample of each.
 //!
 //! Counts follow explanations: a failure that is explained anew is taken from its old label and added to the new one.
+//! What is long ago is put together in wider slots, as it is asked for, so that days of failures cost little.
 //! Rule: an endpoint keeps at most [`LABELS_MAX`] labels apart; what comes after is counted by its kind alone.
 
-use std::borrow::Borrow;
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, VecDeque};
+mod causes;
+mod marks;
+
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::window::{SLOT, begin};
+use self::causes::most_frequent_first;
+pub use self::causes::{CAUSES_MAX, Failed, LabelCount, merge, of_one};
+pub use self::marks::{Marks, Pick};
+use super::window::{SLOT, begin, slot_of, widths};
 use crate::model::alert::{CauseCount, CauseSample};
 use crate::model::cause::{CauseKind, Certainty, Explanation};
 use crate::model::time::{Timestamp, millis};
 
 /// Labels kept apart for one endpoint: an endpoint that fails in more ways is not read cause by cause any more.
 pub const LABELS_MAX: usize = 32;
-/// Causes kept apart in one alert: more than anybody reads, and well within the limits of a message.
-pub const CAUSES_MAX: usize = 20;
+/// Places from the front of a tally that are tried one by one.
+const NEAR: usize = 6;
 
 /// Failures that count as the same.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -48,26 +53,6 @@ impl Label {
     }
 }
 
-/// What rules ask of a failure beyond its cause.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Marks {
-    /// The gateway stopped waiting, by the cause or by how long it took.
-    pub timed_out: bool,
-    /// A function ran for it, or none was to run.
-    pub invoked: bool,
-}
-
-/// Which failures of a label are counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pick {
-    /// All.
-    All,
-    /// Those that the gateway stopped waiting for.
-    TimedOut,
-    /// Those for which no function ran.
-    NotInvoked,
-}
-
 /// A cause and its error type.
 pub type Kind<'a> = (CauseKind, Option<&'a Arc<str>>);
 
@@ -89,6 +74,7 @@ pub struct LabelSum {
     all: Picked,
     timed_out: Picked,
     not_invoked: Picked,
+    refused: Picked,
     /// The first slot with one of them, and the last.
     slots: (i64, i64),
 }
@@ -114,6 +100,7 @@ impl LabelSum {
             Pick::All => self.all,
             Pick::TimedOut => self.timed_out,
             Pick::NotInvoked => self.not_invoked,
+            Pick::Refused => self.refused,
         }
     }
 }
@@ -135,6 +122,7 @@ struct Failures {
     certain: u32,
     timed_out: u32,
     invoked: u32,
+    refused: u32,
     /// The newest of them.
     sample: Arc<CauseSample>,
     sampled: Timestamp,
@@ -181,6 +169,7 @@ impl Tally {
         failures.certain = failures.certain.saturating_add(u32::from(certain));
         failures.timed_out = failures.timed_out.saturating_add(u32::from(marks.timed_out));
         failures.invoked = failures.invoked.saturating_add(u32::from(marks.invoked));
+        failures.refused = failures.refused.saturating_add(u32::from(marks.refused));
         if failures.sampled <= time {
             failures.sample = Arc::new(sample);
             failures.sampled = time;
@@ -191,13 +180,15 @@ impl Tally {
     /// Takes a failure back.
     pub fn remove(&mut self, counted: &Counted) {
         let Some(at) = self.labels.iter().position(|l| *l == counted.label) else { return };
-        let key = (counted.time.slot(SLOT), at);
-        if let Ok(place) = self.find(key) {
+        // Meanwhile it may stand in a wider slot.
+        let mut slots = widths().map(|width| counted.time.floor(width).slot(SLOT));
+        if let Some(place) = slots.find_map(|slot| self.find((slot, at)).ok()) {
             let failures = &mut self.counts[place].1;
             failures.all = failures.all.saturating_sub(1);
             failures.certain = failures.certain.saturating_sub(u32::from(counted.certain));
             failures.timed_out = failures.timed_out.saturating_sub(u32::from(counted.marks.timed_out));
             failures.invoked = failures.invoked.saturating_sub(u32::from(counted.marks.invoked));
+            failures.refused = failures.refused.saturating_sub(u32::from(counted.marks.refused));
             if failures.all == 0 {
                 self.counts.remove(place);
             }
@@ -214,9 +205,9 @@ impl Tally {
     #[must_use]
     pub fn total_of(&self, end: Timestamp, window: Duration, pick: Pick) -> Vec<(Label, CauseCount)> {
         let sums = self.sums(end, window);
-        let mut causes: Vec<_> = self.causes(&sums, pick).map(|(label, cause)| (label.clone(), cause)).collect();
-        causes.sort_by(|(a, x), (b, y)| y.count.cmp(&x.count).then_with(|| a.cmp(b)));
-        causes
+        let mut causes: Vec<_> = self.causes(&sums, pick).collect();
+        causes.sort_unstable_by(most_frequent_first);
+        causes.into_iter().map(|(label, cause)| (label.clone(), cause.into())).collect()
     }
 
     /// Adds up the failures of `[end - window, end)`: a sum for each label, in their order.
@@ -242,6 +233,7 @@ impl Tally {
             sum.all.add(failures.all, failures.certain, place);
             sum.timed_out.add(failures.timed_out, failures.certain, place);
             sum.not_invoked.add(failures.not_invoked(), failures.certain, place);
+            sum.refused.add(failures.refused, failures.certain, place);
         }
     }
 
@@ -250,12 +242,10 @@ impl Tally {
         &'a self,
         sums: &'s [LabelSum],
         pick: Pick,
-    ) -> impl Iterator<Item = (&'a Label, CauseCount)> + use<'a, 's> {
+    ) -> impl Iterator<Item = (&'a Label, LabelCount<'a>)> + use<'a, 's> {
         let picked = self.labels.iter().zip(sums).map(move |(label, sum)| (label, sum.of(pick)));
-        picked.filter(|(_, picked)| picked.count > 0).map(|(label, Picked { count, certain, newest })| {
-            let sample = Arc::clone(&self.counts[newest].1.sample);
-            (label, CauseCount { kind: label.kind, count, certain, sample })
-        })
+        let cause = |(label, picked): (&'a Label, _)| (label, LabelCount { tally: self, kind: label.kind, picked });
+        picked.filter(|(_, picked)| picked.count > 0).map(cause)
     }
 
     /// How many failures of `[end - window, end)` are picked.
@@ -305,10 +295,10 @@ impl Tally {
 
     /// Where what is counted in `slot` and later begins.
     fn place_of(&self, slot: i64) -> usize {
-        match self.counts.front() {
-            Some(((first, _), _)) if *first < slot => self.counts.partition_point(|((s, _), _)| *s < slot),
-            _ => 0,
-        }
+        let is_before = |((s, _), _): &((i64, usize), Failures)| *s < slot;
+        // Mostly it is one of the first, and a search from the middle would fetch what nobody needs.
+        let near = self.counts.iter().take(NEAR).take_while(|counted| is_before(counted)).count();
+        if near < NEAR { near } else { self.counts.partition_point(is_before) }
     }
 
     /// Where something is counted, or else would be.
@@ -324,6 +314,18 @@ impl Tally {
         }
     }
 
+    /// Puts together what is so long ago at `at` that no window asks for it slot by slot.
+    pub fn coarsen(&mut self, at: Timestamp) {
+        let wide = |slot: i64| slot_of(Timestamp::from_millis(slot.saturating_mul(millis(SLOT))), at).slot(SLOT);
+        let moves = |((slot, _), _): &((i64, usize), Failures)| wide(*slot) != *slot;
+        let Some(first) = self.counts.iter().position(moves) else { return };
+        let last = self.counts.iter().rposition(moves).unwrap_or(first);
+        let old: Vec<_> = self.counts.drain(first..=last).collect();
+        for ((slot, label), failures) in old {
+            self.put((wide(slot), label), failures);
+        }
+    }
+
     /// Adds the counts of another.
     pub(super) fn absorb(&mut self, other: Self) {
         if self.labels.is_empty() {
@@ -333,10 +335,15 @@ impl Tally {
         for ((slot, at), theirs) in other.counts {
             let Some(label) = other.labels.get(at) else { continue };
             let at = self.place(label.clone());
-            match self.find((slot, at)) {
-                Ok(place) => self.counts[place].1.add(theirs),
-                Err(place) => self.counts.insert(place, ((slot, at), theirs)),
-            }
+            self.put((slot, at), theirs);
+        }
+    }
+
+    /// Adds failures to those that are counted here already, if there are any.
+    fn put(&mut self, key: (i64, usize), failures: Failures) {
+        match self.find(key) {
+            Ok(place) => self.counts[place].1.add(failures),
+            Err(place) => self.counts.insert(place, (key, failures)),
         }
     }
 
@@ -361,7 +368,7 @@ impl Tally {
 impl Failures {
     fn none() -> Self {
         let (sample, sampled) = (Arc::default(), Timestamp::MIN);
-        Self { all: 0, certain: 0, timed_out: 0, invoked: 0, sample, sampled }
+        Self { all: 0, certain: 0, timed_out: 0, invoked: 0, refused: 0, sample, sampled }
     }
 
     const fn not_invoked(&self) -> u32 {
@@ -373,6 +380,7 @@ impl Failures {
             Pick::All => self.all,
             Pick::TimedOut => self.timed_out,
             Pick::NotInvoked => self.not_invoked(),
+            Pick::Refused => self.refused,
         }
     }
 
@@ -381,47 +389,11 @@ impl Failures {
         self.certain = self.certain.saturating_add(other.certain);
         self.timed_out = self.timed_out.saturating_add(other.timed_out);
         self.invoked = self.invoked.saturating_add(other.invoked);
+        self.refused = self.refused.saturating_add(other.refused);
         if self.sampled <= other.sampled {
             (self.sample, self.sampled) = (other.sample, other.sampled);
         }
     }
-}
-
-/// Puts the causes of several endpoints together, most frequent first. At most [`CAUSES_MAX`] stay apart; the rest is
-/// put together by kind, so that their sum is still the number of failures.
-#[must_use]
-pub fn merge<L: Borrow<Label> + Ord>(all: impl IntoIterator<Item = (L, CauseCount)>) -> Vec<CauseCount> {
-    in_order(sum(all))
-}
-
-/// The causes of one endpoint, whose labels are all different; otherwise as [`merge`].
-#[must_use]
-pub fn of_one<L: Borrow<Label> + Ord>(mut all: Vec<(L, CauseCount)>) -> Vec<CauseCount> {
-    all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-    in_order(all)
-}
-
-fn in_order<L: Borrow<Label> + Ord>(mut apart: Vec<(L, CauseCount)>) -> Vec<CauseCount> {
-    apart.sort_by_key(|(_, c)| Reverse(c.count));
-    let rest = apart.split_off(CAUSES_MAX.min(apart.len()));
-    let rest = sum(rest.into_iter().map(|(label, cause)| (Label::only_kind(label.borrow().kind), cause)))
-        .into_iter()
-        .map(|(_, cause)| cause);
-    let mut causes: Vec<_> = apart.into_iter().map(|(_, cause)| cause).chain(rest).collect();
-    causes.sort_by_key(|c| Reverse(c.count));
-    causes
-}
-
-fn sum<L: Ord>(all: impl IntoIterator<Item = (L, CauseCount)>) -> Vec<(L, CauseCount)> {
-    let mut by_label: BTreeMap<L, CauseCount> = BTreeMap::new();
-    for (label, cause) in all {
-        let add = |c: &mut CauseCount| {
-            c.count += cause.count;
-            c.certain += cause.certain;
-        };
-        by_label.entry(label).and_modify(add).or_insert(cause);
-    }
-    by_label.into_iter().collect()
 }
 
 #[cfg(test)]
@@ -497,17 +469,55 @@ mod tests {
     }
 
     #[test]
+    fn days_of_failures_cost_little_and_every_window_adds_up_as_before() {
+        let one = explained(CauseKind::Throttled, Certainty::Certain, None);
+        let (mut tally, mut exact) = (Tally::default(), Tally::default());
+        let mut old = Vec::new();
+        let end: i64 = 80 * 3600;
+        for s in (0..end).step_by(10) {
+            let minutes_ago = (end - s) / 60;
+            let sample = CauseSample { message: Some(s.to_string().into()), ..CauseSample::default() };
+            tally.add(at(s), &one, Marks::default(), sample.clone());
+            let counted = exact.add(at(s), &one, Marks::default(), sample);
+            if [9, 300, 3000].contains(&minutes_ago) {
+                old.push(counted);
+            }
+            if s % 60 == 0 {
+                tally.coarsen(at(s));
+            }
+        }
+        let minutes = [1, 5, 6, 7, 30, 70, 71, 360, 361, 4320];
+        let add_up = |tally: &Tally| {
+            minutes.map(|m| tally.total(at(end), Duration::from_mins(m)).first().map(|(_, c)| c.clone()))
+        };
+        assert_eq!(add_up(&tally), add_up(&exact));
+        assert!(tally.counts.len() < 300 && tally.is_whole(), "{}", tally.counts.len());
+        assert_eq!(old.len(), 18);
+        for counted in &old {
+            tally.remove(counted);
+            exact.remove(counted);
+        }
+        let count = |tally: &Tally| minutes.map(|m| tally.count(at(end), Duration::from_mins(m), Pick::All));
+        assert_eq!(count(&tally)[4..], count(&exact)[4..], "what was put together is taken back all the same");
+    }
+
+    #[test]
     fn marks_are_taken_back_with_their_failure() {
         let mut tally = Tally::default();
         let one = explained(CauseKind::Throttled, Certainty::Certain, None);
-        let marks = |n: u32| Marks { timed_out: n.is_multiple_of(2), invoked: n.is_multiple_of(3) };
+        let marks = |n: u32| Marks {
+            timed_out: n.is_multiple_of(2),
+            invoked: n.is_multiple_of(3),
+            refused: n.is_multiple_of(4),
+        };
         let all: Vec<_> = (0..60).map(|n| tally.add(at(5), &one, marks(n), CauseSample::default())).collect();
-        let counts =
-            |tally: &Tally| [Pick::All, Pick::TimedOut, Pick::NotInvoked].map(|pick| tally.count(at(10), WINDOW, pick));
-        assert_eq!(counts(&tally), [60, 30, 40]);
+        let counts = |tally: &Tally| {
+            [Pick::All, Pick::TimedOut, Pick::NotInvoked, Pick::Refused].map(|pick| tally.count(at(10), WINDOW, pick))
+        };
+        assert_eq!(counts(&tally), [60, 30, 40, 15]);
         assert_eq!(tally.total_of(at(10), WINDOW, Pick::TimedOut)[0].1.count, 30);
         all.iter().filter(|counted| counted.marks().timed_out).for_each(|counted| tally.remove(counted));
-        assert_eq!(counts(&tally), [30, 0, 20]);
+        assert_eq!(counts(&tally), [30, 0, 20, 0]);
         assert!(tally.total_of(at(10), WINDOW, Pick::TimedOut).is_empty());
         all.iter().filter(|counted| !counted.marks().timed_out).for_each(|counted| tally.remove(counted));
         assert!(tally.is_empty());

@@ -54,6 +54,11 @@ impl Watched {
         *self = Self::default();
     }
 
+    /// Of what was before, nothing is kept.
+    pub(super) fn begin_at(&mut self, at: Timestamp) {
+        self.since = self.since.map(|since| since.max(at));
+    }
+
     /// How far `[at - window, at)` has been watched.
     pub(super) fn cover(&self, at: Timestamp, window: Duration) -> Cover {
         let begin = at.minus(window);
@@ -89,7 +94,12 @@ mod tests {
         watched.gap(at(90), at(91));
         assert_eq!(watched.cover(at(100), HOUR), Cover::Gaps);
         assert_eq!(watched.cover(at(131), HOUR), Cover::Full, "enough of it has left");
+        watched.begin_at(at(60));
+        assert_eq!(watched.cover(at(119), HOUR), Cover::Young);
+        watched.begin_at(at(50));
+        assert_eq!(watched.cover(at(131), HOUR), Cover::Full);
         watched.begin_anew();
+        watched.begin_at(at(0));
         assert_eq!(watched.cover(at(200), HOUR), Cover::Young);
     }
 

@@ -95,11 +95,6 @@ impl Window {
         Self { rings: rings.collect() }
     }
 
-    /// Whether it has as many rings as windows of up to `longest` need.
-    pub(super) fn reaches(&self, longest: Duration) -> bool {
-        self.rings.len() > ring(longest)
-    }
-
     /// Counts one response at its event time; `is_slow`: it took longer than the API's rules allow. False when that lies
     /// behind all rings: too late to count.
     pub fn record(&mut self, time: Timestamp, status: u16, is_slow: bool) -> bool {
@@ -219,6 +214,21 @@ impl<'de> Deserialize<'de> for Window {
 pub fn begin(end: Timestamp, window: Duration) -> Timestamp {
     let (width, _) = RINGS[ring(window)];
     end.floor(SLOT).minus(window.max(SLOT)).floor(width)
+}
+
+/// How wide slots are, from the finest.
+pub(super) fn widths() -> impl Iterator<Item = Duration> {
+    RINGS.iter().map(|(width, _)| *width)
+}
+
+/// Where the slot begins as part of which `time` is asked for by windows that end at `end` or later: ever wider ones, the
+/// longer ago it is. Whoever keeps counts apart by these loses nothing that such a window asks for.
+#[must_use]
+pub(super) fn slot_of(time: Timestamp, end: Timestamp) -> Timestamp {
+    let age = end.since(time);
+    let is_asked_for = |(width, most): &&(Duration, Duration)| age <= *most + *width + AHEAD;
+    let (width, _) = RINGS.iter().find(is_asked_for).unwrap_or(&RINGS[RINGS.len() - 1]);
+    time.floor(*width)
 }
 
 /// The finest of [`RINGS`] that answers for a window, or the last.

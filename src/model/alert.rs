@@ -168,13 +168,35 @@ pub enum Measure {
     /// threshold and below.
     Traffic,
     /// How many times faster than allowed the error budget is used up over the long window of the rung that is told;
-    /// `errors` are requests answered 5xx in it, its causes those of the last minutes.
+    /// `errors` are requests answered 5xx in it.
     BurnRate {
         /// Share of requests that are to go well, 0 to 1; 0 where none was given, and then nothing is too bad.
         objective: f64,
     },
     /// A log group is not read; there is no value.
     Unread,
+}
+
+/// What came before the window of an alert about traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Before {
+    /// Requests.
+    pub requests: u64,
+    /// How long before.
+    pub window: Duration,
+}
+
+impl Before {
+    /// How many requests a window of this length would have, if as many came as before.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss)]
+    pub fn expected(self, window: Duration) -> f64 {
+        if self.window.is_zero() {
+            0.0
+        } else {
+            self.requests as f64 * window.as_secs_f64() / self.window.as_secs_f64()
+        }
+    }
 }
 
 /// How often one endpoint of an API failed in the window.
@@ -225,6 +247,8 @@ pub struct Alert {
     pub causes: Vec<CauseCount>,
     /// Of an alert about a whole API: the endpoints that failed most, at most ten.
     pub endpoints: Vec<EndpointCount>,
+    /// Of an alert about traffic: what came before.
+    pub before: Option<Before>,
     /// Of an alert about a log that is not read: why, and what that means. Its counts say nothing then.
     pub blindness: Option<Blindness>,
 }

@@ -29,6 +29,9 @@ pub struct Notice {
     pub sources: usize,
     /// The first few of them.
     pub names: Vec<Arc<str>>,
+    /// The names of all APIs that they belong to. In a notice of an earlier version none was named.
+    #[serde(default)]
+    pub apis: Vec<Arc<str>>,
     /// Requests caught up.
     pub requests: u64,
     /// Requests caught up that had failed.

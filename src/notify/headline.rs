@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::message::{AlertMessage, Digest, Message};
-use crate::model::alert::{Alert, Blindness, CauseCount, Measure, Reason, State, Subject};
+use crate::model::alert::{Alert, Before, Blindness, CauseCount, Measure, Reason, State, Subject};
 use crate::model::cause::CauseKind;
 use crate::model::notice::Notice;
 use crate::model::time::{Timestamp, human};
@@ -125,7 +125,12 @@ fn measured(a: &Alert) -> String {
         Measure::Slow { over_ms } => format!("{share:.1}% slower than {} {of}", duration(f64::from(over_ms))),
         Measure::Traffic => {
             let noun = if a.requests == 1 { "request" } else { "requests" };
-            format!("{} {} {noun} in {window}", if firing { "traffic gone:" } else { "traffic is back:" }, a.requests)
+            let came = if a.requests == 0 { format!("no {noun}") } else { format!("{} {noun}", a.requests) };
+            if firing {
+                format!("traffic gone: {came} in {window}{}", expected(a))
+            } else {
+                format!("traffic is back: {came} in {window}")
+            }
         }
         Measure::BurnRate { objective } => {
             let budget = format!("error budget of {}%", trimmed(objective * 100.0));
@@ -137,6 +142,15 @@ fn measured(a: &Alert) -> String {
             }
         }
     }
+}
+
+/// `, about 25 expected (300 in the 1h before)`; nothing where an outage has lasted so long that nothing came before.
+fn expected(a: &Alert) -> String {
+    let said = |before: Before| {
+        let expected = before.expected(a.window);
+        format!(", about {expected:.0} expected ({} in the {} before)", before.requests, short(before.window))
+    };
+    a.before.filter(|before| before.expected(a.window) >= 1.0).map(said).unwrap_or_default()
 }
 
 /// Milliseconds as `4.2s` or `850ms`.

@@ -11,7 +11,7 @@
 //!   `lambda_request_id`;
 //! - `query{groups,region,from,to,text}`: Logs Insights shows more; `origin{host,version}`: who sends;
 //! - `digest{firing,resolved,members[..]}`: of many alerts, the worst ten;
-//! - `problem`: of a log that is not read; `notice`: of a notice.
+//! - `before{requests,window_s}`: of an alert about traffic, what came before; `problem`: of a log that is not read; `notice`: of a notice.
 //!
 //! Rule: every key is there in each of them.
 
@@ -22,7 +22,7 @@ use super::message::{AlertMessage, Digest, Message};
 use super::origin::Origin;
 use super::query::Query;
 use super::telling::Telling;
-use crate::model::alert::{Blindness, CauseCount, EndpointCount, Measure, State};
+use crate::model::alert::{Before, Blindness, CauseCount, EndpointCount, Measure, State};
 use crate::model::invocation::Site;
 use crate::model::json::{EndpointJson, FixJson, VERSION, line};
 use crate::model::notice::Notice;
@@ -57,6 +57,7 @@ struct AlertJson<'a> {
     endpoints: Vec<EndpointCountJson<'a>>,
     fix: Option<FixJson<'a>>,
     query: Option<QueryJson<'a>>,
+    before: Option<BeforeJson>,
     problem: Option<ProblemJson<'a>>,
     digest: Option<DigestJson<'a>>,
     notice: Option<NoticeJson<'a>>,
@@ -149,6 +150,13 @@ impl<'a> From<&'a Site> for SiteJson<'a> {
     }
 }
 
+/// What came before the window.
+#[derive(Debug, Serialize)]
+struct BeforeJson {
+    requests: u64,
+    window_s: u64,
+}
+
 /// Why a log group is not read.
 #[derive(Debug, Serialize)]
 struct ProblemJson<'a> {
@@ -167,6 +175,7 @@ struct NoticeJson<'a> {
     why: Vec<&'a str>,
     sources: usize,
     names: Vec<&'a str>,
+    apis: Vec<&'a str>,
     requests: u64,
     failures: u64,
     causes: Vec<KindJson<'a>>,
@@ -226,6 +235,7 @@ impl<'a> From<&'a Notice> for NoticeJson<'a> {
             why: n.why.iter().map(|problem| problem.word()).collect(),
             sources: n.sources,
             names: n.names.iter().map(|name| &**name).collect(),
+            apis: n.apis.iter().map(|api| &**api).collect(),
             requests: n.requests,
             failures: n.failures,
             causes: n.causes.iter().map(|(kind, count)| KindJson { kind: kind.word(), count: *count }).collect(),
@@ -236,6 +246,12 @@ impl<'a> From<&'a Notice> for NoticeJson<'a> {
                 .collect(),
             unread_before: n.unread_before.map(|at| at.to_string()),
         }
+    }
+}
+
+impl From<Before> for BeforeJson {
+    fn from(before: Before) -> Self {
+        Self { requests: before.requests, window_s: before.window.as_secs() }
     }
 }
 
@@ -359,6 +375,7 @@ fn alert(m: &AlertMessage) -> AlertJson<'_> {
         causes: a.causes.iter().map(Into::into).collect(),
         endpoints: a.endpoints.iter().map(Into::into).collect(),
         query: m.query.as_ref().map(Into::into),
+        before: a.before.map(Into::into),
         problem: a.blindness.as_ref().map(Into::into),
         ..AlertJson::default()
     }

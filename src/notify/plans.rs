@@ -30,6 +30,16 @@ impl From<Settings> for Planning {
     }
 }
 
+impl Planning {
+    /// The settings, as far as a sink has none of its own.
+    fn settings_for(&self, audience: &Audience) -> Arc<Settings> {
+        match audience.rate {
+            Some(rate) => Arc::new(Settings { rate, ..(*self.settings).clone() }),
+            None => Arc::clone(&self.settings),
+        }
+    }
+}
+
 /// What stands at one moment of one clock.
 #[derive(Clone, Copy, Debug)]
 pub enum Moment<'a> {
@@ -60,7 +70,7 @@ impl Plans {
     #[must_use]
     pub fn new(planning: &Planning, inventory: &Arc<Inventory>) -> Self {
         let plan =
-            |audience: &Audience| Plan::new(Arc::clone(&planning.settings), audience.clone(), Arc::clone(inventory));
+            |audience: &Audience| Plan::new(planning.settings_for(audience), audience.clone(), Arc::clone(inventory));
         Self { plans: planning.audiences.iter().map(plan).collect() }
     }
 
@@ -79,7 +89,7 @@ impl Plans {
     pub fn restore(planning: &Planning, inventory: &Arc<Inventory>, saved: &[u8]) -> Result<Self, RestoreError> {
         let each: Vec<(Arc<str>, Vec<u8>)> = saved::restore(STATE_VERSION, saved)?;
         let plan = |audience: &Audience| {
-            let (settings, inventory) = (Arc::clone(&planning.settings), Arc::clone(inventory));
+            let (settings, inventory) = (planning.settings_for(audience), Arc::clone(inventory));
             match each.iter().find(|(name, _)| *name == audience.name) {
                 Some((_, saved)) => Plan::restore(settings, audience.clone(), inventory, saved),
                 None => Ok(Plan::new(settings, audience.clone(), inventory)),
@@ -139,5 +149,29 @@ impl Plans {
             all.extend(say(plan).into_iter().map(|message| (Arc::clone(&name), message)));
         }
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::bucket::Rate;
+    use super::*;
+    use crate::notify::tests::notice;
+
+    #[test]
+    fn a_sink_with_a_rate_of_its_own_takes_as_many() {
+        let seldom = Audience { rate: Some(Rate { per_second: 0.01, burst: 1 }), ..Audience::of_all("pager") };
+        let planning = Planning { audiences: vec![Audience::of_all("mail"), seldom], ..Settings::default().into() };
+        let mut plans = Plans::new(&planning, &Arc::default());
+        let mut told = |n: u64| -> Vec<String> {
+            let notice = Notice { episode: format!("n{n}").into(), ..notice() };
+            let said = plans.step(Moment::Noticed(&notice), notice.time);
+            said.into_iter().map(|(to, _)| to.to_string()).collect()
+        };
+        assert_eq!(told(1), ["mail", "pager"]);
+        assert_eq!(told(2), ["mail"]);
+        let at = notice().time;
+        let later = plans.tick(Timestamp::from_millis(at.as_millis() + 100_000));
+        assert_eq!(later.iter().map(|(to, _)| &**to).collect::<Vec<_>>(), ["pager"]);
     }
 }

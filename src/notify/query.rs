@@ -186,6 +186,7 @@ mod tests {
             flapping: false,
             causes: Vec::new(),
             endpoints: Vec::new(),
+            before: None,
             blindness: None,
         }
     }

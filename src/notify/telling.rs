@@ -107,6 +107,7 @@ impl Telling {
             }
             Message::Notice(n) => {
                 n.names.truncate(bounds.list);
+                n.apis.truncate(bounds.list);
                 n.endpoints.truncate(bounds.list);
                 n.causes.truncate(bounds.causes);
                 n.why.truncate(bounds.list);
@@ -162,7 +163,7 @@ fn each_text(m: &mut Message, new: &mut impl FnMut(&str) -> Option<String>) {
             d.members.iter_mut().for_each(|m| each_of_alert(m, new));
         }
         Message::Notice(n) => {
-            n.names.iter_mut().for_each(|text| shared(text, new));
+            n.names.iter_mut().chain(&mut n.apis).for_each(|text| shared(text, new));
             for missed in &mut n.endpoints {
                 shared(&mut missed.api, new);
                 let endpoint = Arc::make_mut(&mut missed.endpoint);

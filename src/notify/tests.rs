@@ -63,13 +63,14 @@ fn blind(state: State, loss: Loss) -> Message {
         causes: Vec::new(),
         flapping: false,
         endpoints: Vec::new(),
+        before: None,
         blindness: Some(blindness),
     };
     let (reason, seq) = if state == State::Firing { (Reason::New, 1) } else { (Reason::Resolved, 2) };
     AlertMessage { alert, api: "shop".into(), reason, seq, query: None }.into()
 }
 
-fn notice() -> Notice {
+pub(super) fn notice() -> Notice {
     let missed = |method: &str, route: &str, failures| Missed {
         api: "shop".into(),
         endpoint: Arc::new(Endpoint::new(method, route)),
@@ -84,6 +85,7 @@ fn notice() -> Notice {
         names: ["/aws/apigateway/shop-prod", "/aws/lambda/checkout-fn", "/aws/lambda/catalog-fn"]
             .map(Into::into)
             .into(),
+        apis: vec!["shop".into()],
         requests: 14_402,
         failures: 112,
         causes: vec![(CauseKind::UnhandledException, 90), (CauseKind::Unknown, 22)],
@@ -144,6 +146,7 @@ fn failing() -> AlertMessage {
             cause(CauseKind::Unknown, 3, 0, CauseSample { request_id: Some("other".into()), ..CauseSample::default() }),
         ],
         endpoints: Vec::new(),
+        before: None,
         blindness: None,
     };
     let query = Query {
@@ -326,6 +329,7 @@ fn a_log_that_is_not_read_for_programs() {
         "fix": null,
         "query": null,
         "digest": null,
+        "before": null,
         "problem": {
             "kind": "denied",
             "said": "User: arn:aws:iam::111122223333:user/gw is not authorized to perform: logs:FilterLogEvents",
@@ -422,6 +426,7 @@ fn a_notice_for_programs() {
         "fix": null,
         "query": null,
         "digest": null,
+        "before": null,
         "problem": null,
         "notice": {
             "from": "2026-11-22T10:02:00.000Z",
@@ -429,6 +434,7 @@ fn a_notice_for_programs() {
             "why": ["unreachable"],
             "sources": 5,
             "names": ["/aws/apigateway/shop-prod", "/aws/lambda/checkout-fn", "/aws/lambda/catalog-fn"],
+            "apis": ["shop"],
             "requests": 14402,
             "failures": 112,
             "causes": [{"kind": "unhandled_exception", "count": 90}, {"kind": "unknown", "count": 22}],

@@ -4,7 +4,7 @@
 //! than real time. No account, no network, no file. Rule: nothing is staged in what the daemon says; it finds out.
 
 use std::collections::BTreeSet;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use tokio_util::sync::CancellationToken;
 
 use super::daemon;
+use super::output::Lines;
 use super::pipeline::Said;
 use crate::aws::clients::Clients;
 use crate::config::{Config, SinkConfig, SinkKind};
@@ -22,7 +23,7 @@ use crate::model::cause::{CauseKind, Certainty};
 use crate::model::json;
 use crate::model::time::Timestamp;
 use crate::notify::audience::Audience;
-use crate::notify::sink::stdout::StdoutFormat;
+use crate::notify::sink::stdout::{StdoutFormat, Writer};
 use crate::notify::sns::Format;
 use crate::ops::clock::Clock;
 use crate::sim::{Script, Sim, shop};
@@ -48,7 +49,8 @@ pub async fn run(speed: u32, json: bool, stop: CancellationToken) -> Result<()> 
     let start = clock.now();
     let sim = simulate(&clock, start).await.context("the simulation cannot listen on 127.0.0.1")?;
     let clients = Clients::simulated(&sim.endpoint(), REGION).await;
-    let mut show = Show::new(json, start, stop.clone());
+    let lines = Lines::start(Writer::start(io::stdout()), stop.clone());
+    let mut show = Show::new(json, start, lines, stop.clone());
     show.welcome(speed);
     let out_of_time = Arc::new(AtomicBool::new(false));
     let patience = {
@@ -68,7 +70,9 @@ pub async fn run(speed: u32, json: bool, stop: CancellationToken) -> Result<()> 
     let published = sim.published();
     sim.stop().await;
     outcome?;
-    show.goodbye(published.len(), out_of_time.load(Ordering::Relaxed))
+    let over = show.goodbye(published.len(), out_of_time.load(Ordering::Relaxed));
+    show.lines.finish().await?;
+    over
 }
 
 async fn simulate(clock: &Clock, start: Timestamp) -> io::Result<Sim> {
@@ -108,11 +112,12 @@ struct Show {
     explained: BTreeSet<(CauseKind, Certainty)>,
     open: BTreeSet<Arc<str>>,
     told: u32,
+    lines: Lines,
     stop: CancellationToken,
 }
 
 impl Show {
-    fn new(json: bool, start: Timestamp, stop: CancellationToken) -> Self {
+    fn new(json: bool, start: Timestamp, lines: Lines, stop: CancellationToken) -> Self {
         let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         Self {
             json,
@@ -127,6 +132,7 @@ impl Show {
             explained: BTreeSet::new(),
             open: BTreeSet::new(),
             told: 0,
+            lines,
             stop,
         }
     }
@@ -203,10 +209,6 @@ impl Show {
     }
 
     fn print(&mut self, text: &str) {
-        let mut out = io::stdout().lock();
-        if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
-            // Nobody watches any more.
-            self.stop.cancel();
-        }
+        self.lines.put(text.to_owned());
     }
 }

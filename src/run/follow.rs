@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::keep::Restored;
 use super::live::Live;
+use super::output::Lines;
 use super::pipeline::Said;
 use crate::aws::clients::Clients;
 use crate::config::Config;
@@ -16,6 +17,7 @@ use crate::model::inventory::Inventory;
 use crate::model::json;
 use crate::notify;
 use crate::notify::origin::Origin;
+use crate::notify::sink::stdout::Writer;
 use crate::ops::clock::Clock;
 use crate::view::{Paint, lines, report};
 
@@ -55,24 +57,13 @@ pub async fn run(
         said_since: Vec::new(),
         stop: stop.clone(),
     };
-    let mut outcome = Ok(());
-    let mut hear = |said: Said| {
-        if outcome.is_ok() {
-            outcome = print(&mut io::stdout().lock(), &said, &inventory, show);
-            if outcome.is_err() {
-                stop.cancel();
-            }
-        }
-    };
+    let mut lines = Lines::start(Writer::start(io::stdout()), stop);
+    let mut hear = |said: Said| lines.put(line(&said, &inventory, show));
     let summary = Box::pin(live.watch(&mut clients, &mut hear)).await?;
-    if outcome.is_ok() && show != Show::Json && summary.requests() > 0 {
-        outcome = write!(io::stdout().lock(), "\n{}", report::text(&summary, &inventory, &[]));
+    if show != Show::Json && summary.requests() > 0 {
+        lines.put(format!("\n{}", report::text(&summary, &inventory, &[]).trim_end()));
     }
-    match outcome {
-        // The reader has seen enough, as in `gatewatch --follow shop | head`.
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        outcome => Ok(outcome?),
-    }
+    Ok(lines.finish().await?)
 }
 
 /// Prints one thing that was said.
@@ -80,7 +71,13 @@ pub async fn run(
 /// # Errors
 /// When the output cannot be written.
 pub fn print(out: &mut impl Write, said: &Said, inventory: &Inventory, show: Show) -> io::Result<()> {
-    let line = match (said, show) {
+    writeln!(out, "{}", line(said, inventory, show))?;
+    out.flush()
+}
+
+/// One thing that was said, without the end of its last line.
+fn line(said: &Said, inventory: &Inventory, show: Show) -> String {
+    match (said, show) {
         (Said::Request(r), Show::Json) => json::request(r, inventory),
         (Said::Request(r), Show::Text(paint)) => lines::request(r, paint),
         (Said::Failure(f), Show::Json) => json::failure(f, inventory),
@@ -91,7 +88,5 @@ pub fn print(out: &mut impl Write, said: &Said, inventory: &Inventory, show: Sho
             let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
             format!("\n{}\n{rest}\n", paint.bold(first))
         }
-    };
-    writeln!(out, "{line}")?;
-    out.flush()
+    }
 }

@@ -476,6 +476,7 @@ mod tests {
             causes: Vec::new(),
             flapping: false,
             endpoints: Vec::new(),
+            before: None,
             blindness: None,
         };
         let said = AlertMessage { alert, api: "shop".into(), reason: Reason::New, seq: 1, query: None };

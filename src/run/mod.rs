@@ -13,6 +13,7 @@ pub mod live;
 mod lookout;
 mod merge;
 mod meter;
+mod output;
 pub mod pipeline;
 mod poll;
 pub mod post;

@@ -85,7 +85,7 @@ fn an_unknown_key_is_one_line_with_its_place_and_what_is_known() {
     );
     assert_mistake(
         &format!("{API}[[sink]]\nkind = \"mail\"\n"),
-        &["config.toml:5", "kind = \"mail\"", "`stdout`", "`sns`"],
+        &["config.toml:5", "kind = \"mail\"", "`mail` is no kind of a sink", "\"stdout\", \"sns\" or \"webhook\""],
     );
 }
 
@@ -97,7 +97,10 @@ fn a_wrong_type_is_one_line_with_the_value_and_what_is_expected() {
         "[[api]]\nname = \"shop\"\naccess_log_groups = \"/aws/apigateway/shop\"\n",
         &["config.toml:3", "access_log_groups", "sequence"],
     );
-    assert_mistake(&format!("{API}type = \"soap\"\n"), &["config.toml:4", "soap", "`rest`", "`http`"]);
+    assert_mistake(
+        &format!("{API}type = \"soap\"\n"),
+        &["config.toml:4", "`soap` is no type of an API", "\"rest\", \"http\""],
+    );
     assert_mistake(
         &format!("{API}[[rule]]\nname = \"endpoint-5xx\"\nmin_errors = -1\n"),
         &["config.toml:6", "min_errors = -1"],

@@ -412,6 +412,7 @@ fn message(text: &str, causes: Vec<CauseCount>, state: State, route: Option<&str
         causes,
         flapping: false,
         endpoints: Vec::new(),
+        before: None,
         blindness: None,
     };
     AlertMessage { alert, api: text.into(), reason: Reason::New, seq: 1, query: None }.into()

@@ -216,6 +216,54 @@ async fn a_reader_that_goes_is_said_once_and_costs_no_alert() {
     assert!(text.contains("2 messages were not delivered"), "{text}");
 }
 
+/// A request to API `later`, now.
+fn request(sim: &Sim, n: u32) {
+    let at = now();
+    let line = format!(
+        "{{\"requestId\":\"r-{n}\",\"requestTimeEpoch\":\"{}\",\"httpMethod\":\"GET\",\"resourcePath\":\"/pets\",\
+         \"status\":\"200\"}}",
+        at.as_millis()
+    );
+    sim.put(LATER, "s", at, at, &line);
+}
+
+const FOLLOW: [&str; 4] = ["--follow", "later", "--output", "json"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn following_goes_on_though_nobody_reads_and_ends_in_time() {
+    let sim = simulation().await;
+    let home = Home::new(&sim.endpoint(), "", "");
+    let (read, stdout) = full_pipe().await;
+    let mut follow = home.start(&FOLLOW, &[], stdout);
+    for n in 0..5 {
+        request(&sim, n);
+        // What is read is waited for before more is read: whoever stalls on the line would read no more.
+        let asked = sim.requests(LATER);
+        until("further reads", || sim.requests(LATER) >= asked + 3).await;
+    }
+    assert_eq!(follow.terminate(END), 0, "it ends in order, and in time");
+    let text = follow.stderr_text();
+    assert!(text.contains("its last lines are lost"), "{text}");
+    drop(read);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn following_ends_in_order_when_its_reader_goes() {
+    let sim = simulation().await;
+    let home = Home::new(&sim.endpoint(), "", "");
+    let (read, write) = io::pipe().expect("a pipe can be made");
+    request(&sim, 1);
+    let mut follow = home.start(&FOLLOW, &[], write.into());
+    let mut read = BufReader::new(read);
+    let mut line = String::new();
+    read.read_line(&mut line).expect("the pipe can be read");
+    assert!(line.contains("\"r-1\""), "{line}");
+    drop(read);
+    request(&sim, 2);
+    assert_eq!(follow.ended(PATIENCE), 0, "as in `gatewatch --follow later | head -1`");
+    assert_eq!(follow.stderr_text(), "");
+}
+
 /// An HTTP service that notes what comes, and answers with these statuses in turn, the last for ever.
 pub(crate) struct Hook {
     address: String,

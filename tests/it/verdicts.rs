@@ -230,8 +230,8 @@ fn well_below_its_threshold_an_endpoint_says_nothing() {
 #[test]
 fn a_total_outage_is_found_within_a_minute_and_on_quiet_endpoints_within_two_and_a_half() {
     assert!(outage(60, 60.0, Ladder::SHARES).0 <= 50);
-    // 5 % of five minutes' requests must have failed before anybody can say so: that alone takes 20 s.
-    assert!(outage(60, 60.0, FIVE_AND_FIFTEEN).0 <= 60);
+    // Surely more than 5 % of five minutes' requests must have failed before anybody can say so: that alone takes 23 s.
+    assert!(outage(60, 60.0, FIVE_AND_FIFTEEN).0 <= 50);
     assert!(outage(150, 2.0, Ladder::SHARES).0 <= 150);
     assert!(outage(150, 2.0, FIVE_AND_FIFTEEN).0 <= 150);
 }
@@ -250,7 +250,7 @@ fn over_many_days_the_figures_stay_what_they_are() {
     let all = days(0..50, 200.0, 0.005, with(Ladder::SHARES));
     assert!(all.iter().all(|v| v.messages == 0));
     for ladder in [Ladder::SHARES, FIVE_AND_FIFTEEN] {
-        for (per_minute, within) in [(60.0, 60), (10.0, 60), (2.0, 150)] {
+        for (per_minute, within) in [(60.0, 50), (10.0, 50), (2.0, 150)] {
             assert!(outage(1000, per_minute, ladder).0 <= within, "{per_minute}");
         }
     }

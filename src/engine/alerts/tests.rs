@@ -250,6 +250,7 @@ fn said(look: i64, state: State, severity: Severity, episode: &str) -> Alert {
         flapping: false,
         causes: Vec::new(),
         endpoints: Vec::new(),
+        before: None,
         blindness: None,
     }
 }

@@ -203,8 +203,23 @@ fn add_permission(subject: &Subject<'_>, words: &GatewayWords, arg: &str) -> Str
 
 fn unknown(subject: &Subject<'_>, words: &GatewayWords) -> (String, Option<String>) {
     if subject.lambda_id().is_some() || words.logs_lambda_request_id {
-        let text = "Check that the Lambda log groups of this API are all configured and that the function may write to \
-                    its log; log requestContext.requestId in the function.";
+        let text = match (subject.lambda_watched, subject.files) {
+            (true, true) => {
+                "Check that the files given with --lambda hold the logs of all functions of this API, of this time; log \
+                 requestContext.requestId in the function."
+            }
+            (false, true) => {
+                "Give the logs of the functions behind this API as well, with --lambda FILE: what failed is told there."
+            }
+            (true, false) => {
+                "Check that the Lambda log groups of this API are all configured and that the function may write to \
+                 its log; log requestContext.requestId in the function."
+            }
+            (false, false) => {
+                "Name the log groups of the functions behind this API as well (lambda_log_groups in the configuration, \
+                 --lambda-log-group with --follow): what failed is told there."
+            }
+        };
         return (text.to_owned(), None);
     }
     let plain =

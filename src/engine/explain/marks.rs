@@ -13,6 +13,9 @@ use crate::model::request::GatewayWords;
 /// The gateway's clock and its timeout agree to this.
 const TIMEOUT_SLACK: Duration = Duration::from_millis(100);
 
+/// What the gateway says of functions that it cannot call, in lower case: REST APIs, the ARN's own check, HTTP APIs.
+const OF_FUNCTIONS: &[&str] = &["lambda function", "function arn", "permissions to call the integration"];
+
 /// Marks a failure that is explained like this.
 pub(super) fn marks(subject: &Subject<'_>, words: &GatewayWords, explanation: &Explanation) -> Marks {
     let kind = explanation.cause.kind;
@@ -26,7 +29,26 @@ pub(super) fn marks(subject: &Subject<'_>, words: &GatewayWords, explanation: &E
     // 5xx is that of a backend that is no function, or of Lambda's own trouble.
     let answered = matches!(words.integration_status, Some(200 | 500..=599));
     let said = answered || words.function_status.is_some();
-    Marks { timed_out: waited || kind == CauseKind::IntegrationTimeout, invoked: seen || said || implies_a_run(kind) }
+    let invoked = seen || said || implies_a_run(kind);
+    let was_refused = matches!(kind, CauseKind::PermissionDenied | CauseKind::InvalidIntegration);
+    Marks {
+        timed_out: waited || kind == CauseKind::IntegrationTimeout,
+        invoked,
+        refused: !invoked && was_refused && is_of_a_function(subject, words),
+    }
+}
+
+/// Whether either log says that the endpoint calls a function: others call an HTTP backend, or nothing at all.
+fn is_of_a_function(subject: &Subject<'_>, words: &GatewayWords) -> bool {
+    let says = |text: &String| {
+        let text = text.to_ascii_lowercase();
+        OF_FUNCTIONS.iter().any(|said| text.contains(said))
+    };
+    let texts = [&words.integration_error, &words.error_message];
+    // What backends answer goes to the client; a refusal that became a 5xx is that of a service of AWS.
+    matches!(words.integration_status, Some(403 | 404))
+        || texts.into_iter().flatten().any(says)
+        || subject.execution.is_some_and(|(execution, _)| execution.function.is_some())
 }
 
 /// Whether this cause has a function run, or is not about one.

@@ -67,8 +67,10 @@ pub struct Subject<'a> {
     pub execution: Option<(&'a Execution, &'a Source)>,
     /// The function that serves its endpoint, where that is known.
     pub serving: Option<&'a Function>,
-    /// Whether any Lambda log group is watched.
+    /// Whether any Lambda log is watched.
     pub lambda_watched: bool,
+    /// Whether the logs are files, as in a replay: what is missing then is one more file, not a setting.
+    pub files: bool,
 }
 
 impl Subject<'_> {

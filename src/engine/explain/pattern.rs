@@ -168,10 +168,12 @@ fn unknown(subject: &Subject<'_>, words: &GatewayWords) -> Verdict {
                 .to_owned()
         }
         (Some(_), Some(_)) => "the invocation has not ended in its log yet".to_owned(),
-        (Some(id), None) if subject.lambda_watched => {
-            format!("no lines of invocation {id} in the watched Lambda log groups so far")
-        }
-        (Some(id), None) => format!("no Lambda log group is watched, so invocation {id} was not looked for"),
+        (Some(id), None) => match (subject.lambda_watched, subject.files) {
+            (true, true) => format!("no lines of invocation {id} in the Lambda logs that were given"),
+            (true, false) => format!("no lines of invocation {id} in the watched Lambda log groups so far"),
+            (false, true) => format!("no Lambda log was given, so invocation {id} was not looked for"),
+            (false, false) => format!("no Lambda log group is watched, so invocation {id} was not looked for"),
+        },
         (None, _) if several.is_some() => {
             format!("{} invocations ran at that time and ended differently", several.unwrap_or_default())
         }

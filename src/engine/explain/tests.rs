@@ -81,6 +81,7 @@ fn subject<'a>(request: &'a Request, api: &'a Api) -> Subject<'a> {
         execution: None,
         serving: None,
         lambda_watched: true,
+        files: false,
     }
 }
 
@@ -354,4 +355,24 @@ fn only_the_invocation_that_says_the_same_may_be_quoted() {
         let invocations = invocation(says.clone());
         assert_eq!(may_have_said(invocations.get("w").unwrap(), words), want, "{says:?}");
     }
+}
+
+#[test]
+fn what_is_not_explained_says_which_log_is_wanted_where_it_can_be_given() {
+    let (request, api) = (request(502), api());
+    let link = Link { id: Some("a1".into()), join: Join::IntegrationRequestId, candidates: 1, authorizer: false };
+    let of = |lambda_watched, files| {
+        let (e, _) = explain(&Subject { link: Some(&link), lambda_watched, files, ..subject(&request, &api) });
+        assert_eq!(e.cause.kind, CauseKind::Unknown);
+        (e.cause.message.unwrap().to_string(), e.fix.text.clone())
+    };
+    for (watched, looked, advice) in [(true, "that were given", "--lambda "), (false, "was given", "--lambda FILE")] {
+        let (message, fix) = of(watched, true);
+        assert!(message.contains(looked) && fix.contains(advice), "{message}; {fix}");
+        assert!(!(message.clone() + &fix).contains("group") && !fix.contains("configur"), "{message}; {fix}");
+    }
+    assert!(of(true, false).1.contains("are all configured"));
+    let (message, fix) = of(false, false);
+    assert!(message.contains("no Lambda log group is watched"), "{message}");
+    assert!(fix.contains("lambda_log_groups") && fix.contains("--lambda-log-group "), "{fix}");
 }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::engine::rules::{By, Rules};
 use crate::engine::{Engine, Output, Settings};
-use crate::model::alert::{Alert, State, Subject};
+use crate::model::alert::{Alert, Before, State, Subject};
 use crate::model::cause::CauseKind;
 use crate::model::event::Fact;
 use crate::model::inventory::{Api, ApiKind, Inventory, Source, SourceId, SourceKind};
@@ -196,13 +196,55 @@ fn a_failure_that_took_as_long_as_the_timeout_is_one_whatever_its_cause_and_coun
     assert_eq!(count(29_000, true, 200), None, "it went well");
 }
 
-/// The functions' logs have shown a run, of another endpoint long ago.
-fn with_a_run(mut world: World) -> World {
-    world.line("other", LambdaSays::Start);
-    world.line("other", LambdaSays::Report(Report::default()));
+/// Long ago a function ran for the endpoint, and it went well.
+fn with_a_run(world: World) -> World {
+    with_a_run_of(world, "/a")
+}
+
+fn with_a_run_of(mut world: World, route: &str) -> World {
+    if world.reads_lambda {
+        world.line("first", LambdaSays::Start);
+        world.line("first", LambdaSays::Report(Report::default()));
+    }
+    let endpoint = Endpoint::new("GET", route).into();
+    let fine = Request { endpoint, lambda_request_id: Some("first".into()), ..request(world.now, 200) };
+    world.put(1, &fine);
     world.now += 600;
     world.read();
     world
+}
+
+#[test]
+fn no_invocations_needs_to_know_that_a_function_serves_the_endpoint() {
+    let denied = "Execution failed due to configuration error: Invalid permissions on Lambda function";
+    let of_http = "The IAM role configured on the integration or API Gateway doesn't have permissions to call the \
+                   integration. Check the permissions and try again.";
+    let words = |error: &str| GatewayWords { integration_error: Some(error.into()), ..GatewayWords::default() };
+    let status = |n| GatewayWords { integration_status: Some(n), ..GatewayWords::default() };
+    let cases = [
+        ("nothing is said of what it calls", GatewayWords::default(), false),
+        ("a backend's certificate", words("Host name 'b' does not match the certificate subject"), false),
+        ("too many of it run already", status(429), false),
+        ("a permission of REST APIs", words(denied), true),
+        ("a permission of HTTP APIs", words(of_http), true),
+        ("no such function", status(404), true),
+    ];
+    for (what, said, want) in cases {
+        // With the logs of functions and without: what the gateway says is enough.
+        for groups in [&["/access", "/aws/lambda/pay"][..], &["/access"]] {
+            let mut world = with_a_run_of(world_of(rule("no-invocations"), groups, |_| {}), "/other");
+            let now = world.now;
+            world.put(5, &Request { gateway: Some(Box::new(said.clone())), ..request(now, 500) });
+            assert_eq!(world.look().is_some(), want, "{what}: {groups:?}");
+            if want {
+                let alert = world.alert();
+                assert_eq!((alert.errors, alert.requests, alert.causes[0].count), (5, 5, 5), "{what}");
+                world.answered(3, 500);
+                assert_eq!(world.look(), Some(fires(Severity::Critical)), "not all of them are proof: it stands");
+                assert!(!world.alert().holds);
+            }
+        }
+    }
 }
 
 #[test]
@@ -257,6 +299,12 @@ fn no_invocations_never_fires_where_the_logs_of_functions_do_not_tell() {
     assert!(outage(&mut with_a_run(world(one()))), "it would");
     assert!(!outage(&mut world_of(one(), &["/access"], |_| {})), "no log is configured");
     assert!(!outage(&mut world(one())), "none has shown a run");
+    let mut of_another = with_a_run_of(world(one()), "/other");
+    assert!(!outage(&mut of_another), "nobody knows what serves this endpoint");
+    let functions = |api: &mut Api| drop(api.functions.insert("GET /a".to_owned(), "b".into()));
+    let mut of_none = with_a_run_of(world_of(one(), &["/access", "/aws/lambda/pay", "/aws/lambda/b"], functions), "/o");
+    of_none.engine.seal(SourceId(2), at(100_000));
+    assert!(!outage(&mut of_none), "its function logs nothing");
 
     let mut never_read = world(one());
     never_read.reads_lambda = false;
@@ -376,6 +424,29 @@ fn a_count_fires_from_ten_in_five_minutes_on() {
     assert_eq!(world.look(), Some(resolves(Severity::High)));
 }
 
+#[test]
+fn what_comes_seldom_is_told_by_the_longer_look() {
+    for name in ["endpoint-5xx", "api-5xx"] {
+        let mut world = world(rule(name));
+        // Four in five minutes at most, each of which fails: never enough for anything.
+        while world.now < 20 * 80 {
+            world.failed(1, if world.now < 800 { "KeyError" } else { "TypeError" });
+            for _ in 0..8 {
+                world.look();
+            }
+        }
+        let alert = world.alert();
+        assert_eq!((alert.errors, alert.requests, alert.window), (20, 20, 30 * MINUTE), "{name}");
+        assert!((alert.value - 1.0).abs() < 1e-9);
+        let causes: Vec<_> = alert.causes.iter().map(|c| (c.sample.error_type.as_deref(), c.count)).collect();
+        assert_eq!(causes, [(Some("KeyError"), 10), (Some("TypeError"), 10)], "{name}: all of them");
+        assert!(alert.settled());
+        if name == "api-5xx" {
+            assert_eq!((alert.endpoints[0].errors, alert.endpoints[0].requests), (20, 20));
+        }
+    }
+}
+
 fn took(seconds: i64, ms: u32) -> Request {
     let start = at(seconds).minus(Duration::from_millis(u64::from(ms)));
     Request { response_latency_ms: Some(ms), start, ..request(seconds, 200) }
@@ -430,6 +501,7 @@ fn traffic_is_gone_where_there_was_enough_before() {
         assert_eq!(world.look(), Some(fires(Severity::High)));
         let alert = world.alert();
         assert_eq!((alert.value, alert.threshold, alert.requests), (0.0, 0.0, 0));
+        assert_eq!(alert.before, Some(Before { requests: 300, window: Duration::from_hours(1) }));
         world.saved_and_restored();
         assert!(world.fires_until(3 * HOUR), "it goes on though nothing is left to compare with");
         assert!(world.said.iter().all(|alert| alert.state == State::Firing));
@@ -459,6 +531,26 @@ fn traffic_may_be_gone_in_part_and_silence_of_a_day_is_how_it_is() {
     world.now = began + 25 * HOUR;
     world.read();
     assert!(world.said.iter().any(|alert| alert.state == State::Resolved));
+}
+
+#[test]
+fn traffic_is_back_before_it_is_more_than_ever() {
+    for (below, clear_ratio) in [(0.5, 0.0), (0.8, 0.6), (0.99, 1.0), (0.0, 0.0)] {
+        let ladder = crate::engine::rules::Ladder::one(Severity::High, below);
+        let mut world = world(Rule { ladder, clear_ratio, ..rule("traffic-gone") });
+        for _ in 0..360 {
+            world.answered(10, 200);
+            assert_eq!(world.look(), None);
+        }
+        let gone = world.now + 600;
+        assert!(world.fires_until(gone));
+        let mut back = None;
+        while back.is_none() && world.now < gone + HOUR {
+            world.answered(10, 200);
+            back = (world.look() == Some(resolves(Severity::High))).then_some(world.now - gone);
+        }
+        assert!(back.is_some_and(|after| after <= 300), "below {below}, clear {clear_ratio}: {back:?}");
+    }
 }
 
 #[test]
@@ -507,6 +599,7 @@ fn a_burn_rate_needs_both_windows_and_a_full_watch() {
     let alert = world.alert();
     assert!((alert.value - 20.0).abs() < 1e-6, "{}", alert.value);
     assert_eq!((alert.threshold, alert.window, alert.errors), (14.4, Duration::from_hours(1), 720));
+    assert_eq!(alert.causes.iter().map(|cause| cause.count).sum::<u64>(), 720, "those of the window that is told");
     let before = world.now;
     world.saved_and_restored();
     let mut over = None;
@@ -529,22 +622,33 @@ fn a_burn_rate_needs_both_windows_and_a_full_watch() {
     }
     assert_eq!(seen.first(), Some(&(2 * HOUR, Severity::High)), "8 times is over 6, and not over 14.4");
     assert_eq!(lower.alert().window, Duration::from_hours(2));
+    let causes: u64 = lower.alert().causes.iter().map(|cause| cause.count).sum();
+    assert_eq!((causes, lower.alert().endpoints[0].errors), (lower.alert().errors, lower.alert().errors));
 }
 
 #[test]
 fn a_burn_rate_that_is_new_looks_back_no_further_than_was_counted() {
-    let mut world = world(rule("api-5xx"));
-    while world.now < 2 * HOUR {
-        world.answered(8, 200).answered(2, 502).look();
+    // Its hour stands in the same slots as the half hour that was counted, or in others as well.
+    let hour = Special::Pairs([Pair { long: Duration::from_hours(1), short: 5 * MINUTE }; 3]);
+    for new in [burn(0.99), Rule { special: hour, ..burn(0.99) }] {
+        let mut world = world(rule("api-5xx"));
+        while world.now < 2 * HOUR {
+            world.answered(8, 200).answered(2, 502).look();
+        }
+        let mut settings = world.engine.settings.clone();
+        settings.rules = Rules::from(vec![new]);
+        world.engine = Engine::restore(settings, &world.engine.save()).expect("saved just now");
+        let mut first = None;
+        while first.is_none() && world.now < 4 * HOUR {
+            if world.now == 2 * HOUR + 600 {
+                world.saved_and_restored();
+            }
+            first = world.answered(8, 200).answered(2, 502).look().map(|_| world.now);
+        }
+        assert_eq!(first, Some(2 * HOUR + 10 + HOUR / 2), "half an hour was counted before");
+        // The hour begins with a full minute.
+        assert_eq!((world.alert().errors, world.alert().requests), (722, 3610));
     }
-    let mut settings = world.engine.settings.clone();
-    settings.rules = Rules::from(vec![burn(0.99)]);
-    world.engine = Engine::restore(settings, &world.engine.save()).expect("saved just now");
-    let mut first = None;
-    while first.is_none() && world.now < 4 * HOUR {
-        first = world.answered(8, 200).answered(2, 502).look().map(|_| world.now);
-    }
-    assert_eq!(first, Some(3 * HOUR + 10), "an hour after its first look");
 }
 
 #[test]

@@ -98,6 +98,9 @@ impl Rule {
             low_traffic: Some(LowTraffic { window: 30 * MINUTE, min_requests: 5 }),
             ladder: Ladder::SHARES,
             at_least: false,
+            // What is surely bad over minutes is mostly still so 10 s later: a longer wait finds outages later and spares
+            // hardly a false alert.
+            hold: Duration::from_secs(20),
             ..Self::plain(name, by, Measure::Failures, window)
         }
     }

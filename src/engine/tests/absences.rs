@@ -53,6 +53,7 @@ fn what_was_missed_by_all_logs_is_one_notice() {
     assert_eq!((notice.from, notice.to, notice.time), (at(-30), at(HOUR - 290), at(HOUR + 70)));
     assert_eq!(notice.why, [Problem::Throttled, Problem::Unreachable]);
     assert_eq!((notice.sources, notice.names.len()), (3, 3));
+    assert_eq!(notice.apis.iter().map(|api| &**api).collect::<Vec<_>>(), ["shop"]);
     assert_eq!((notice.requests, notice.failures, notice.unread_before), (100, 10, Some(at(-10))));
     assert_eq!(notice.causes, [(CauseKind::Unknown, 7), (CauseKind::UnhandledException, 3)]);
     assert_eq!((notice.endpoints.len(), notice.endpoints[0].failures, &*notice.endpoints[0].api), (1, 10, "shop"));

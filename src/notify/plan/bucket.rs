@@ -1,7 +1,8 @@
 //! A token bucket: how many messages a sink takes, on whatever clock its messages go by.
 //!
-//! Not a queue: what finds no token stays with whoever wanted to say it. Rule: time never runs back here; a clock that
-//! was set back by a lot is believed, so that nobody waits for hours.
+//! Not a queue: what finds no token stays with whoever wanted to say it. Rule: in any stretch of time a sink takes a
+//! burst and then its rate, of all who speak at about that time together; who speaks of another time is neither held up
+//! nor let through by them.
 
 use std::time::Duration;
 
@@ -9,8 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::time::{Timestamp, millis};
 
-/// APIs are read some minutes apart; a clock that goes back further than this was set back.
-const SET_BACK: Duration = Duration::from_mins(15);
+/// APIs are read some minutes apart. One that is further behind than this speaks of another time: its log comes late, it
+/// is read again from an hour ago, or a clock was set back.
+const APART: Duration = Duration::from_mins(15);
+/// Times that are told apart: eight hours of quarters. More than a few are rare, as all who come to one time share it.
+const TIMES_MAX: usize = 32;
 
 /// How many messages.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,53 +39,80 @@ impl Rate {
     }
 }
 
-/// The tokens of one clock.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// The tokens of one clock, or of several that are far apart.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Bucket {
+    /// The times that somebody speaks of, each more than [`APART`] from the others; who spoke last is last.
+    times: Vec<Time>,
+}
+
+/// Where those stand who speak at about one time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Time {
     /// The greatest time seen.
     clock: Timestamp,
-    /// When it is full again.
+    /// When all tokens are there again.
     full: Timestamp,
 }
 
-impl Default for Bucket {
-    /// Full.
-    fn default() -> Self {
-        Self { clock: Timestamp::MIN, full: Timestamp::MIN }
+impl Time {
+    /// All tokens are there.
+    const fn full_at(at: Timestamp) -> Self {
+        Self { clock: at, full: at }
     }
 }
 
 impl Bucket {
-    /// Time has come to `at`.
+    /// Somebody speaks whose time has come to `at`. He shares the newest time that is not far ahead of his.
     pub(super) fn advance(&mut self, at: Timestamp) {
-        if at.plus(SET_BACK) < self.clock {
-            // What was owed stays owed, counted from the new time.
-            let owed = self.full.since(self.clock);
-            (self.clock, self.full) = (at, at.plus(owed));
-        }
-        self.clock = self.clock.max(at);
+        let near = (0..self.times.len()).filter(|&n| self.times[n].clock <= at.plus(APART));
+        let time = match near.max_by_key(|&n| self.times[n].clock) {
+            Some(n) => {
+                let time = self.times.remove(n);
+                Time { clock: time.clock.max(at), ..time }
+            }
+            None if self.times.len() < TIMES_MAX => Time::full_at(at),
+            // In place of the one that nobody has spoken of for longest: what was owed there stays owed.
+            None => {
+                let Time { clock, full } = self.times.remove(0);
+                Time { clock: at, full: at.plus(full.since(clock)) }
+            }
+        };
+        self.times.push(time);
     }
 
-    /// The greatest time seen.
-    pub(super) const fn clock(&self) -> Timestamp {
-        self.clock
+    /// Of who spoke last.
+    fn time(&self) -> Time {
+        self.times.last().copied().unwrap_or(Time::full_at(Timestamp::MIN))
+    }
+
+    /// The greatest time seen, of who spoke last.
+    pub(super) fn clock(&self) -> Timestamp {
+        self.time().clock
     }
 
     /// Whole tokens there are.
     pub(super) fn tokens(&self, rate: Rate) -> usize {
+        let Time { clock, full } = self.time();
         let every = millis(rate.every()).max(1);
-        let room = every.saturating_mul(i64::from(rate.burst)).saturating_sub(millis(self.full.since(self.clock)));
+        let room = every.saturating_mul(i64::from(rate.burst)).saturating_sub(millis(full.since(clock)));
         usize::try_from(room / every).unwrap_or(0)
     }
 
     /// Takes a token, even if there is none.
     pub(super) fn take(&mut self, rate: Rate) {
-        self.full = self.full.max(self.clock).plus(rate.every());
+        let Time { clock, full } = self.time();
+        let after = Time { clock, full: full.max(clock).plus(rate.every()) };
+        match self.times.last_mut() {
+            Some(time) => *time = after,
+            None => self.times.push(after),
+        }
     }
 
     /// When there is a token.
     pub(super) fn next(&self, rate: Rate) -> Timestamp {
-        self.full.minus(rate.every() * rate.burst.saturating_sub(1)).max(self.clock)
+        let Time { clock, full } = self.time();
+        full.minus(rate.every() * rate.burst.saturating_sub(1)).max(clock)
     }
 }
 
@@ -114,12 +145,83 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_starves_nobody() {
+    fn a_clock_that_is_set_back_starves_nobody_and_lets_nobody_through() {
         let rate = Rate { per_second: 0.1, burst: 1 };
         let mut bucket = Bucket::default();
-        bucket.advance(at(100_000_000));
-        bucket.take(rate);
-        bucket.advance(at(1000));
-        assert_eq!((bucket.tokens(rate), bucket.next(rate)), (0, at(11_000)));
+        for _ in 0..3 {
+            bucket.advance(at(100_000_000));
+            bucket.take(rate);
+            bucket.advance(at(1000));
+            bucket.take(rate);
+            assert_eq!(bucket.clock(), at(1000));
+        }
+        assert_eq!((bucket.tokens(rate), bucket.next(rate)), (0, at(31_000)));
+        // More often than anything but a broken clock does: what was owed stays owed.
+        let mut bucket = Bucket::default();
+        let mut taken = 0;
+        for n in 0..1000 {
+            bucket.advance(at(-n * 3_600_000));
+            let tokens = bucket.tokens(rate);
+            (0..tokens).for_each(|_| bucket.take(rate));
+            taken += tokens;
+        }
+        assert_eq!(taken, TIMES_MAX);
+    }
+
+    /// Two APIs step by 10 s and say all they can; one stands `behind` seconds behind the other. What each could say at
+    /// first, and how many a second both later.
+    fn two(rate: Rate, behind: i64) -> ([usize; 2], [f64; 2]) {
+        let mut bucket = Bucket::default();
+        let mut said = [Vec::new(), Vec::new()];
+        for step in 0..600_i64 {
+            for (api, late) in [(0, 0), (1, behind)] {
+                bucket.advance(at((step * 10 - late) * 1000));
+                let tokens = bucket.tokens(rate);
+                (0..tokens).for_each(|_| bucket.take(rate));
+                said[api].push(tokens);
+            }
+        }
+        #[expect(clippy::cast_precision_loss)]
+        let later = |said: &[usize]| said[1..].iter().sum::<usize>() as f64 / 10.0 / 599.0;
+        ([said[0][0], said[1][0]], [later(&said[0]), later(&said[1])])
+    }
+
+    #[test]
+    fn an_api_that_is_an_hour_behind_has_the_tokens_of_its_own_time() {
+        let rate = Rate { per_second: 0.1, burst: 5 };
+        let near = |a: f64| (a - 0.1).abs() < 1e-9;
+        let (first, [ahead, behind]) = two(rate, 3600);
+        assert_eq!(first, [5, 5]);
+        assert!(near(ahead) && near(behind), "{ahead} and {behind} a second");
+        let (first, [one, other]) = two(rate, 60);
+        assert_eq!(first, [5, 0]);
+        assert!(near(one + other), "{one} and {other} a second: at one time they share");
+    }
+
+    #[test]
+    fn who_has_caught_up_shares_again() {
+        let rate = Rate { per_second: 0.001, burst: 5 };
+        let mut bucket = Bucket::default();
+        bucket.advance(at(3_600_000));
+        (0..3).for_each(|_| bucket.take(rate));
+        bucket.advance(at(0));
+        assert_eq!(bucket.tokens(rate), 5);
+        bucket.advance(at(3_000_000));
+        assert_eq!((bucket.tokens(rate), bucket.clock()), (2, at(3_600_000)));
+        // File after file: the second runs through a time that is over, and comes to where the first one ended.
+        let mut bucket = Bucket::default();
+        for start in [0, 1] {
+            let mut taken = 0;
+            for second in (start..86_400).step_by(10) {
+                bucket.advance(at(second * 1000));
+                let tokens = bucket.tokens(rate);
+                (0..tokens).for_each(|_| bucket.take(rate));
+                taken += tokens;
+            }
+            // The last quarter of an hour is the first one's.
+            let want = if start == 0 { 5 + 86 } else { 5 + 85 };
+            assert_eq!(taken, want);
+        }
+        assert_eq!(bucket.times.len(), 2);
     }
 }

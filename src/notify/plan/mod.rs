@@ -28,13 +28,13 @@ use self::track::Told;
 use super::audience::Audience;
 use super::message::Message;
 use super::plans::Moment;
-use crate::model::alert::{Alert, AlertKey, Reason, Severity, State};
+use crate::model::alert::{Alert, AlertKey, Reason, State};
 use crate::model::inventory::Inventory;
 use crate::model::saved::{self, RestoreError};
 use crate::model::time::Timestamp;
 
 /// Version of the saved form: it changes with any type that is saved, and older state is then refused.
-pub const STATE_VERSION: u32 = 3;
+pub const STATE_VERSION: u32 = 4;
 
 /// How messages are planned.
 #[derive(Clone, Debug, PartialEq)]
@@ -211,7 +211,7 @@ impl Plan {
                 }
                 self.tick_logs(at)
             }
-            Moment::Noticed(notice) if self.audience.min_severity == Severity::Elevated => {
+            Moment::Noticed(notice) if self.audience.wants_notice(notice) => {
                 self.memory.owed.push(Owed { lane: Lane::Logs, message: notice.clone().into() });
                 self.tick_logs(at)
             }

@@ -49,7 +49,9 @@ impl Plan {
         let mut due = Vec::new();
         let mut audible: BTreeMap<Arc<str>, Vec<(&Alert, bool)>> = BTreeMap::new();
         for (alert, hushed) in alerts.iter().copied().zip(is_hushed) {
-            self.look(alert, hushed, lane, at);
+            if !self.look(alert, hushed, lane, at) {
+                continue;
+            }
             let Some(track) = self.memory.tracks.get_mut(&alert.key) else { continue };
             track.seen = at;
             match &mut track.told {
@@ -152,18 +154,19 @@ impl Plan {
     /// Which of the alerts are silenced or muted.
     fn hushed(&self, alerts: &[&Alert], at: Timestamp, relives: bool) -> Vec<bool> {
         let silences = &self.settings.silences;
-        let covered = |alert: &Alert| silences.iter().any(|silence| silence.covers(alert, &self.inventory, at));
-        let mut is_silenced: Vec<bool> = alerts.iter().map(|alert| covered(alert)).collect();
+        let is_told = |alert: &Alert| {
+            self.memory.tracks.get(&alert.key).is_some_and(|t| t.episode == alert.episode && t.is_told())
+        };
+        let standing = |alert| inhibit::Standing {
+            alert,
+            silenced: silences.iter().any(|silence| silence.covers(alert, &self.inventory, at)),
+            told: is_told(alert),
+        };
         // Whoever looks a second time does not see the alerts that were adopted.
         let adopted: Vec<&Alert> = if relives { self.unseen(alerts) } else { Vec::new() };
-        let muted = if adopted.is_empty() {
-            inhibit::muted(alerts, &is_silenced, self.settings.group_max)
-        } else {
-            is_silenced.extend(adopted.iter().map(|alert| covered(alert)));
-            let all: Vec<&Alert> = alerts.iter().copied().chain(adopted).collect();
-            inhibit::muted(&all, &is_silenced, self.settings.group_max)
-        };
-        is_silenced.iter().zip(muted).take(alerts.len()).map(|(silenced, muted)| *silenced || muted.is_some()).collect()
+        let all: Vec<_> = alerts.iter().copied().chain(adopted).map(standing).collect();
+        let muted = inhibit::muted(&all, self.settings.group_max);
+        all.iter().zip(muted).take(alerts.len()).map(|(s, muted)| s.silenced || muted.is_some()).collect()
     }
 
     /// Alerts of the same API that were said alone and are not among these.
@@ -182,8 +185,9 @@ impl Plan {
         unseen
     }
 
-    /// Takes note of an alert as it stands: it has a track from now on if it fires and may be spoken of, or was.
-    fn look(&mut self, alert: &Alert, hushed: bool, lane: Lane, at: Timestamp) {
+    /// Takes note of an alert as it stands: it has a track from now on if it fires and may be spoken of, or was. Returns
+    /// whether it has.
+    fn look(&mut self, alert: &Alert, hushed: bool, lane: Lane, at: Timestamp) -> bool {
         let key = &alert.key;
         // Not asked for each of thousands.
         if !self.memory.flapping.is_empty() {
@@ -196,17 +200,20 @@ impl Plan {
         let fires = alert.state == State::Firing;
         match self.memory.tracks.get(key) {
             Some(track) if track.episode == alert.episode && fires => {
-                if hushed && matches!(track.told, Told::Not { .. }) {
+                let is_dropped = hushed && matches!(track.told, Told::Not { .. });
+                if is_dropped {
                     self.memory.tracks.remove(key);
                 }
-                return;
+                return !is_dropped;
             }
             Some(_) => self.end(alert, lane),
             None => {}
         }
-        if fires && !hushed {
+        let is_heard = fires && !hushed;
+        if is_heard {
             self.memory.tracks.insert(key.clone(), Track::new(alert, at));
         }
+        is_heard
     }
 
     /// The life of an alert that was known is over: it has resolved, or another one has begun.

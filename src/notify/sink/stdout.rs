@@ -66,19 +66,33 @@ impl Writer {
     }
 
     /// Hands over a text and waits until it is written.
-    async fn write(&self, text: String) -> Result<(), SendError> {
+    ///
+    /// # Errors
+    /// Why it was not, or not whole.
+    pub async fn write(&self, text: String) -> std::io::Result<()> {
         let (written, answer) = oneshot::channel();
-        let gone = || SendError::never("standard output: its thread has failed");
+        let gone = || std::io::Error::other(Gone);
         self.texts.send(Text { text, written }).await.map_err(|_| gone())?;
-        match answer.await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(e)) if e.kind() == ErrorKind::BrokenPipe => {
-                Err(SendError::never("standard output is closed: whoever read it has gone"))
-            }
-            // A file on a disk that is full may have room later.
-            Ok(Err(e)) => Err(SendError::again(format!("standard output: {e}"))),
-            Err(_) => Err(gone()),
-        }
+        answer.await.unwrap_or_else(|_| Err(gone()))
+    }
+}
+
+/// The thread has failed.
+#[derive(Debug, thiserror::Error)]
+#[error("its thread has failed")]
+struct Gone;
+
+/// What another try of a write can do.
+fn send_error(e: &std::io::Error) -> SendError {
+    if e.kind() == ErrorKind::BrokenPipe {
+        return SendError::never("standard output is closed: whoever read it has gone");
+    }
+    let text = format!("standard output: {e}");
+    // A file on a disk that is full may have room later.
+    if matches!(e.get_ref(), Some(inner) if inner.is::<Gone>()) {
+        SendError::never(text)
+    } else {
+        SendError::again(text)
     }
 }
 
@@ -98,12 +112,12 @@ impl Deliver for Stdout {
         let mut writing = std::pin::pin!(writing);
         if let Ok(written) = tokio::time::timeout(SLOW, &mut writing).await {
             self.said_slow = false;
-            return written;
+            return written.map_err(|e| send_error(&e));
         }
         if !std::mem::replace(&mut self.said_slow, true) {
             tracing::warn!("standard output is full and nobody reads it: messages for it wait");
         }
-        writing.await
+        writing.await.map_err(|e| send_error(&e))
     }
 }
 

@@ -74,6 +74,7 @@ fn of_each_kind(texts: &[String], n: usize) -> Vec<Message> {
         Missed { api: alert.api.clone(), endpoint: Arc::new(Endpoint::new(&texts[0], &texts[0])), failures: 1 };
     let notice = Notice {
         names: many(&alert.api, n),
+        apis: many(&alert.api, n),
         endpoints: many(&missed, n),
         episode: alert.alert.episode.clone(),
         ..notice()

@@ -6,7 +6,7 @@ use super::*;
 use crate::model::alert::EndpointCount;
 
 /// All keys of version 1; a program may rely on each of them in each kind.
-const KEYS: [&str; 34] = [
+const KEYS: [&str; 35] = [
     "v",
     "type",
     "time",
@@ -37,6 +37,7 @@ const KEYS: [&str; 34] = [
     "endpoints",
     "fix",
     "query",
+    "before",
     "problem",
     "digest",
     "notice",
@@ -134,6 +135,7 @@ fn an_endpoint_that_fails() {
             "text": "fields @timestamp, @message\n| filter @message like \"8f4b9e02-3c1d-4a5e-9b7f-0123456789ab\"\n\
                      | sort @timestamp asc\n| limit 50",
         },
+        "before": null,
         "problem": null,
         "digest": null,
         "notice": null,

@@ -1,7 +1,7 @@
 //! Text for people, and the words for each measure.
 
 use super::*;
-use crate::model::alert::EndpointCount;
+use crate::model::alert::{Before, EndpointCount};
 use crate::notify::headline::title;
 
 fn text(m: impl Into<Message>) -> String {
@@ -107,6 +107,16 @@ fn each_measure_has_its_words() {
     let over = |measure, value, threshold| said(measure, value, threshold, State::Resolved).1;
     assert_eq!(over(p99, 1200.0, 3000.0), "RESOLVED POST /checkout p99 1.2s, limit 3s (30 requests, 5m)");
     assert_eq!(over(Measure::Traffic, 30.0, 0.0), "RESOLVED POST /checkout traffic is back: 30 requests in 5m");
+    let before = |requests, expects: &str| {
+        let m = changed(|a| {
+            (a.measure, a.errors, a.requests) = (Measure::Traffic, 0, 0);
+            a.before = Some(Before { requests, window: Duration::from_hours(1) });
+        });
+        assert_eq!(m.headline(), format!("CRITICAL POST /checkout traffic gone: no requests in 5m{expects}"));
+    };
+    before(3600, ", about 300 expected (3600 in the 1h before)");
+    before(300, ", about 25 expected (300 in the 1h before)");
+    before(0, "");
     assert_eq!(over(Measure::NewCause, 0.0, 1.0), "RESOLVED POST /checkout no new cause (12 of 30, 5m)");
     assert_eq!(said(burn, 0.0, 1.0, State::Resolved).0, "Resolved: POST /checkout (shop)");
     assert_eq!(

@@ -50,6 +50,7 @@ fn message(n: u32) -> Arc<Message> {
             }],
             flapping: false,
             endpoints: Vec::new(),
+            before: None,
             blindness: None,
         },
         api: "shop".into(),

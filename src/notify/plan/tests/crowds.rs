@@ -143,7 +143,7 @@ fn what_finds_no_token_is_told_as_one_and_resolves_wait() {
     assert_eq!(short(&look(&mut plan, 13, &[])), ["api resolved 2"]);
     let rest = short(&look(&mut plan, 20, &[]));
     assert_eq!(rest, ["api resolved 2", "0+5 of several rules resolved 2"]);
-    assert_eq!(plan.memory, Memory { requests: plan.memory.requests, ..Memory::default() }, "all is said");
+    assert_eq!(plan.memory, Memory { requests: plan.memory.requests.clone(), ..Memory::default() }, "all is said");
 }
 
 #[test]

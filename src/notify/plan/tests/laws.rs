@@ -331,14 +331,14 @@ fn the_generator_reaches_everything() {
         let without: usize = course.steps().iter().enumerate().map(|(n, step)| go(&mut plan, n, step).len()).sum();
         *seen.entry("silenced").or_default() += usize::from(without + plan.finish().len() != said.len());
         for step in course.steps() {
-            let all: Vec<_> = step.looked.iter().collect();
-            let muted = inhibit::muted(&all, &vec![false; all.len()], 3);
+            let standing = |alert| inhibit::Standing { alert, silenced: false, told: false };
+            let muted = inhibit::muted(&step.looked.iter().map(standing).collect::<Vec<_>>(), 3);
             for by in muted.into_iter().flatten() {
                 *seen
                     .entry(match by {
                         inhibit::Muted::ByApi => "by API",
                         inhibit::Muted::ByEndpoints => "by endpoints",
-                        inhibit::Muted::ByEndpoint => "by endpoint",
+                        inhibit::Muted::ByRule => "by rule",
                     })
                     .or_default() += 1;
             }
@@ -346,6 +346,6 @@ fn the_generator_reaches_everything() {
     }
     let all = ["new", "escalated", "deescalated", "causes_changed", "repeat", "flapping", "resolved"];
     assert!(all.iter().all(|reason| reasons.get(reason).is_some_and(|n| *n > 5)), "{reasons:?}");
-    let all = ["digest", "mixed", "group", "logs", "requests", "silenced", "by API", "by endpoints", "by endpoint"];
+    let all = ["digest", "mixed", "group", "logs", "requests", "silenced", "by API", "by endpoints", "by rule"];
     assert!(all.iter().all(|what| seen.get(what).is_some_and(|n| *n > 5)), "{seen:?}");
 }
