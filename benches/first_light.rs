@@ -285,7 +285,14 @@ async fn whole(clients: Clients) -> Result<()> {
             stop.cancel();
         }
     };
-    let options = daemon::Options { clock: Clock::wall(), requests: false, state_dir: None, stop: stop.clone() };
+    let options = daemon::Options {
+        clock: Clock::wall(),
+        requests: false,
+        state_dir: None,
+        questions: None,
+        reload: None,
+        stop: stop.clone(),
+    };
     let run = daemon::run(config, clients, options, hear);
     let outcome = tokio::time::timeout(PASS_MAX, run).await;
     let mut kinds = BTreeMap::new();

@@ -35,7 +35,7 @@
 //! | [`config`] | file -> validated settings | model, settings types of read, engine, tail, notify |
 //! | [`state`] | named blobs, segments and a journal on disk: atomic, versioned, checksummed | nothing |
 //! | [`aws`] | the AWS SDK | model, tail, notify, config |
-//! | [`ops`] | the clock, signals, logs about itself | model |
+//! | [`ops`] | the clock, signals, logs about itself, the service manager, asking how it is | model, config |
 //! | [`sim`] | simulated CloudWatch Logs and SNS, for demo, tests, benches, other clients | model |
 //! | [`run`] | one file per way of running | all |
 //!
@@ -49,6 +49,9 @@
 //! [`engine::casework`] brings case and invocation together, and [`engine::explain`] decides.
 //! Each 10 s of event time the rules look at the windows and the alert states step. [`notify::plan`] decides for each sink what is
 //! said, [`run::post`] writes that down where there is a state folder, [`notify::outbox`] delivers it.
+//!
+//! Whoever wants to know how it is asks the loop ([`ops::inquiry`]) for a [`model::report`]. A configuration that is read
+//! anew ([`run::reload`]) ends one life of the loop and begins another from what it hands over, by the code of a restart.
 //!
 //! Between two batches [`run::pipeline`] can be saved and restored: [`model::saved`] is the form, each type keeps its own
 //! part of it, and `tests/it/restoring.rs` holds that nobody can tell the difference. A type that is saved changes

@@ -11,16 +11,17 @@ use anyhow::Context;
 use clap::Parser;
 use cli::{Cli, Command, DEFAULT_CONFIG, Format};
 use gatewatch::aws::clients::Clients;
-use gatewatch::config::{Config, ConfigError};
+use gatewatch::config::{Config, ConfigError, LogConfig, LogLevel};
 use gatewatch::ops::clock::Clock;
-use gatewatch::ops::{signals, telemetry};
+use gatewatch::ops::service::Service;
+use gatewatch::ops::{inquiry, signals, telemetry};
 use gatewatch::read::Template;
 use gatewatch::run::follow::Show;
+use gatewatch::run::reload::{Load, Reload};
 use gatewatch::run::sinks::Unusable;
 use gatewatch::run::{daemon, demo, follow, replay, send_test, sim, sinks};
 use gatewatch::view::Paint;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::filter::LevelFilter;
 
 /// Failed while running.
 const FAILED: u8 = 1;
@@ -59,8 +60,6 @@ impl From<anyhow::Error> for Failure {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let daemon = cli.command.is_none() && cli.follow.is_none();
-    telemetry::init(if daemon { LevelFilter::INFO } else { LevelFilter::WARN });
     let code = match run(cli) {
         Ok(()) => return ExitCode::SUCCESS,
         Err(Failure::Usage(why)) => {
@@ -81,17 +80,26 @@ fn complain(why: &str) {
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
+    if cli.command.is_none() && cli.follow.is_none() {
+        return in_runtime(run_daemon(cli));
+    }
+    // At a terminal what goes well is not worth a word.
+    telemetry::init(LogConfig { level: LogLevel::Warn, ..LogConfig::default() });
     match &cli.command {
         Some(Command::Replay(args)) => return run_replay(&cli, args),
         Some(Command::SendTest(_) | Command::Demo(_) | Command::Sim(_)) | None => {}
     }
+    in_runtime(run_live(cli))
+}
+
+fn in_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     // Two threads: the work is waiting for AWS. A host with 64 cores should not get 64 threads for that.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let outcome = runtime.block_on(run_live(cli));
+    let outcome = runtime.block_on(work);
     // A write to a full pipe cannot be cancelled, and must not hold up the end.
     runtime.shutdown_timeout(Duration::from_secs(1));
     outcome
@@ -116,17 +124,45 @@ async fn run_live(cli: Cli) -> Result<(), Failure> {
     if let Some(Command::SendTest(args)) = &cli.command {
         return send_test(&cli, args, stop).await;
     }
-    let Some(label) = &cli.follow else {
-        let config = Config::load(cli.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG)))?;
-        let clients = clients(&config).await?;
-        let state_dir = config.state_dir.clone().or_else(state_directory);
-        let options = daemon::Options { clock: Clock::wall(), requests: false, state_dir, stop };
-        return Ok(daemon::run(config, clients, options, |_| {}).await?);
-    };
+    let label = cli.follow.as_deref().expect("without a command, and no daemon, it follows");
     let config = followed(&cli, label)?;
     let clients = clients(&config).await?;
     let show = show(cli.following.output);
     Ok(follow::run(config, clients, Clock::wall(), cli.following.since, show, stop).await?)
+}
+
+async fn run_daemon(cli: Cli) -> Result<(), Failure> {
+    let path = cli.config.unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG));
+    let config = Config::load(&path)?;
+    telemetry::init(config.log);
+    let stop = CancellationToken::new();
+    signals::stop_on_signals(stop.clone()).context("cannot listen for signals")?;
+    let asked = signals::reload_on_signal().context("cannot listen for signals")?;
+    let clients = clients(&config).await?;
+    let service = Service::of_environment();
+    let (inquiry, questions) = inquiry::channel();
+    let informing = tokio::spawn(service.clone().inform(inquiry, stop.clone()));
+    let load: Load = Box::new(move || {
+        let path = path.clone();
+        Box::pin(async move {
+            let config = Config::load(&path).map_err(|e| e.to_string())?;
+            let clients = clients_of(&config).await?;
+            Ok((config, clients))
+        })
+    });
+    let options = daemon::Options {
+        clock: Clock::wall(),
+        requests: false,
+        state_dir: config.state_dir.clone().or_else(state_directory),
+        questions: Some(questions),
+        reload: Some(Reload { asked, load, service }),
+        stop: stop.clone(),
+    };
+    let outcome = daemon::run(config, clients, options, |_| {}).await;
+    // Also where it ended by a failure: the service manager is told.
+    stop.cancel();
+    let _ = informing.await;
+    Ok(outcome?)
 }
 
 async fn send_test(cli: &Cli, args: &cli::SendTest, stop: CancellationToken) -> Result<(), Failure> {
@@ -140,7 +176,7 @@ async fn send_test(cli: &Cli, args: &cli::SendTest, stop: CancellationToken) -> 
     }
     // Each topic's Region stands in its ARN.
     let mut clients = Clients::load(config.region.as_deref()).await;
-    let sinks = sinks::open(&config, &mut clients)?;
+    let sinks = sinks::open(&config, &mut clients, &mut None)?;
     let mut out = io::stdout();
     let tested = stop.run_until_cancelled(send_test::run(sinks, &Clock::wall(), &mut out)).await;
     if !tested.context("stopped before the tests were over")?? {
@@ -158,10 +194,14 @@ fn state_directory() -> Option<PathBuf> {
 
 /// A missing Region is a mistake in the configuration, to be said before anything starts.
 async fn clients(config: &Config) -> Result<Clients, Failure> {
+    clients_of(config).await.map_err(Failure::Usage)
+}
+
+async fn clients_of(config: &Config) -> Result<Clients, String> {
     let clients = Clients::load(config.region.as_deref()).await;
     if clients.region().is_none() && config.apis.iter().any(|api| api.region.is_none()) {
         let how = "no AWS Region: set `region` in the configuration, AWS_REGION, or a region in the AWS profile";
-        return Err(Failure::Usage(how.to_owned()));
+        return Err(how.to_owned());
     }
     Ok(clients)
 }

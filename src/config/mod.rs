@@ -6,6 +6,7 @@
 
 mod file;
 mod format;
+mod log;
 mod notify;
 mod poll;
 mod problem;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use log::{LogConfig, LogFormat, LogLevel};
 pub use problem::ConfigError;
 
 use self::problem::Source;
@@ -55,6 +57,8 @@ pub struct Config {
     pub role_arn: Option<String>,
     /// Where the state is kept; `None` leaves it to `$STATE_DIRECTORY`.
     pub state_dir: Option<PathBuf>,
+    /// What it says of itself.
+    pub log: LogConfig,
     /// How log groups are read.
     pub poll: PollConfig,
     /// Endpoints tracked per API.
@@ -81,6 +85,7 @@ impl Default for Config {
             window,
             role_arn: None,
             state_dir: None,
+            log: LogConfig::default(),
             poll: PollConfig::default(),
             max_endpoints: 1000,
             max_invocations: 20_000,
@@ -339,9 +344,12 @@ impl Config {
         rules.retain(|name| seen.insert(*name));
         let sinks: Vec<_> = self.sinks.iter().map(|s| &*s.audience.name).collect();
         let apis: Vec<_> = self.apis.iter().map(|a| a.name.as_str()).collect();
+        let groups: BTreeSet<_> = self.apis.iter().flat_map(|a| a.groups()).map(|(name, _)| name).collect();
+        let groups = groups.len();
         format!(
-            "APIs {}; window {}, reads every {}; rules {}; sinks {}",
+            "APIs {}; {groups} log group{}; window {}, reads every {}; rules {}; sinks {}",
             apis.join(", "),
+            if groups == 1 { "" } else { "s or patterns" },
             human(self.window),
             human(self.poll.interval.start),
             rules.join(", "),

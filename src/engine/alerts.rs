@@ -162,6 +162,11 @@ impl Alerts {
         behind.take_while(move |(key, _)| key.api == api && key.rule == rule.name)
     }
 
+    /// The episodes of those that fire.
+    pub(super) fn firing(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.instances.values().filter(|instance| instance.phase != Phase::Pending).map(|instance| &instance.episode)
+    }
+
     /// Takes over an alert that was said in an earlier life. True if it fires and did not. Each sink is told of an alert,
     /// and one of them perhaps late: what is older than what was taken over of the same alert changes nothing.
     pub fn adopt(&mut self, alert: &Alert) -> bool {

@@ -9,6 +9,7 @@ mod said;
 mod saved;
 mod serving;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,6 +50,8 @@ pub struct Casework {
     links: Links,
     functions: Functions,
     shown: Shown,
+    /// Closed cases, by how each was joined.
+    joins: BTreeMap<Join, u64>,
     #[serde(skip)]
     hold: Duration,
     #[serde(skip)]
@@ -77,6 +80,7 @@ impl Casework {
             links: Links::new(settings.max_invocations),
             functions: Functions::default(),
             shown: Shown::default(),
+            joins: BTreeMap::new(),
             hold,
             lambda_watched: false,
             files: settings.reporting == Reporting::Final,
@@ -212,6 +216,11 @@ impl Casework {
         (self.invocations.dropped, self.cases.dropped)
     }
 
+    /// Cases that were closed, by how each was joined.
+    pub(super) const fn joins(&self) -> &BTreeMap<Join, u64> {
+        &self.joins
+    }
+
     /// Which logs of functions have shown an invocation.
     pub(super) const fn shown(&self) -> &Shown {
         &self.shown
@@ -219,6 +228,7 @@ impl Casework {
 
     fn close_oldest(&mut self) -> bool {
         let Some((id, case)) = self.cases.close_oldest(&mut self.reports) else { return false };
+        *self.joins.entry(case.explanation.cause.join).or_default() += 1;
         for key in keys(&case.request) {
             self.links.forget(key, id);
         }

@@ -10,11 +10,11 @@ pub mod alerts;
 pub mod casework;
 pub mod correlate;
 mod counted;
-mod dropped;
 pub mod endpoints;
 pub mod executions;
 pub mod explain;
 pub mod functions;
+mod glance;
 pub mod histogram;
 pub mod invocations;
 mod lambdas;
@@ -46,7 +46,6 @@ use self::alerts::Alerts;
 use self::casework::Casework;
 use self::correlate::Reporting;
 pub use self::counted::Counted;
-pub use self::dropped::Dropped;
 use self::endpoints::Endpoints;
 use self::lambdas::Lambdas;
 use self::measures::Scene;
@@ -63,7 +62,6 @@ use crate::model::event::Fact;
 use crate::model::inventory::{ApiId, SourceId, SourceKind};
 use crate::model::problem::Problem;
 use crate::model::request::Request;
-use crate::model::summary::Summary;
 use crate::model::time::Timestamp;
 
 /// An event stamped later than `now` plus this is counted at `now`: clients may stamp events up to two hours ahead,
@@ -242,54 +240,6 @@ impl Engine {
     pub fn drain(&mut self) -> Vec<Output> {
         self.report();
         std::mem::take(&mut self.outputs)
-    }
-
-    /// Figures of every endpoint over the display window that ends at `end`.
-    #[must_use]
-    pub fn snapshot(&self, end: Timestamp) -> Summary {
-        let window = self.settings.window;
-        let mut totals = Totals::default();
-        for (endpoints, api) in self.endpoints.iter().zip(0_u16..) {
-            for stats in endpoints.iter() {
-                let figures = stats.figures(end, window);
-                totals.add(ApiId(api), &stats.endpoint, &figures.counts, &figures.latencies);
-            }
-            let causes = endpoints.iter().flat_map(|s| s.tally.total(end, window));
-            for (label, cause) in causes {
-                totals.cause(label.kind, cause.count);
-            }
-        }
-        Summary { span: Some((end.minus(window), end)), ..totals.summary() }
-    }
-
-    /// Figures over the whole input, if they are kept.
-    #[must_use]
-    pub const fn totals(&self) -> &Totals {
-        &self.totals
-    }
-
-    /// What was counted since each API was first watched.
-    #[must_use]
-    pub fn counted(&self) -> &[Counted] {
-        &self.counted
-    }
-
-    /// Requests stamped ahead of the clock, which were counted as if they came now.
-    #[must_use]
-    pub const fn future_requests(&self) -> u64 {
-        self.future
-    }
-
-    /// What was left out.
-    #[must_use]
-    pub fn dropped(&self) -> Dropped {
-        let (invocations, cases) = self.casework.dropped();
-        let mut dropped = Dropped { invocations, cases, ..Dropped::default() };
-        for endpoints in &self.endpoints {
-            dropped.late_requests += endpoints.too_late;
-            dropped.overflow_requests += endpoints.overflow;
-        }
-        dropped
     }
 
     fn request(&mut self, request: Request, now: Timestamp, absent: Option<SourceId>) {

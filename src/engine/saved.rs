@@ -24,7 +24,7 @@ use crate::model::saved::{self, RestoreError};
 use crate::model::time::Timestamp;
 
 /// Version of the saved form: it changes with any type that is saved, and older state is then refused.
-pub const STATE_VERSION: u32 = 3;
+pub const STATE_VERSION: u32 = 4;
 
 /// As it is read; [`Engine::save`] writes the same from where it stands.
 type State = (Vec<Endpoints>, Looked, (Sighted, Absences), Vec<Counted>, Whole);

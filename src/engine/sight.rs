@@ -18,6 +18,7 @@ use super::settings::Settings;
 use crate::model::alert::{Alert, AlertKey, Blindness, Loss, Measure, Severity, State, Subject};
 use crate::model::inventory::{ApiId, Inventory, Source, SourceId, SourceKind};
 use crate::model::problem::Problem;
+use crate::model::report::{Reading, Trouble};
 use crate::model::text::cut;
 use crate::model::time::Timestamp;
 
@@ -97,6 +98,29 @@ impl Sight {
     pub(super) fn new(inventory: &Inventory) -> Self {
         let keys = keys(inventory);
         Self { seen: vec![Seen::default(); keys.len()], keys, awake: None }
+    }
+
+    /// How far a source is read, and why not further.
+    pub(super) fn reading(&self, source: SourceId) -> Reading {
+        let seen = &self.seen[source.index()];
+        let trouble = seen.since.filter(|_| !seen.retired).map(|since| {
+            let (problem, said) = seen.why();
+            Trouble { problem, said, since }
+        });
+        Reading { read_to: seen.sealed, trouble }
+    }
+
+    /// The alerts that fire, as of `now`.
+    pub(super) fn firing(&self, now: Timestamp) -> Vec<Alert> {
+        let firing = |(seen, key): (&Seen, &Option<AlertKey>)| {
+            Some(seen.firing.clone()?.alert(key.clone()?, State::Firing, now))
+        };
+        self.seen.iter().zip(&self.keys).filter_map(firing).collect()
+    }
+
+    /// The episodes of the alerts that fire.
+    pub(super) fn episodes(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.seen.iter().filter_map(|seen| Some(&seen.firing.as_ref()?.episode))
     }
 
     /// What is saved: all that is known, and since when somebody has been there to read.
@@ -259,11 +283,7 @@ impl Sight {
     ) -> Firing {
         let seen = &self.seen[source.index()];
         let inventory = &settings.inventory;
-        let silent = || {
-            let said = if seen.sealed.is_some() { "no read was finished since" } else { "no read was finished yet" };
-            (Problem::Late, Arc::from(said))
-        };
-        let (problem, said) = seen.trouble.clone().unwrap_or_else(silent);
+        let (problem, said) = seen.why();
         let loss = self.loss(source, inventory);
         let rules = if loss == Loss::Causes {
             Vec::new()
@@ -284,6 +304,17 @@ impl Sight {
         let mut all = (0_u16..).map(SourceId).take(self.seen.len());
         let is_read = |other: SourceId| counted_by(inventory, other) == Some(api) && self.reach(other) != Reach::Blind;
         if all.any(is_read) { Loss::Part } else { Loss::Everything }
+    }
+}
+
+impl Seen {
+    /// Why it is blind.
+    fn why(&self) -> (Problem, Arc<str>) {
+        let silent = || {
+            let said = if self.sealed.is_some() { "no read was finished since" } else { "no read was finished yet" };
+            (Problem::Late, Arc::from(said))
+        };
+        self.trouble.clone().unwrap_or_else(silent)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Not the message that people get: `notify/plan` decides whether and what is said. Rule: an alert carries everything
 //! a message needs, so that planning and rendering look nothing up.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,6 +67,16 @@ pub enum Subject {
     Endpoint(Arc<Endpoint>),
     /// A log group that is read for it, by its name.
     Source(Arc<str>),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Api => f.write_str("the whole API"),
+            Self::Endpoint(endpoint) => endpoint.fmt(f),
+            Self::Source(name) => f.write_str(name),
+        }
+    }
 }
 
 /// One threshold and whom it is about: what stays the same over an alert's life.

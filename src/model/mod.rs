@@ -5,6 +5,7 @@
 
 pub mod alert;
 pub mod cause;
+pub mod dropped;
 pub mod event;
 pub mod execution;
 pub mod hash;
@@ -15,6 +16,7 @@ pub mod json;
 pub mod notice;
 pub mod personal;
 pub mod problem;
+pub mod report;
 pub mod request;
 pub mod saved;
 pub mod secrets;

@@ -19,6 +19,7 @@ use super::json;
 use super::message::Message;
 use super::origin::Origin;
 use super::sink::{Class, Deliver, SendError};
+use crate::model::report::SinkReport;
 
 /// Messages that may wait for one sink: an incident of a thousand alerts, at about 4 KB each.
 const QUEUE: usize = 1000;
@@ -32,14 +33,25 @@ const TRIES: u32 = 30;
 pub struct Outbox {
     queue: mpsc::Sender<Letter>,
     name: String,
-    waiting: Waiting,
+    standing: Shared,
 }
 
 /// A message, and the number under which it is kept; 0 where nobody keeps it.
 type Letter = (u64, Arc<Message>);
 
-/// Messages that are neither delivered nor given up, oldest first.
-type Waiting = Arc<Mutex<VecDeque<Arc<Message>>>>;
+/// How a sink stands.
+#[derive(Debug, Default)]
+struct Standing {
+    /// Messages that are neither delivered nor given up, oldest first.
+    waiting: VecDeque<Arc<Message>>,
+    delivered: u64,
+    /// Messages that were printed to stderr instead.
+    dead_lettered: u64,
+    failing: bool,
+}
+
+/// The same, for the outbox, its task and whoever looks.
+type Shared = Arc<Mutex<Standing>>;
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,16 +81,27 @@ pub struct Delivery {
     pub name: String,
     /// The task.
     pub task: JoinHandle<()>,
-    waiting: Waiting,
+    /// Ends it even if messages wait.
+    pub deadline: CancellationToken,
+    standing: Shared,
     kept: bool,
 }
 
 impl Delivery {
     /// The sink has failed, or hangs and cannot even be cancelled: what waits for it goes to stderr, unless it is kept.
     pub fn abandon(&self) {
-        for message in lock(&self.waiting).drain(..).filter(|_| !self.kept) {
+        for message in lock(&self.standing).waiting.drain(..).filter(|_| !self.kept) {
             dead_letter(&self.name, &message, "the sink failed or hangs");
         }
+    }
+
+    /// How the sink stands.
+    #[must_use]
+    pub fn report(&self) -> SinkReport {
+        let Standing { waiting, delivered, dead_lettered, failing } = &*lock(&self.standing);
+        let name = self.name.as_str().into();
+        let (delivered, dead_lettered, failing) = (*delivered, *dead_lettered, *failing);
+        SinkReport { name, queued: waiting.len(), delivered, dead_lettered, failing }
     }
 }
 
@@ -104,16 +127,16 @@ impl Outbox {
     ) -> (Self, Delivery) {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let name = name.to_owned();
-        let unsettled = Waiting::default();
+        let standing = Shared::default();
         let kept = tell.is_some();
         let backoff = Backoff::new(dice);
         let trouble = Trouble::default();
-        let (unsettled_too, own_name) = (Arc::clone(&unsettled), name.clone());
-        let carrier =
-            Carrier { name: own_name, sink, waiting, deadline, unsettled: unsettled_too, tell, backoff, trouble };
+        let (its, own_name) = (Arc::clone(&standing), name.clone());
+        let its_deadline = deadline.clone();
+        let carrier = Carrier { name: own_name, sink, waiting, deadline, standing: its, tell, backoff, trouble };
         let task = tokio::spawn(carrier.deliver_all());
-        let outbox = Self { queue, name: name.clone(), waiting: Arc::clone(&unsettled) };
-        (outbox, Delivery { name, task, waiting: unsettled, kept })
+        let outbox = Self { queue, name: name.clone(), standing: Arc::clone(&standing) };
+        (outbox, Delivery { name, task, deadline: its_deadline, standing, kept })
     }
 
     /// Queues a message; never waits.
@@ -123,6 +146,7 @@ impl Outbox {
             Err(NotTaken::Full) => "its queue is full",
             Err(NotTaken::Closed) => "the sink has failed",
         };
+        lock(&self.standing).dead_lettered += 1;
         dead_letter(&self.name, message, why);
     }
 
@@ -131,20 +155,20 @@ impl Outbox {
     /// # Errors
     /// When it is not taken: what becomes of it then is the caller's business.
     pub fn offer(&self, number: u64, message: &Arc<Message>) -> Result<(), NotTaken> {
-        lock(&self.waiting).push_back(Arc::clone(message));
+        lock(&self.standing).waiting.push_back(Arc::clone(message));
         let why = match self.queue.try_send((number, Arc::clone(message))) {
             Ok(()) => return Ok(()),
             Err(TrySendError::Full(_)) => NotTaken::Full,
             Err(TrySendError::Closed(_)) => NotTaken::Closed,
         };
-        lock(&self.waiting).pop_back();
+        lock(&self.standing).waiting.pop_back();
         Err(why)
     }
 }
 
 /// No code panics between two halves of a change, so a poisoned lock is still good.
-fn lock(waiting: &Waiting) -> MutexGuard<'_, VecDeque<Arc<Message>>> {
-    waiting.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(standing: &Shared) -> MutexGuard<'_, Standing> {
+    standing.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The far end of an outbox.
@@ -153,7 +177,7 @@ struct Carrier<D> {
     sink: D,
     waiting: mpsc::Receiver<Letter>,
     deadline: CancellationToken,
-    unsettled: Waiting,
+    standing: Shared,
     tell: Option<Tell>,
     backoff: Backoff,
     trouble: Trouble,
@@ -166,14 +190,15 @@ impl<D: Deliver> Carrier<D> {
             let outcome = tokio::select! {
                 biased;
                 delivered = self.deliver_one(&message) => {
-                    if let Err(why) = delivered {
-                        dead_letter(&self.name, &message, &why);
-                        self.trouble.given_up(&self.name);
+                    match delivered {
+                        Ok(()) => lock(&self.standing).delivered += 1,
+                        Err(why) => self.give_up(&message, &why),
                     }
                     Outcome::Settled
                 }
                 () = deadline.cancelled() => {
                     if self.tell.is_none() {
+                        lock(&self.standing).dead_lettered += 1;
                         dead_letter(&self.name, &message, "there was no time left to deliver it");
                     }
                     Outcome::Left
@@ -183,9 +208,15 @@ impl<D: Deliver> Carrier<D> {
             if let Some(tell) = &self.tell {
                 tell(number, outcome);
             }
-            lock(&self.unsettled).pop_front();
+            lock(&self.standing).waiting.pop_front();
         }
         self.trouble.end(&self.name);
+    }
+
+    fn give_up(&mut self, message: &Message, why: &str) {
+        lock(&self.standing).dead_lettered += 1;
+        dead_letter(&self.name, message, why);
+        self.trouble.given_up(&self.name);
     }
 
     /// Tries until it is delivered, refused, or has been tried for long enough.
@@ -204,12 +235,14 @@ impl<D: Deliver> Carrier<D> {
             let error = match self.sink.deliver(message).await {
                 Ok(()) => {
                     self.backoff.delivered();
+                    lock(&self.standing).failing = false;
                     self.trouble.over(&self.name);
                     return Ok(());
                 }
                 Err(error) => error,
             };
             let pause = self.backoff.failed(error.class);
+            lock(&self.standing).failing = true;
             self.trouble.met(&self.name, &error);
             if error.class == Class::Never {
                 self.trouble.pause = pause;

@@ -121,6 +121,11 @@ impl Plans {
         self.each(|plan| plan.step(moment, at))
     }
 
+    /// These alerts about logs fire at the beginning of a life: whoever never heard of one does now.
+    pub fn greet(&mut self, firing: &[Alert], now: Timestamp) -> Vec<Addressed> {
+        self.each(|plan| plan.greet(firing, now))
+    }
+
     /// Lets arrival time pass: what is said of logs may be due.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Addressed> {
         self.each(|plan| plan.tick(now))

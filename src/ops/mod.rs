@@ -4,5 +4,7 @@
 
 pub mod clock;
 pub mod host;
+pub mod inquiry;
+pub mod service;
 pub mod signals;
 pub mod telemetry;

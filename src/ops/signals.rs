@@ -1,8 +1,10 @@
-//! Signals -> a token: the first SIGTERM or ctrl-c asks for an orderly stop, the second ends the process at once.
+//! Signals: the first SIGTERM or ctrl-c asks for an orderly stop, the second ends the process at once; SIGHUP asks for
+//! the configuration to be read anew.
 
 use std::process::exit;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// Cancels `stop` at the first signal; at the second exits with 128 and its number.
@@ -28,4 +30,21 @@ pub fn stop_on_signals(stop: CancellationToken) -> std::io::Result<()> {
         }
     });
     Ok(())
+}
+
+/// Something arrives here for each SIGHUP; of several while nobody looks, once.
+///
+/// # Errors
+/// When the operating system refuses a signal handler.
+pub fn reload_on_signal() -> std::io::Result<mpsc::Receiver<()>> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let (ask, asked) = mpsc::channel(1);
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            if ask.try_send(()).is_err() && ask.is_closed() {
+                return;
+            }
+        }
+    });
+    Ok(asked)
 }

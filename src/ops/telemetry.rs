@@ -1,15 +1,90 @@
 //! Logs about itself, on stderr: stdout carries alerts and results only.
+//!
+//! Where stderr is the journal's own stream, each line begins with its priority (`<4>`) and has no time of its own: the
+//! journal has both. Sources: sd-daemon(3), and `$JOURNAL_STREAM` in systemd.exec(5).
 
-use std::io::IsTerminal;
+use std::fmt;
+use std::fs::File;
+use std::io::{IsTerminal, stderr};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::format::{JsonFields, Writer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, format};
+use tracing_subscriber::registry::LookupSpan;
 
-/// Starts logging. `default` is the level where `RUST_LOG` says nothing.
-pub fn init(default: LevelFilter) {
-    let filter = EnvFilter::builder().with_default_directive(default.into()).from_env_lossy();
-    let terminal = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let subscriber = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(terminal).with_target(false);
+use crate::config::{LogConfig, LogFormat, LogLevel};
+
+/// Starts logging. `RUST_LOG` goes before the level of the settings.
+pub fn init(settings: LogConfig) {
+    let filter = EnvFilter::builder().with_default_directive(level(settings.level).into()).from_env_lossy();
+    let subscriber = tracing_subscriber::fmt().with_writer(stderr).with_env_filter(filter);
+    let is_journal = is_journal();
+    let text = format().with_target(false);
+    let json = format().json().flatten_event(true).with_target(false);
     // Only a second call can fail, and then logging is on already.
-    let _ = subscriber.with_env_filter(filter).try_init();
+    let _ = match (settings.format, is_journal) {
+        (LogFormat::Text, false) => {
+            let terminal = stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            subscriber.with_ansi(terminal).event_format(text).try_init()
+        }
+        (LogFormat::Text, true) => {
+            let bare = text.without_time().with_level(false).with_ansi(false);
+            subscriber.with_ansi(false).event_format(Prioritised(bare)).try_init()
+        }
+        (LogFormat::Json, false) => {
+            subscriber.with_ansi(false).fmt_fields(JsonFields::new()).event_format(json).try_init()
+        }
+        (LogFormat::Json, true) => {
+            subscriber.with_ansi(false).fmt_fields(JsonFields::new()).event_format(Prioritised(json)).try_init()
+        }
+    };
+}
+
+const fn level(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    }
+}
+
+/// Whether stderr goes straight to the journal.
+fn is_journal() -> bool {
+    let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
+    let own = stderr().as_fd().try_clone_to_owned().and_then(|fd| File::from(fd).metadata());
+    own.is_ok_and(|own| stream == format!("{}:{}", own.dev(), own.ino()))
+}
+
+/// Lines with the priority that the journal takes them under.
+struct Prioritised<F>(F);
+
+impl<S, N, F> FormatEvent<S, N> for Prioritised<F>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut to: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut text = String::new();
+        self.0.format_event(context, Writer::new(&mut text), event)?;
+        let priority = priority(*event.metadata().level());
+        // The journal takes each line by itself.
+        text.lines().try_for_each(|line| writeln!(to, "<{priority}>{}", line.trim_start()))
+    }
+}
+
+/// As syslog counts. Source: sd-daemon(3).
+fn priority(level: Level) -> u8 {
+    match level {
+        Level::ERROR => 3,
+        Level::WARN => 4,
+        Level::INFO => 6,
+        Level::DEBUG | Level::TRACE => 7,
+    }
 }

@@ -1,6 +1,11 @@
 //! The daemon: watches the configured APIs and sends messages to the sinks until it is stopped.
+//!
+//! Its configuration may change meanwhile: then one life ends and hands all it knows to the next, as at a restart, in
+//! the same process. Rule: what a life leaves undelivered, unexplained or unread the next one goes on with.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Result;
 use tokio_util::sync::CancellationToken;
@@ -9,14 +14,17 @@ use super::keep::{Keep, Restored, Synced, VERSION};
 use super::live::{Ear, Live};
 use super::pipeline::Said;
 use super::post::{Opening, Post};
-use super::sinks;
+use super::reload::{Account, New, Reload};
+use super::sinks::{self, Change, Changeable, Named};
 use crate::aws::clients::Clients;
 use crate::config::Config;
+use crate::model::report::Report;
+use crate::notify::sink::stdout::Writer;
 use crate::ops::clock::Clock;
+use crate::ops::inquiry::Questions;
 use crate::state::store::Store;
 
 /// How the daemon runs, besides what the configuration says.
-#[derive(Debug)]
 pub struct Options {
     /// The clock.
     pub clock: Clock,
@@ -24,6 +32,10 @@ pub struct Options {
     pub requests: bool,
     /// Where state is kept; `None` keeps none.
     pub state_dir: Option<PathBuf>,
+    /// Where others ask how it is, if they can.
+    pub questions: Option<Questions>,
+    /// How it is asked to read its configuration anew, if it can be.
+    pub reload: Option<Reload>,
     /// Ends it.
     pub stop: CancellationToken,
 }
@@ -32,35 +44,112 @@ pub struct Options {
 ///
 /// # Errors
 /// When a sink cannot work ([`sinks::Unusable`]), the state folder cannot be used, or a task failed.
-pub async fn run(config: Config, mut clients: Clients, options: Options, hear: impl FnMut(&Said)) -> Result<()> {
-    let Options { clock, requests, state_dir, stop } = options;
-    let region = clients.region().unwrap_or("-").to_owned();
+pub async fn run(mut config: Config, mut clients: Clients, options: Options, hear: impl FnMut(&Said)) -> Result<()> {
+    let Options { clock, requests, state_dir, mut questions, mut reload, stop } = options;
+    let mut region = clients.region().unwrap_or("-").to_owned();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), region, "{}", config.summary());
-    let sinks = sinks::open(&config, &mut clients)?;
-    let (keep, mut opening) = open_state(state_dir.as_deref())?;
+    let mut writer = None;
+    let sinks = sinks::open(&config, &mut clients, &mut writer)?;
+    let (kept, mut opening) = open_state(state_dir.as_deref())?;
+    let (mut keep, restored) = kept.unzip();
+    let mut restored = restored.unwrap_or_default();
     // Also where nothing was saved: a plan that knows nothing must not number its messages as others were.
-    let decided = keep.as_ref().map_or(0, |(_, restored)| restored.decided);
-    let said_since = opening.decisions_after(decided);
-    if let Some(summary) = keep.as_ref().and_then(|(_, restored)| restored.summary(clock.now())) {
+    let mut said_since = opening.decisions_after(restored.decided);
+    if let Some(summary) = restored.summary(clock.now()) {
         tracing::info!("{summary}");
     }
+    let mut changes = BTreeMap::new();
     for (name, sink) in sinks {
+        let (sink, change) = Changeable::new(sink);
+        changes.insert(Arc::clone(&name), change);
         opening.sink(name, sink);
     }
-    let history = config.longest_window();
-    let live = Live { config, region, clock, history, requests, keep, said_since, stop };
-    let mut desk = Desk { post: opening.start(), hear };
-    let outcome = Box::pin(live.watch(&mut clients, &mut desk)).await;
+    let account = Account::default();
+    let mut desk = Desk { post: opening.start(), changes, account: account.clone(), hear };
+    let outcome = loop {
+        let change = stop.child_token();
+        let live = Live {
+            history: config.longest_window(),
+            config: config.clone(),
+            region: region.clone(),
+            clock: clock.clone(),
+            requests,
+            questions,
+            keep,
+            restored,
+            said_since: std::mem::take(&mut said_since),
+            stop: stop.clone(),
+        };
+        let (end, new) = {
+            let mut watching = Box::pin(live.until(&change, &mut clients, &mut desk));
+            tokio::select! {
+                end = &mut watching => (end, None),
+                new = wanted(&mut reload, config.state_dir.as_ref(), &mut writer, &account) => {
+                    change.cancel();
+                    (watching.await, Some(new))
+                }
+            }
+        };
+        let next = match end {
+            Ok(end) => end.next,
+            Err(error) => break Err(error),
+        };
+        // A stop that came meanwhile ended it for good.
+        let (Some(next), Some(new)) = (next, new) else { break Ok(()) };
+        (questions, keep, restored) = (next.questions, next.keep, next.restored);
+        (config, clients) = (new.config, new.clients);
+        clients.region().unwrap_or("-").clone_into(&mut region);
+        desk.change(new.sinks);
+        tracing::info!(region, "the configuration is reloaded: {}", config.summary());
+        if let Some(reload) = &reload {
+            reload.done(&account);
+        }
+    };
     desk.post.stop().await;
-    outcome.map(|_| ())?;
+    outcome?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The next configuration; for ever where none can be asked for.
+async fn wanted(
+    reload: &mut Option<Reload>,
+    state_dir: Option<&PathBuf>,
+    writer: &mut Option<Writer>,
+    account: &Account,
+) -> New {
+    match reload {
+        Some(reload) => reload.next(state_dir, writer, account).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// What is said goes to the sinks, and to whoever else hears it.
 struct Desk<H> {
     post: Post,
+    /// By name of the sink.
+    changes: BTreeMap<Arc<str>, Change>,
+    account: Account,
     hear: H,
+}
+
+impl<H> Desk<H> {
+    /// From now on there are these sinks. What waits for one of the same name goes through the new one.
+    fn change(&mut self, sinks: Named) {
+        let is_gone = |name: &Arc<str>| !sinks.iter().any(|(other, _)| other == name);
+        for (gone, _) in self.changes.extract_if(.., |name, _| is_gone(name)) {
+            self.post.remove(&gone);
+        }
+        for (name, sink) in sinks {
+            if let Some(change) = self.changes.get(&name) {
+                change.to(sink);
+            } else {
+                let (sink, change) = Changeable::new(sink);
+                self.changes.insert(Arc::clone(&name), change);
+                self.post.add(name, sink);
+            }
+        }
+    }
 }
 
 impl<H: FnMut(&Said)> Ear for Desk<H> {
@@ -81,6 +170,11 @@ impl<H: FnMut(&Said)> Ear for Desk<H> {
 
     fn saved(&mut self, number: u64) {
         self.post.forget_through(number);
+    }
+
+    fn report(&self, report: &mut Report) {
+        report.sinks = self.post.report();
+        report.reloads = self.account.read();
     }
 }
 

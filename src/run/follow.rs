@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio_util::sync::CancellationToken;
 
+use super::keep::Restored;
 use super::live::Live;
 use super::output::Lines;
 use super::pipeline::Said;
@@ -50,7 +51,9 @@ pub async fn run(
         clock,
         history: since,
         requests: true,
+        questions: None,
         keep: None,
+        restored: Restored::default(),
         said_since: Vec::new(),
         stop: stop.clone(),
     };

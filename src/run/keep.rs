@@ -11,10 +11,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
+use super::meter::Meters;
 use super::pipeline::{Pipeline, Saved};
 use super::room::lock;
 use super::sources::Sources;
+use crate::model::alert::Alert;
 use crate::model::inventory::{Api, Inventory, Source, SourceId};
+use crate::model::report::Turns;
 use crate::model::time::{Timestamp, human};
 use crate::ops::clock::Clock;
 use crate::state::set_aside::Reason;
@@ -77,6 +80,29 @@ pub struct Restored {
     pub pipeline: Option<Saved>,
     /// The last message that the plan knows of.
     pub decided: u64,
+    /// What only a life of the same process hands over.
+    pub ongoing: Option<Ongoing>,
+}
+
+/// What goes on from one life to the next within a process.
+#[derive(Clone, Debug)]
+pub struct Ongoing {
+    /// When the first of them began.
+    pub started: Timestamp,
+    /// What was counted of the work of reading.
+    pub meters: Meters,
+    /// How long the engine took.
+    pub turns: Turns,
+    /// Alerts as the rules saw them last, by API.
+    pub looked: Vec<Vec<Alert>>,
+}
+
+impl Ongoing {
+    /// The first life begins.
+    #[must_use]
+    pub fn begin(now: Timestamp) -> Self {
+        Self { started: now, meters: Meters::default(), turns: Turns::default(), looked: Vec::new() }
+    }
 }
 
 /// Ids that stand in no segment file yet.
@@ -326,11 +352,40 @@ impl Keep {
 }
 
 impl Restored {
+    /// What one life leaves to the next of the same process, once nobody reads any more: the same as what is saved.
+    #[must_use]
+    pub fn handed(pipeline: Pipeline, sources: &Sources<'_>, began: Timestamp, ongoing: Ongoing) -> Self {
+        let take = |seen| {
+            let mut seen: Seen = std::mem::take(&mut *lock(seen));
+            seen.take_back();
+            seen
+        };
+        let saved = pipeline.save();
+        Self {
+            began: Some(began),
+            written: None,
+            inventory: unnamed(&sources.inventory().apis, sources.inventory().sources.clone()),
+            seen: sources.seen().map(take).collect(),
+            pipeline: Some(saved),
+            decided: 0,
+            ongoing: Some(Ongoing { looked: pipeline.into_looked(), ..ongoing }),
+        }
+    }
+
     /// The sentence that says at the start what was found.
     #[must_use]
     pub fn summary(&self, now: Timestamp) -> Option<String> {
         let ago = now.since(self.written?);
         Some(format!("going on from the state of {} ago", human(ago)))
+    }
+}
+
+/// APIs and sources by number, with nobody who names a source: the configuration does that anew.
+fn unnamed(apis: &[Api], sources: Vec<Source>) -> Inventory {
+    let nobody = |source: Source| Source { apis: Vec::new(), ..source };
+    Inventory {
+        apis: apis.iter().map(|api| Api::plain(&api.name)).collect(),
+        sources: sources.into_iter().map(nobody).collect(),
     }
 }
 
@@ -365,11 +420,8 @@ fn restore(content: &[u8], files: &[(SegmentName, Vec<u8>)]) -> Result<(Restored
             seen.add(&ids);
         }
     }
-    let nobody = |source: Source| Source { apis: Vec::new(), ..source };
-    let inventory = Inventory {
-        apis: content.apis.iter().map(|name| Api::plain(name)).collect(),
-        sources: content.sources.into_iter().map(nobody).collect(),
-    };
+    let apis: Vec<Api> = content.apis.iter().map(|name| Api::plain(name)).collect();
+    let inventory = unnamed(&apis, content.sources);
     let pipeline = Some(Saved { engine: content.engine, plans: content.plans });
     let restored = Restored {
         began: Some(content.began),
@@ -378,6 +430,7 @@ fn restore(content: &[u8], files: &[(SegmentName, Vec<u8>)]) -> Result<(Restored
         seen,
         pipeline,
         decided: content.decided,
+        ongoing: None,
     };
     Ok((restored, content.segments))
 }

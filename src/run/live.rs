@@ -11,20 +11,24 @@ use anyhow::{Context, Result};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::keep::{Keep, Restored, Synced};
+use super::keep::{Keep, Ongoing, Restored, Synced};
 use super::lookout::Found;
 use super::pipeline::{Pipeline, Said};
 use super::poll::Delivery;
 use super::post::Decided;
+use super::report::Course;
 use super::room::lock;
 use super::sources::{Reading, Sources};
 use crate::config::Config;
 use crate::engine;
+use crate::model::dropped::Dropped;
 use crate::model::inventory::{Inventory, SourceId};
+use crate::model::report::Report;
 use crate::model::summary::Summary;
 use crate::model::time::Timestamp;
 use crate::notify::message::{AlertMessage, Message};
-use crate::ops::clock::Clock;
+use crate::ops::clock::{Clock, Stopwatch};
+use crate::ops::inquiry::{Question, Questions};
 use crate::tail::fetch::Connect;
 
 /// Batches between the sources and the engine. One per source is under way at a time, so this is enough for each to
@@ -48,12 +52,36 @@ pub struct Live {
     pub history: Duration,
     /// Whether every request is handed out.
     pub requests: bool,
-    /// The state, where one is kept.
-    pub keep: Option<(Keep, Restored)>,
+    /// Where others ask how it is, if they can.
+    pub questions: Option<Questions>,
+    /// Where the state is kept, if it is.
+    pub keep: Option<Keep>,
+    /// What it goes on from.
+    pub restored: Restored,
     /// What was said after that state was saved, in order.
     pub said_since: Vec<Decided>,
     /// Ends it.
     pub stop: CancellationToken,
+}
+
+/// How a life ended.
+#[derive(Debug)]
+pub struct End {
+    /// The figures of the last window, where it ended for good.
+    pub summary: Summary,
+    /// For whoever goes on, where it was to be changed.
+    pub next: Option<Box<Next>>,
+}
+
+/// What the next life takes over.
+#[derive(Debug)]
+pub struct Next {
+    /// What it goes on from.
+    pub restored: Restored,
+    /// Where the state is kept, if it is.
+    pub keep: Option<Keep>,
+    /// Where others ask how it is, if they can.
+    pub questions: Option<Questions>,
 }
 
 /// Who hears what is said.
@@ -74,6 +102,9 @@ pub trait Ear {
 
     /// A state was saved that knows all messages up to this number.
     fn saved(&mut self, _number: u64) {}
+
+    /// Adds to a report what is known here.
+    fn report(&self, _report: &mut Report) {}
 }
 
 impl<F: FnMut(Said)> Ear for F {
@@ -88,10 +119,10 @@ struct Run<'a, E> {
     keep: Option<Keep>,
     clock: Clock,
     ear: &'a mut E,
-    /// Since when is counted.
-    began: Timestamp,
+    course: Course,
+    questions: Option<Questions>,
     /// What was left out, as it was last said.
-    said_dropped: (Timestamp, engine::Dropped),
+    said_dropped: (Timestamp, Dropped),
 }
 
 impl Live {
@@ -100,13 +131,25 @@ impl Live {
     /// # Errors
     /// When a task failed. What AWS answers is never an error here: it is said, and tried again.
     pub async fn watch<C: Connect + Send>(self, connect: &mut C, ear: &mut impl Ear) -> Result<Summary> {
-        let Self { config, region, clock, history, requests, keep, said_since, stop } = self;
+        let only = self.stop.clone();
+        Ok(self.until(&only, connect, ear).await?.summary)
+    }
+
+    /// The same, and ends as well at `change`, which is a child of `stop`: then it hands over to whoever goes on.
+    ///
+    /// # Errors
+    /// As [`Live::watch`].
+    pub async fn until<C: Connect + Send>(
+        self,
+        change: &CancellationToken,
+        connect: &mut C,
+        ear: &mut impl Ear,
+    ) -> Result<End> {
+        let Self { config, region, clock, history, requests, questions, keep, mut restored, said_since, stop } = self;
         for silence in config.notify.silences.iter().filter(|silence| silence.until <= clock.now()) {
             let comment = silence.comment.as_ref().map(|comment| format!(" ({comment})")).unwrap_or_default();
             tracing::warn!("a [[silence]]{comment} ended at {} and covers nothing: delete it", silence.until);
         }
-        let (keep, restored) = keep.unzip();
-        let mut restored = restored.unwrap_or_default();
         let mut inventory = config.add_to(restored.inventory.clone(), &region);
         let patterns = config.patterns(&inventory, &region);
         for watched in &patterns {
@@ -126,17 +169,28 @@ impl Live {
         let (mut pipeline, keep) = pipeline(settings, &config, &mut restored, keep, &said_since);
         let (out, deliveries) = mpsc::channel(CHANNEL);
         let (tell, found) = mpsc::channel(CHANNEL);
-        let reading = Reading { requests, history, keep: keep.is_some(), clock: clock.clone(), stop: stop.clone() };
+        let seamless = restored.ongoing.is_some();
+        let mut ongoing = restored.ongoing.take().unwrap_or_else(|| Ongoing::begin(clock.now()));
+        pipeline.recall(std::mem::take(&mut ongoing.looked));
+        let (keeping, meters) = (keep.is_some(), ongoing.meters.clone());
+        let reading = Reading { requests, history, keep: keeping, clock: clock.clone(), meters, stop: change.clone() };
         let mut sources = Sources::new(&config, inventory, reading, out, tell);
-        let (goes_on, began) = (restored.began.is_some(), restored.began.unwrap_or_else(|| clock.now()));
+        let (goes_on, counted_since) = (restored.began.is_some(), restored.began.unwrap_or_else(|| clock.now()));
         sources.begin(restored, patterns, connect).await?;
         pipeline.expect_within(sources.slowest());
-        let said_dropped = (Timestamp::MIN, engine::Dropped::default());
-        let run = Run { pipeline, keep, clock, ear, began, said_dropped };
-        if goes_on {
+        let said_dropped = (Timestamp::MIN, Dropped::default());
+        let course = Course { counted_since, tried: Vec::new(), ongoing };
+        let mut run = Run { pipeline, keep, clock, ear, course, questions, said_dropped };
+        if goes_on && !seamless {
             run.say_counted(&sources);
         }
-        run.drive(deliveries, found, sources, connect, &stop).await
+        run.begin(seamless);
+        run.drive(deliveries, found, &mut sources, connect, change).await?;
+        if change.is_cancelled() && !stop.is_cancelled() {
+            return Ok(run.hand_over(&sources));
+        }
+        let summary = run.end(&sources).await;
+        Ok(End { summary, next: None })
     }
 }
 
@@ -200,28 +254,36 @@ fn as_numbered(message: &Arc<Message>, inventory: &Inventory) -> Option<Arc<Mess
 }
 
 impl<E: Ear> Run<'_, E> {
-    /// Feeds the pipeline until all sources have stopped.
-    async fn drive<C: Connect>(
-        mut self,
-        mut deliveries: mpsc::Receiver<Delivery>,
-        mut found: mpsc::Receiver<Found>,
-        mut sources: Sources<'_>,
-        connect: &mut C,
-        stop: &CancellationToken,
-    ) -> Result<Summary> {
-        let clock = self.clock.clone();
-        for said in self.pipeline.end_orphans() {
+    /// A life begins; `seamless` if another one of this process ended just now.
+    fn begin(&mut self, seamless: bool) {
+        let now = self.clock.now();
+        let over = self.pipeline.end_orphans();
+        for said in over.into_iter().chain(self.pipeline.greet(now)) {
             self.ear.hear(said);
         }
-        // From here on a log that is never read is waited for, and no log is blind because nobody was there.
-        self.pipeline.wake(clock.now());
+        if !seamless {
+            // From here on a log that is never read is waited for, and no log is blind because nobody was there.
+            self.pipeline.wake(now);
+        }
         self.tick();
+    }
+
+    /// Feeds the pipeline until all sources have stopped.
+    async fn drive<C: Connect>(
+        &mut self,
+        mut deliveries: mpsc::Receiver<Delivery>,
+        mut found: mpsc::Receiver<Found>,
+        sources: &mut Sources<'_>,
+        connect: &mut C,
+        stop: &CancellationToken,
+    ) -> Result<()> {
+        let clock = self.clock.clone();
         loop {
             let deadline = self.pipeline.next_deadline();
             let save_at = self.keep.as_ref().and_then(|keep| keep.next(clock.now()));
             tokio::select! {
                 delivery = deliveries.recv() => match delivery {
-                    Some(delivery) => self.take(delivery, &mut sources),
+                    Some(delivery) => self.take(delivery, sources),
                     None => break,
                 },
                 Some(change) = found.recv(), if !stop.is_cancelled() => {
@@ -231,8 +293,9 @@ impl<E: Ear> Run<'_, E> {
                     self.pipeline.expect_within(sources.slowest());
                 }
                 () = clock.sleep_until(deadline.unwrap_or(Timestamp::MIN)), if deadline.is_some() => self.tick(),
-                () = clock.sleep_until(save_at.unwrap_or(Timestamp::MIN)), if save_at.is_some() => self.save(&sources),
+                () = clock.sleep_until(save_at.unwrap_or(Timestamp::MIN)), if save_at.is_some() => self.save(sources),
                 saved = written(&mut self.keep, &clock) => self.ear.saved(saved),
+                question = asked(&mut self.questions) => self.answer(question, sources),
                 Some(ended) = sources.tasks.join_next() => {
                     if let Err(panic) = ended {
                         stop.cancel();
@@ -245,10 +308,24 @@ impl<E: Ear> Run<'_, E> {
         while let Some(ended) = sources.tasks.join_next().await {
             ended.context("a reading task failed")?;
         }
+        Ok(())
+    }
+
+    /// Leaves all that it knows to the next life of this process. Nothing is closed: what waits goes on waiting.
+    fn hand_over(self, sources: &Sources<'_>) -> End {
+        let Course { counted_since, ongoing, .. } = self.course;
+        let restored = Restored::handed(self.pipeline, sources, counted_since, ongoing);
+        let next = Box::new(Next { restored, keep: self.keep, questions: self.questions });
+        End { summary: Summary::default(), next: Some(next) }
+    }
+
+    /// Ends for good.
+    async fn end(mut self, sources: &Sources<'_>) -> Summary {
+        let clock = self.clock.clone();
         // Saved before the cases are closed: whoever goes on from here still waits for them.
         if let Some(keep) = self.keep.take() {
             let (last, synced) = (self.ear.last(), self.ear.synced());
-            let finish = keep.finish(&self.pipeline, &sources, (last, synced), clock.now());
+            let finish = keep.finish(&self.pipeline, sources, (last, synced), clock.now());
             if let Ok(saved) = tokio::time::timeout(SAVE_MAX, finish).await {
                 if let Some(saved) = saved {
                     self.ear.saved(saved);
@@ -259,7 +336,7 @@ impl<E: Ear> Run<'_, E> {
             }
         }
         // As it was saved: what waits is counted by whoever goes on.
-        self.say_counted(&sources);
+        self.say_counted(sources);
         for said in self.pipeline.close() {
             self.ear.hear(said);
         }
@@ -268,7 +345,7 @@ impl<E: Ear> Run<'_, E> {
             0 => {}
             n => tracing::info!("{n} requests were stamped in the future and counted when they came"),
         }
-        Ok(self.pipeline.engine().snapshot(clock.now()))
+        self.pipeline.engine().snapshot(clock.now())
     }
 
     /// What a source hands on.
@@ -276,8 +353,13 @@ impl<E: Ear> Run<'_, E> {
         let now = self.clock.now();
         match delivery {
             Delivery::Facts { batch, position, caught_up, taken } => {
-                let source = batch.source;
+                let (source, read) = (batch.source, batch.sealed.is_some());
+                let turn = Stopwatch::start();
                 let said = self.pipeline.batch(batch, now);
+                self.course.ongoing.turns.add(turn.elapsed());
+                if read {
+                    self.course.tried(source);
+                }
                 sources.commit(source, position);
                 if let Some(caught_up) = caught_up {
                     self.pipeline.caught_up(source, caught_up.unread_before, now);
@@ -289,7 +371,10 @@ impl<E: Ear> Run<'_, E> {
                 let _ = taken.send(());
                 self.complain(false);
             }
-            Delivery::Blind { source, problem, said } => self.pipeline.blind(source, problem, &said, now),
+            Delivery::Blind { source, problem, said } => {
+                self.course.tried(source);
+                self.pipeline.blind(source, problem, &said, now);
+            }
             Delivery::Absent { source, from, to, problem } => {
                 self.pipeline.absence(source, from, to, problem, now);
             }
@@ -303,6 +388,15 @@ impl<E: Ear> Run<'_, E> {
     fn tick(&mut self) {
         for said in self.pipeline.tick(self.clock.now()) {
             self.ear.hear(said);
+        }
+    }
+
+    /// Somebody wants to know how it is.
+    fn answer(&self, question: Question, sources: &Sources<'_>) {
+        if question.is_waiting() {
+            let mut report = self.course.report(&self.pipeline, sources, question.detail, self.clock.now());
+            self.ear.report(&mut report);
+            question.answer(report);
         }
     }
 
@@ -320,7 +414,7 @@ impl<E: Ear> Run<'_, E> {
         let requests: u64 = counted.iter().map(|api| api.requests).sum();
         let failures: u64 = counted.iter().map(|api| api.failures).sum();
         let events: u64 = sources.seen().map(|seen| lock(seen).events()).sum();
-        let began = self.began;
+        let began = self.course.counted_since;
         tracing::info!("counted {requests} requests ({failures} failures) and {events} events since {began}");
     }
 
@@ -338,6 +432,17 @@ impl<E: Ear> Run<'_, E> {
 async fn written(keep: &mut Option<Keep>, clock: &Clock) -> u64 {
     match keep {
         Some(keep) => keep.written(clock).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The next question; for ever where nobody can ask.
+async fn asked(questions: &mut Option<Questions>) -> Question {
+    match questions {
+        Some(arriving) => match arriving.recv().await {
+            Some(question) => question,
+            None => std::future::pending().await,
+        },
         None => std::future::pending().await,
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::meter::Meters;
 use super::quota::Quota;
 use crate::config::Watched;
 use crate::model::time::Timestamp;
@@ -18,36 +19,48 @@ use crate::tail::groups::{Change, Known, List, Listed};
 
 /// Between two listings.
 const EVERY: Duration = Duration::from_mins(2);
+/// How the service calls a listing.
+const DESCRIBE_LOG_GROUPS: &str = "DescribeLogGroups";
 /// After one that failed.
 const RETRY: Duration = Duration::from_secs(30);
 
-/// A pattern's log groups have changed.
+/// A pattern was looked up.
 #[derive(Debug)]
 pub struct Found {
     /// The pattern.
     pub watched: Arc<Watched>,
-    /// What is new.
-    pub change: Change,
+    /// What is new; `None` once, when it was looked up for the first time, whatever came of it.
+    pub change: Option<Change>,
+}
+
+/// What the task shares with others.
+#[derive(Clone, Debug)]
+pub struct Around {
+    /// Where it asks for its turn.
+    pub quota: Quota,
+    /// The clock.
+    pub clock: Clock,
+    /// Where its requests are counted.
+    pub meters: Meters,
+    /// Who is told.
+    pub tell: mpsc::Sender<Found>,
+    /// Ends it.
+    pub stop: CancellationToken,
 }
 
 /// Looks until `stop`.
-pub async fn look_out<L: List>(
-    logs: L,
-    watched: Watched,
-    quota: Quota,
-    clock: Clock,
-    tell: mpsc::Sender<Found>,
-    stop: CancellationToken,
-) {
+pub async fn look_out<L: List>(logs: L, watched: Watched, around: Around) {
+    let Around { clock, tell, stop, .. } = &around;
     let watched = Arc::new(watched);
     let mut known = Known::default();
     let mut trouble: Option<Problem> = None;
     let mut empty = false;
+    let mut first = true;
     loop {
         let listed = tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            listed = list(&logs, &watched, &quota, &clock) => listed,
+            listed = list(&logs, &watched, &around) => listed,
         };
         let next = match listed {
             Ok(groups) => {
@@ -62,7 +75,7 @@ pub async fn look_out<L: List>(
                 }
                 empty = none;
                 for change in known.update(groups) {
-                    if tell.send(Found { watched: Arc::clone(&watched), change }).await.is_err() {
+                    if tell.send(Found { watched: Arc::clone(&watched), change: Some(change) }).await.is_err() {
                         return;
                     }
                 }
@@ -81,6 +94,10 @@ pub async fn look_out<L: List>(
                 clock.now().plus(RETRY)
             }
         };
+        if std::mem::take(&mut first) && tell.send(Found { watched: Arc::clone(&watched), change: None }).await.is_err()
+        {
+            return;
+        }
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
@@ -90,16 +107,17 @@ pub async fn look_out<L: List>(
 }
 
 /// The complete listing.
-async fn list<L: List>(logs: &L, watched: &Watched, quota: &Quota, clock: &Clock) -> Result<Vec<Listed>, FetchError> {
+async fn list<L: List>(logs: &L, watched: &Watched, around: &Around) -> Result<Vec<Listed>, FetchError> {
     let mut groups = Vec::new();
     let mut token = None;
     loop {
-        let due: Timestamp = clock.now();
-        quota.turn(due.plus(Tier::Discovery.slack())).await;
+        let due: Timestamp = around.clock.now();
+        around.quota.turn(due.plus(Tier::Discovery.slack())).await;
         let listing = logs.list(&watched.pattern, token.clone()).await;
+        around.meters.call(DESCRIBE_LOG_GROUPS, &watched.like, listing.as_ref().err().map(|error| error.problem));
         let listing = listing.inspect_err(|error| {
             if error.problem == Problem::Throttled {
-                quota.throttled();
+                around.quota.throttled();
             }
         })?;
         groups.extend(listing.groups);

@@ -1,10 +1,11 @@
 //! Facts in, what is said out: the engine and the plan behind one another, the same for live reading and for files.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::{Engine, Output, Settings};
-use crate::model::alert::Reason;
+use crate::model::alert::{Alert, Reason, State};
 use crate::model::cause::Failure;
 use crate::model::event::{Batch, Fact};
 use crate::model::inventory::{Inventory, SourceId};
@@ -45,6 +46,10 @@ pub struct Saved {
 pub struct Pipeline {
     engine: Engine,
     plans: Plans,
+    /// By API: its alerts as they stood when its rules looked last.
+    looked: Vec<Vec<Alert>>,
+    /// Episodes that fire, as far as that was logged.
+    logged: BTreeSet<Arc<str>>,
 }
 
 impl Pipeline {
@@ -52,7 +57,7 @@ impl Pipeline {
     #[must_use]
     pub fn new(settings: Settings, planning: &Planning) -> Self {
         let plans = Plans::new(planning, &settings.inventory);
-        Self { engine: Engine::new(settings), plans }
+        Self { engine: Engine::new(settings), plans, looked: Vec::new(), logged: BTreeSet::new() }
     }
 
     /// The state of both, as bytes: one cut, because whatever the engine found has been handed out.
@@ -67,7 +72,9 @@ impl Pipeline {
     /// When the state is damaged, of another version, or about more than is watched now.
     pub fn restore(settings: Settings, planning: &Planning, saved: &Saved) -> Result<Self, RestoreError> {
         let plans = Plans::restore(planning, &settings.inventory, &saved.plans)?;
-        Ok(Self { engine: Engine::restore(settings, &saved.engine)?, plans })
+        let engine = Engine::restore(settings, &saved.engine)?;
+        let logged = engine.firing().cloned().collect();
+        Ok(Self { engine, plans, looked: Vec::new(), logged })
     }
 
     /// A new life begins at `now`, on the clock of arrivals: that nobody read before it makes no log blind. Before
@@ -107,6 +114,13 @@ impl Pipeline {
     pub fn end_orphans(&mut self) -> Vec<Said> {
         let over = self.plans.end_unless(|key| self.engine.looks_at(key));
         over.into_iter().map(told).collect()
+    }
+
+    /// A life begins: a sink that was added hears of the alerts about logs that fire already. Of those about requests it
+    /// hears when the rules look next.
+    pub fn greet(&mut self, now: Timestamp) -> Vec<Said> {
+        let firing = self.engine.unread(now);
+        self.plans.greet(&firing, now).into_iter().map(told).collect()
     }
 
     /// More is watched from now on: APIs and sources were added behind those that are known.
@@ -214,6 +228,43 @@ impl Pipeline {
         &self.engine
     }
 
+    /// The alerts that fire, as they stand; those about requests as the rules saw them last.
+    #[must_use]
+    pub fn firing(&self, now: Timestamp) -> Vec<Alert> {
+        let looked = self.looked.iter().flatten().filter(|alert| alert.state == State::Firing);
+        looked.cloned().chain(self.engine.unread(now)).collect()
+    }
+
+    /// A life of the same process goes on: its rules saw this last.
+    pub fn recall(&mut self, looked: Vec<Vec<Alert>>) {
+        self.looked = looked;
+    }
+
+    /// What the rules saw last, by API.
+    #[must_use]
+    pub fn into_looked(self) -> Vec<Vec<Alert>> {
+        self.looked
+    }
+
+    /// Logs which alerts begin to fire and which are over, whoever is told of them.
+    fn log(&mut self, alerts: &[Alert]) {
+        for alert in alerts {
+            let (what, is_news) = match alert.state {
+                State::Firing if self.logged.contains(&alert.episode) => continue,
+                State::Firing => ("fires", self.logged.insert(Arc::clone(&alert.episode))),
+                State::Resolved => ("is over", self.logged.remove(&alert.episode)),
+            };
+            if is_news {
+                let api = &self.engine.inventory().api(alert.key.api).name;
+                let Alert { key, severity, errors, requests, episode, .. } = alert;
+                tracing::info!(
+                    rule = &*key.rule, api = &**api, subject = %key.subject, %severity, errors, requests,
+                    episode = &**episode, "alert {what}"
+                );
+            }
+        }
+    }
+
     fn drain(&mut self) -> Vec<Said> {
         let mut said = Vec::new();
         for output in self.engine.drain() {
@@ -226,8 +277,18 @@ impl Pipeline {
                     said.push(Said::Failure(failure));
                     continue;
                 }
-                Output::Looked { api, at, alerts } => self.plans.step(Moment::Looked { api, alerts: &alerts }, at),
-                Output::Sighted { at, alerts } => self.plans.step(Moment::Sighted(&alerts), at),
+                Output::Looked { api, at, alerts } => {
+                    self.log(&alerts);
+                    let messages = self.plans.step(Moment::Looked { api, alerts: &alerts }, at);
+                    let apis = self.looked.len().max(api.index() + 1);
+                    self.looked.resize(apis, Vec::new());
+                    self.looked[api.index()] = alerts;
+                    messages
+                }
+                Output::Sighted { at, alerts } => {
+                    self.log(&alerts);
+                    self.plans.step(Moment::Sighted(&alerts), at)
+                }
                 Output::Notice(notice) => self.plans.step(Moment::Noticed(&notice), notice.time),
             };
             said.extend(messages.into_iter().map(told));
@@ -243,7 +304,6 @@ fn told((to, message): Addressed) -> Said {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::alert::State;
     use crate::model::inventory::{Api, ApiId, Inventory, Source, SourceKind};
     use crate::model::request::Endpoint;
     use crate::notify::plan;

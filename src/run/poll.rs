@@ -4,28 +4,29 @@
 //! ids of what the engine did not take in are taken back, so a stop or a failure in between loses nothing; an error is
 //! said once, then only when it changes or is over.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::meter::Meters;
 use super::quota::Quota;
 use super::room::{Room, Shared, lock};
+use super::streams::Streams;
 use crate::model::event::{Batch, EventId, Fact, LogEvent};
-use crate::model::hash::FastMap;
 use crate::model::inventory::{Source, SourceId};
 use crate::model::time::{Timestamp, human};
 use crate::ops::clock::Clock;
-use crate::read::{Reader, Template};
+use crate::read::{Reader, Template, Unread};
 use crate::tail::fetch::{Fetch, FetchError, Page, PageRequest, Problem, RawEvent};
 use crate::tail::lateness::Lateness;
 use crate::tail::pace::{Pace, back_off};
 use crate::tail::schedule::{After, CaughtUp, Depth, Look, Position, Schedule, Step, Turn};
 
-/// Names of streams kept to be shared by their events.
-const STREAMS_MAX: usize = 10_000;
+/// How the service calls a read.
+const FILTER_LOG_EVENTS: &str = "FilterLogEvents";
 /// Events without an id that are told apart by counting: only emulators send such.
 const NAMELESS_MAX: usize = 1_000_000;
 /// Between two times of forgetting old ids.
@@ -104,6 +105,8 @@ pub struct Around {
     pub seen: Shared,
     /// Room for ids.
     pub room: Arc<Room>,
+    /// Where requests and lines that cannot be read are counted.
+    pub meters: Meters,
     /// Where facts go.
     pub out: mpsc::Sender<Delivery>,
     /// Ends it.
@@ -112,15 +115,6 @@ pub struct Around {
 
 /// The task ends: a stop was asked for, or nobody takes facts any more.
 struct Stopped;
-
-/// Names of streams, to be shared by their events.
-#[derive(Debug, Default)]
-struct Streams {
-    names: Vec<Arc<str>>,
-    places: FastMap<Arc<str>, usize>,
-    /// Where the name of the event before stands: the next event is often of the same stream.
-    last: usize,
-}
 
 struct Poll<F> {
     fetch: F,
@@ -135,6 +129,8 @@ struct Poll<F> {
     /// How often an event without an id was met in the read of a depth.
     nameless: HashMap<Depth, HashMap<EventId, u32>>,
     trouble: Option<(Problem, u32)>,
+    /// Lines that could not be read, as they were counted last.
+    unread: BTreeMap<Unread, u64>,
     /// It was said that there is not enough room for ids.
     crowded: bool,
     tidied: Timestamp,
@@ -157,6 +153,7 @@ pub async fn poll<F: Fetch>(fetch: F, polling: Polling, around: Around) {
         watching: now,
         nameless: HashMap::new(),
         trouble: None,
+        unread: BTreeMap::new(),
         crowded: false,
         tidied: now,
         polling,
@@ -207,6 +204,8 @@ impl<F: Fetch> Poll<F> {
             () = self.around.stop.cancelled() => return Err(Stopped),
             page = self.fetch.page(&request) => page,
         };
+        let problem = page.as_ref().err().map(|error| error.problem);
+        self.around.meters.call(FILTER_LOG_EVENTS, &self.polling.source, problem);
         match page {
             Ok(page) => {
                 self.recovered();
@@ -381,6 +380,12 @@ impl<F: Fetch> Poll<F> {
     /// Says what could not be read or remembered, once for each reason.
     fn complain(&mut self) {
         let group = &self.polling.source.name;
+        if *self.reader.unread() != self.unread {
+            for (reason, count) in self.reader.unread() {
+                let before = self.unread.insert(*reason, *count).unwrap_or_default();
+                self.around.meters.unread.add((Arc::clone(group), reason.word()), count - before);
+            }
+        }
         for (reason, example) in self.reader.news() {
             tracing::warn!("log group {group} has lines that cannot be read ({reason}), such as: {example}");
         }
@@ -410,26 +415,5 @@ impl<F: Fetch> Poll<F> {
             let unread: Vec<_> = self.reader.unread().iter().map(|(reason, n)| format!("{n} {reason}")).collect();
             tracing::info!(group = &*self.polling.source.name, "lines that could not be read: {}", unread.join(", "));
         }
-    }
-}
-
-impl Streams {
-    fn shared(&mut self, name: &str) -> Arc<str> {
-        // Counting a name's owners is most of what this costs, because they end in another thread: it is done once.
-        if self.names.get(self.last).is_none_or(|last| **last != *name) {
-            self.last = self.places.get(name).copied().unwrap_or_else(|| self.add(name));
-        }
-        Arc::clone(&self.names[self.last])
-    }
-
-    fn add(&mut self, name: &str) -> usize {
-        if self.names.len() >= STREAMS_MAX {
-            self.names.clear();
-            self.places.clear();
-        }
-        let shared: Arc<str> = name.into();
-        self.places.insert(Arc::clone(&shared), self.names.len());
-        self.names.push(shared);
-        self.names.len() - 1
     }
 }

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::clerk::{Clerk, Order, Rest, Sink};
 use super::ledger::{DECISIONS_MAX, FORMAT, Ledger};
+use crate::model::report::SinkReport;
 use crate::notify::message::Message;
 use crate::notify::outbox::{Delivery, Outbox, Tell, dead_letter};
 use crate::notify::sink::Deliver;
@@ -124,17 +125,9 @@ impl Opening {
 
     /// Adds a sink under a name that no other has and that is the same at each start: messages are kept for it by that.
     pub fn sink<D: Deliver + Send + 'static>(&mut self, name: Arc<str>, sink: D) {
-        let tell = self.kept.as_ref().map(|kept| {
-            let orders = kept.orders.clone();
-            let tell: Tell = Box::new(move |message, outcome| {
-                // No queue of its own needs a bound: at most what an outbox holds is under way. Nobody listens only
-                // after the end.
-                let _ = orders.send(Order::Became { number: message, outcome });
-            });
-            tell
-        });
-        let (outbox, delivery) = Outbox::start(&name, sink, self.deadline.clone(), tell);
-        self.sinks.push(Sink { name, outbox, offered: 0 });
+        let orders = self.kept.as_ref().map(|kept| &kept.orders);
+        let (sink, delivery) = begin(name, sink, &self.deadline, orders);
+        self.sinks.push(sink);
         self.deliveries.push(delivery);
     }
 
@@ -157,7 +150,52 @@ impl Default for Opening {
     }
 }
 
+/// Begins to deliver to a sink.
+fn begin<D: Deliver + Send + 'static>(
+    name: Arc<str>,
+    sink: D,
+    deadline: &CancellationToken,
+    orders: Option<&mpsc::Sender<Order>>,
+) -> (Sink, Delivery) {
+    let tell = orders.cloned().map(|orders| {
+        let tell: Tell = Box::new(move |message, outcome| {
+            // No queue of its own needs a bound: at most what an outbox holds is under way. Nobody listens only
+            // after the end.
+            let _ = orders.send(Order::Became { number: message, outcome });
+        });
+        tell
+    });
+    let (outbox, delivery) = Outbox::start(&name, sink, deadline.child_token(), tell);
+    (Sink { name, outbox, offered: 0 }, delivery)
+}
+
 impl Post {
+    /// One more sink, under a name that none has.
+    pub fn add<D: Deliver + Send + 'static>(&mut self, name: Arc<str>, sink: D) {
+        let orders = match &self.way {
+            Way::Direct(_) => None,
+            Way::Kept(desk) => Some(&desk.orders),
+        };
+        let (sink, delivery) = begin(name, sink, &self.deadline, orders);
+        self.deliveries.push(delivery);
+        match &mut self.way {
+            Way::Direct(sinks) => sinks.push(sink),
+            Way::Kept(desk) => desk.tell(Order::Add(sink)),
+        }
+    }
+
+    /// A sink is no more: what is not delivered to it goes to stderr.
+    pub fn remove(&mut self, name: &str) {
+        // The tasks end by themselves.
+        for gone in self.deliveries.extract_if(.., |delivery| delivery.name == name) {
+            gone.deadline.cancel();
+        }
+        match &mut self.way {
+            Way::Direct(sinks) => sinks.retain(|sink| *sink.name != *name),
+            Way::Kept(desk) => desk.tell(Order::Remove(name.into())),
+        }
+    }
+
     /// Sends a message to a sink; never waits. A message (its sink, episode and seq) that was put before is not sent
     /// again, as far as the journal reaches back.
     pub fn put(&mut self, to: &Arc<str>, message: &Arc<Message>) {
@@ -178,6 +216,12 @@ impl Post {
             Way::Direct(_) => 0,
             Way::Kept(desk) => desk.last,
         }
+    }
+
+    /// How the sinks stand.
+    #[must_use]
+    pub fn report(&self) -> Vec<SinkReport> {
+        self.deliveries.iter().map(Delivery::report).collect()
     }
 
     /// Waits until all that was put before this call stands in the journal. `false` if it could not be written: a

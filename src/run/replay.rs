@@ -20,6 +20,7 @@ use crate::engine;
 use crate::engine::correlate::Reporting;
 use crate::engine::window::SLOT;
 use crate::model::cause::{CauseKind, Certainty};
+use crate::model::dropped::Dropped;
 use crate::model::inventory::{ApiId, Inventory, Source, SourceId, SourceKind};
 use crate::model::time::Timestamp;
 use crate::read::Reader;
@@ -104,8 +105,8 @@ impl Replay {
         }
         say(pipeline.finish())?;
         // Ten thousand failures later nothing more is expected of one: that it is no longer followed is no loss here.
-        let dropped = engine::Dropped { cases: 0, ..pipeline.engine().dropped() };
-        if dropped != engine::Dropped::default() {
+        let dropped = Dropped { cases: 0, ..pipeline.engine().dropped() };
+        if dropped != Dropped::default() {
             tracing::warn!("left out or cut: {dropped}");
         }
         let unread = merge.unread();

@@ -4,7 +4,7 @@
 //! starts, so that a secret that cannot be read is a mistake in the configuration and not a lost alert.
 
 use std::io::IsTerminal;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::aws::clients::Clients;
 use crate::aws::publish::SnsPublish;
@@ -21,6 +21,9 @@ use crate::ops::host;
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Unusable(String);
+
+/// Sinks, each with its name.
+pub type Named = Vec<(Arc<str>, Sink)>;
 
 /// One of the configured sinks.
 #[derive(Debug)]
@@ -43,14 +46,13 @@ impl Deliver for Sink {
     }
 }
 
-/// Makes the sinks, in the order of the configuration, each with its name. Connects to nothing.
+/// Makes the sinks, in the order of the configuration, each with its name. Connects to nothing. `writer` is the one of
+/// those to standard output, if there is one already: lines of two must not get into each other.
 ///
 /// # Errors
 /// The first that cannot work.
-pub fn open(config: &Config, clients: &mut Clients) -> Result<Vec<(Arc<str>, Sink)>, Unusable> {
+pub fn open(config: &Config, clients: &mut Clients, writer: &mut Option<Writer>) -> Result<Named, Unusable> {
     let origin = Origin { host: host::name() };
-    // One for all of them: lines of two must not get into each other.
-    let mut writer: Option<Writer> = None;
     let mut sinks = Vec::new();
     for sink in &config.sinks {
         let made = match &sink.kind {
@@ -76,4 +78,46 @@ pub fn open(config: &Config, clients: &mut Clients) -> Result<Vec<(Arc<str>, Sin
         sinks.push((Arc::clone(&sink.audience.name), made));
     }
     Ok(sinks)
+}
+
+/// A sink that is changed while messages wait for it: they go through the new one.
+#[derive(Debug)]
+pub struct Changeable {
+    sink: Sink,
+    next: Change,
+}
+
+/// Where the next sink is laid down.
+#[derive(Clone, Debug, Default)]
+pub struct Change(Arc<Mutex<Option<Sink>>>);
+
+impl Changeable {
+    /// Begins with this one.
+    #[must_use]
+    pub fn new(sink: Sink) -> (Self, Change) {
+        let next = Change::default();
+        (Self { sink, next: next.clone() }, next)
+    }
+}
+
+impl Change {
+    /// From the next try on it is this one.
+    pub fn to(&self, sink: Sink) {
+        *self.lock() = Some(sink);
+    }
+
+    /// No code panics between two halves of a change, so a poisoned lock is still good.
+    fn lock(&self) -> MutexGuard<'_, Option<Sink>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Deliver for Changeable {
+    async fn deliver(&mut self, message: &Message) -> Result<(), SendError> {
+        let next = self.next.lock().take();
+        if let Some(next) = next {
+            self.sink = next;
+        }
+        self.sink.deliver(message).await
+    }
 }

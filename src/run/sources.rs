@@ -13,7 +13,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::keep::Restored;
-use super::lookout::{Found, look_out};
+use super::lookout::{self, Found, look_out};
+use super::meter::Meters;
 use super::poll::{Around, Delivery, Polling, poll};
 use super::quota::Quota;
 use super::room::{Room, Shared, lock};
@@ -44,6 +45,8 @@ pub struct Reading {
     pub keep: bool,
     /// The clock.
     pub clock: Clock,
+    /// Where it is counted.
+    pub meters: Meters,
     /// Ends all tasks.
     pub stop: CancellationToken,
 }
@@ -65,6 +68,8 @@ pub struct Sources<'a> {
     said: BTreeMap<Account, Cadence>,
     out: Option<mpsc::Sender<Delivery>>,
     tell: Option<mpsc::Sender<Found>>,
+    /// Patterns that were not looked up yet.
+    unlisted: usize,
     /// It was said that there are too many.
     full: bool,
     /// The tasks.
@@ -93,6 +98,7 @@ impl<'a> Sources<'a> {
             said: BTreeMap::new(),
             out: Some(out),
             tell: Some(tell),
+            unlisted: 0,
             full: false,
             tasks: JoinSet::new(),
         }
@@ -129,8 +135,10 @@ impl<'a> Sources<'a> {
             let listing = || Quota::start(DESCRIBE_LOG_GROUPS * share, clock.clone());
             let quota = self.listings.entry(account).or_insert_with(listing).clone();
             if let Some(tell) = &self.tell {
-                let stop = self.reading.stop.clone();
-                self.tasks.spawn(look_out(logs, watched, quota, self.reading.clock.clone(), tell.clone(), stop));
+                let Reading { clock, meters, stop, .. } = self.reading.clone();
+                let around = lookout::Around { quota, clock, meters, tell: tell.clone(), stop };
+                self.tasks.spawn(look_out(logs, watched, around));
+                self.unlisted += 1;
             }
         }
         // The tasks have theirs.
@@ -144,6 +152,10 @@ impl<'a> Sources<'a> {
     /// When the source has no Region.
     pub async fn change<C: Connect>(&mut self, found: Found, connect: &mut C) -> Result<bool> {
         let Found { watched, change } = found;
+        let Some(change) = change else {
+            self.unlisted -= 1;
+            return Ok(false);
+        };
         let name = match change {
             Change::Appeared(name) => name,
             Change::Recreated(name) => {
@@ -201,6 +213,23 @@ impl<'a> Sources<'a> {
         &self.inventory
     }
 
+    /// Patterns that were not looked up yet.
+    #[must_use]
+    pub const fn unlisted(&self) -> usize {
+        self.unlisted
+    }
+
+    /// The sources that are read at the moment.
+    pub fn read_now(&self) -> impl Iterator<Item = SourceId> {
+        (0_u16..).map(SourceId).zip(&self.polled).filter(|(_, polled)| **polled).map(|(id, _)| id)
+    }
+
+    /// What is counted of the work of reading.
+    #[must_use]
+    pub const fn meters(&self) -> &Meters {
+        &self.reading.meters
+    }
+
     /// What each source has seen, by number.
     pub fn seen(&self) -> impl Iterator<Item = &Shared> {
         self.seen.iter()
@@ -251,7 +280,8 @@ impl<'a> Sources<'a> {
             source,
         };
         let seen = Arc::clone(&self.seen[id.index()]);
-        let around = Around { clock, quota, seen, room: Arc::clone(&self.room), out, stop: self.reading.stop.clone() };
+        let Reading { meters, stop, .. } = self.reading.clone();
+        let around = Around { clock, quota, seen, room: Arc::clone(&self.room), meters, out, stop };
         self.polled[id.index()] = true;
         self.tasks.spawn(poll(logs, polling, around));
         Ok(())

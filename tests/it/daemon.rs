@@ -76,6 +76,16 @@ impl Daemon {
 
     /// The same with a standard output of the test's own: nothing of it is collected, unless it is piped.
     pub(crate) fn start_onto(arguments: &[impl AsRef<OsStr>], environment: &[(&str, &str)], stdout: Stdio) -> Self {
+        Self::start_with(arguments, environment, stdout, Stdio::piped())
+    }
+
+    /// The same with a standard error of the test's own.
+    pub(crate) fn start_with(
+        arguments: &[impl AsRef<OsStr>],
+        environment: &[(&str, &str)],
+        stdout: Stdio,
+        stderr: Stdio,
+    ) -> Self {
         let home = tempfile::tempdir().expect("a temporary folder can be made");
         let inherited = INHERITED.iter().filter_map(|name| std::env::var_os(name).map(|value| (name, value)));
         let mut child = Command::new(env!("CARGO_BIN_EXE_gatewatch"))
@@ -87,11 +97,12 @@ impl Daemon {
             .current_dir(home.path())
             .stdin(Stdio::null())
             .stdout(stdout)
-            .stderr(Stdio::piped())
+            .stderr(stderr)
             .spawn()
             .expect("the program can be started");
         let output = Arc::<Output>::default();
-        let mut readers = vec![read(child.stderr.take().expect("standard error is piped"), Pipe::Stderr, &output)];
+        let mut readers = Vec::new();
+        readers.extend(child.stderr.take().map(|stderr| read(stderr, Pipe::Stderr, &output)));
         readers.extend(child.stdout.take().map(|stdout| read(stdout, Pipe::Stdout, &output)));
         Self { child, output, readers, _home: home }
     }
@@ -153,14 +164,23 @@ impl Daemon {
         self.wait_end("its own end", within)
     }
 
+    /// Sends SIGHUP, as `systemctl reload` does.
+    pub(crate) fn hang_up(&mut self) {
+        self.signal("HUP");
+    }
+
     fn end(&mut self, signal: &str, within: Duration) -> i32 {
+        self.signal(signal);
+        self.wait_end(&format!("SIG{signal}"), within)
+    }
+
+    fn signal(&mut self, signal: &str) {
         if let Some(status) = self.child.try_wait().expect("the program is our child") {
             panic!("the program had ended before SIG{signal}, with {status}");
         }
         // The shell's own `kill`: a slim container has no other.
         let kill = Command::new("sh").args(["-c", &format!("kill -{signal} {}", self.child.id())]).status();
         assert!(kill.expect("a shell can be run").success(), "SIG{signal} could not be sent");
-        self.wait_end(&format!("SIG{signal}"), within)
     }
 
     fn wait_end(&mut self, why: &str, within: Duration) -> i32 {

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -121,9 +122,14 @@ impl Home {
     }
 
     pub(crate) fn start_with(&self, more: &[(&str, &str)]) -> Daemon {
+        self.start_onto(Stdio::piped(), more)
+    }
+
+    /// With a standard error of the test's own.
+    pub(crate) fn start_onto(&self, stderr: Stdio, more: &[(&str, &str)]) -> Daemon {
         let config = self.path("config.toml").display().to_string();
         let environment = [&aws_environment(&self.endpoint)[..], more].concat();
-        Daemon::start(&["--config", &config], &environment)
+        Daemon::start_with(&["--config", &config], &environment, Stdio::piped(), stderr)
     }
 }
 

@@ -17,6 +17,7 @@ mod restoring;
 #[cfg(target_os = "linux")]
 mod runtime_client;
 mod scenarios;
+mod service;
 mod sinks;
 mod sns_proxy;
 mod topics;

@@ -265,13 +265,13 @@ async fn following_ends_in_order_when_its_reader_goes() {
 }
 
 /// An HTTP service that notes what comes, and answers with these statuses in turn, the last for ever.
-struct Hook {
+pub(crate) struct Hook {
     address: String,
     came: Arc<Mutex<Vec<(String, String)>>>,
 }
 
 impl Hook {
-    fn start(statuses: &[&'static str]) -> Self {
+    pub(crate) fn start(statuses: &[&'static str]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port can be bound");
         let address = listener.local_addr().expect("it has an address").to_string();
         let came = Arc::<Mutex<Vec<(String, String)>>>::default();
@@ -289,11 +289,11 @@ impl Hook {
         Self { address, came }
     }
 
-    fn came(&self) -> Vec<(String, String)> {
+    pub(crate) fn came(&self) -> Vec<(String, String)> {
         self.came.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn sink(&self, more: &str) -> String {
+    pub(crate) fn sink(&self, more: &str) -> String {
         format!("[[sink]]\nkind = \"webhook\"\nurl = \"http://{}/hooks/t0ken-of-a-hook\"\n{more}\n", self.address)
     }
 }

@@ -219,6 +219,14 @@ impl Plan {
         }
     }
 
+    /// These alerts about log groups fire at the beginning of a life. What the plan never heard of is new to it: whom it
+    /// is for may have been added while they fired.
+    pub fn greet(&mut self, firing: &[Alert], now: Timestamp) -> Vec<Message> {
+        let is_new = |alert: &&Alert| !self.memory.standing.contains_key(&alert.key);
+        let new: Vec<Alert> = self.wanted(firing).filter(is_new).cloned().collect();
+        if new.is_empty() { Vec::new() } else { self.step(Moment::Sighted(&new), now) }
+    }
+
     /// Lets arrival time pass.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Message> {
         if self.memory.standing.is_empty() && self.memory.owed.is_empty() {

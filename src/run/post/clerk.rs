@@ -38,6 +38,10 @@ pub enum Order {
         outcome: Outcome,
     },
     Forget(u64),
+    /// One more sink.
+    Add(Sink),
+    /// A sink is no more.
+    Remove(Arc<str>),
     /// Answered when all before it is on disk, with whether it is.
     Sync(oneshot::Sender<bool>),
     /// Nothing more will be put.
@@ -84,6 +88,17 @@ impl Clerk {
 
     /// What was left undelivered goes out, or to stderr.
     fn begin(&mut self) {
+        let records = self.let_go();
+        let again = self.ledger.pending().count();
+        if again > 0 {
+            tracing::info!("{again} messages were left undelivered and are delivered now");
+        }
+        self.write(&records);
+        self.offer();
+    }
+
+    /// What is for a sink that is no longer named goes to stderr.
+    fn let_go(&mut self) -> Vec<Vec<u8>> {
         let is_named = |name: &Arc<str>| self.sinks.iter().any(|sink| sink.name == *name);
         let lost = self.ledger.pending().filter(|(_, sink, _)| !is_named(sink));
         let lost: Vec<_> =
@@ -93,12 +108,7 @@ impl Clerk {
             dead_letter(&sink, &message, "its sink is no longer configured");
             records.extend(self.ledger.settle(number));
         }
-        let again = self.ledger.pending().count();
-        if again > 0 {
-            tracing::info!("{again} messages were left undelivered and are delivered now");
-        }
-        self.write(&records);
-        self.offer();
+        records
     }
 
     /// A group of orders with one sync; the answer to the end, if it is among them.
@@ -113,6 +123,11 @@ impl Clerk {
                 Order::Became { number, outcome: Outcome::Settled } => records.extend(self.ledger.settle(number)),
                 Order::Became { outcome: Outcome::Left, .. } => {}
                 Order::Forget(number) => self.ledger.forget_through(number),
+                Order::Add(sink) => self.sinks.push(sink),
+                Order::Remove(name) => {
+                    self.sinks.retain(|sink| sink.name != name);
+                    records.extend(self.let_go());
+                }
                 Order::Sync(reply) => syncs.push(reply),
                 Order::Close => close = true,
                 Order::End(reply) => end = Some(reply),

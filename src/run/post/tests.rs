@@ -291,6 +291,51 @@ fn a_sink_that_is_gone_is_let_go_and_a_new_one_gets_nothing_old() {
 }
 
 #[test]
+fn sinks_come_and_go_while_it_runs() {
+    run(async {
+        let mut bench = Bench::new();
+        let mut post = bench.start(&[("a", &[Does::Hangs]), ("b", &[Does::Takes])]);
+        put(&mut post, &["a", "b"], &message(0));
+        assert!(post.synced().await);
+        post.remove("a");
+        post.add("c".into(), bench.fake("c", &[Does::Takes]));
+        put(&mut post, &["b", "c"], &message(1));
+        bench.until("all that can be is delivered", |b| b.got("b") == [0, 1] && b.got("c") == [1]).await;
+        bench.until("what is for nobody any more is let go", |b| b.pending().is_empty()).await;
+        assert_eq!(post.report().iter().map(|sink| &*sink.name).collect::<Vec<_>>(), ["b", "c"]);
+        bench.kill(post);
+        let post = bench.start(&[("a", &[Does::Takes]), ("b", &[Does::Takes]), ("c", &[Does::Takes])]);
+        post.stop().await;
+        assert!(bench.got("a").is_empty(), "it stands on stderr");
+        // Without a state folder.
+        let mut opening = Opening::new();
+        opening.sink("a".into(), bench.fake("a", &[Does::Hangs]));
+        let mut post = opening.start();
+        put(&mut post, &["a"], &message(2));
+        post.remove("a");
+        post.add("d".into(), bench.fake("d", &[Does::Takes]));
+        put(&mut post, &["d"], &message(3));
+        post.stop().await;
+        assert_eq!((bench.got("a"), bench.got("d")), (vec![], vec![3]));
+    });
+}
+
+#[test]
+fn a_sink_reports_what_became_of_its_messages() {
+    run(async {
+        let bench = Bench::new();
+        let does = [Does::Takes, Does::Refuses, Does::Hangs];
+        let mut post = bench.start(&[("a", &does)]);
+        (0..4).for_each(|n| put(&mut post, &["a"], &message(n)));
+        let stands = |post: &Post| {
+            let SinkReport { queued, delivered, dead_lettered, failing, .. } = post.report().remove(0);
+            (queued, delivered, dead_lettered, failing)
+        };
+        bench.until("one is taken, one refused, two wait", |_| stands(&post) == (2, 1, 1, true)).await;
+    });
+}
+
+#[test]
 fn more_than_a_queue_holds_is_delivered_in_order() {
     run(async {
         let bench = Bench::new();

@@ -118,7 +118,9 @@ fn a_thousand_events_a_second_take_less_than_a_hundred_megabytes() {
             clock: clock.clone(),
             history: minutes(5),
             requests: false,
-            keep: Some(keep),
+            questions: None,
+            keep: Some(keep.0),
+            restored: keep.1,
             said_since: Vec::new(),
             stop: stop.clone(),
         };

@@ -193,13 +193,16 @@ impl World {
         let said_since = opening.decisions_after(decided);
         opening.sink("stdout".into(), Wall(Arc::clone(&self.messages)));
         let stop = CancellationToken::new();
+        let (keep, restored) = kept.unzip();
         let live = Live {
             config: config.clone(),
             region: REGION.to_owned(),
             clock: clock.clone(),
             history,
             requests: true,
-            keep: kept,
+            questions: None,
+            keep,
+            restored: restored.unwrap_or_default(),
             said_since,
             stop: stop.clone(),
         };

@@ -1,0 +1,80 @@
+//! The daemon's report: put together by the owner of the engine.
+//!
+//! Not how it is shown. Rule: made only when somebody asks, and between two batches, so that its figures fit together.
+
+use std::sync::Arc;
+
+use super::keep::Ongoing;
+use super::pipeline::Pipeline;
+use super::room::lock;
+use super::sources::Sources;
+use crate::model::inventory::{ApiId, SourceId};
+use crate::model::report::{ApiReport, Detail, Reloads, Report, SourceReport};
+use crate::model::time::Timestamp;
+
+/// What the owner of the engine knows besides.
+#[derive(Clone, Debug)]
+pub struct Course {
+    /// Since when is counted, in all lives.
+    pub counted_since: Timestamp,
+    /// By number of the source: it was read or has failed.
+    pub tried: Vec<bool>,
+    /// What goes on from life to life.
+    pub ongoing: Ongoing,
+}
+
+impl Course {
+    /// A source was read to the end, or has failed.
+    pub fn tried(&mut self, source: SourceId) {
+        if source.index() >= self.tried.len() {
+            self.tried.resize(source.index() + 1, false);
+        }
+        self.tried[source.index()] = true;
+    }
+
+    /// How it is. Sinks and reloads are not known here.
+    pub fn report(&self, pipeline: &Pipeline, sources: &Sources<'_>, detail: Detail, now: Timestamp) -> Report {
+        let (engine, inventory) = (pipeline.engine(), sources.inventory());
+        let apis = inventory.apis.iter().zip(engine.counted()).zip(0_u16..).map(|((api, counted), id)| ApiReport {
+            name: Arc::clone(&api.name),
+            watched: inventory.is_watched(ApiId(id)),
+            requests: counted.requests,
+            failures: counted.failures,
+            alerts: counted.alerts,
+        });
+        let seen: Vec<_> = sources.seen().collect();
+        let unread = sources.meters().unread.read();
+        let read = sources.read_now().map(|id| {
+            let source = inventory.source(id);
+            let its = unread.iter().filter(|((group, _), _)| *group == source.name);
+            SourceReport {
+                name: Arc::clone(&source.name),
+                kind: source.kind,
+                apis: source.apis.clone(),
+                region: source.region.clone(),
+                role: source.role.clone(),
+                reading: engine.reading(id),
+                events: lock(seen[id.index()]).events(),
+                unread: its.map(|((_, reason), count)| (*reason, *count)).collect(),
+                tried: self.tried.get(id.index()).is_some_and(|tried| *tried),
+            }
+        });
+        Report {
+            now,
+            started: self.ongoing.started,
+            counted_since: self.counted_since,
+            apis: apis.collect(),
+            sources: read.collect(),
+            unlisted: sources.unlisted(),
+            summary: (detail == Detail::Full).then(|| engine.snapshot(now)),
+            window: engine.window(),
+            firing: pipeline.firing(now),
+            dropped: engine.dropped(),
+            joins: engine.joins().iter().map(|(join, count)| (*join, *count)).collect(),
+            calls: sources.meters().calls(),
+            turns: self.ongoing.turns,
+            sinks: Vec::new(),
+            reloads: Reloads::default(),
+        }
+    }
+}
