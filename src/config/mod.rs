@@ -6,6 +6,7 @@
 
 mod file;
 mod format;
+mod http;
 mod log;
 mod notify;
 mod poll;
@@ -16,6 +17,7 @@ mod word;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +28,7 @@ pub use problem::ConfigError;
 use self::problem::Source;
 use crate::engine::rules::{Rules, SourceBlind};
 use crate::model::inventory::{self, Api, ApiId, ApiKind, Inventory, SourceKind};
+use crate::model::own::OwnGroup;
 use crate::model::time::human;
 use crate::notify::audience::Audience;
 use crate::notify::plan;
@@ -59,6 +62,12 @@ pub struct Config {
     pub state_dir: Option<PathBuf>,
     /// What it says of itself.
     pub log: LogConfig,
+    /// Where health and metrics are told.
+    pub http: HttpConfig,
+    /// The log group that gatewatch's own output goes to may be read.
+    pub allow_own_log_group: bool,
+    /// That group, where it is known and must not be read. No key: it is found out.
+    pub own_log_group: Option<OwnGroup>,
     /// How log groups are read.
     pub poll: PollConfig,
     /// Endpoints tracked per API.
@@ -86,6 +95,9 @@ impl Default for Config {
             role_arn: None,
             state_dir: None,
             log: LogConfig::default(),
+            http: HttpConfig::default(),
+            allow_own_log_group: false,
+            own_log_group: None,
             poll: PollConfig::default(),
             max_endpoints: 1000,
             max_invocations: 20_000,
@@ -95,6 +107,21 @@ impl Default for Config {
             source_blind: Some(SourceBlind::default()),
             sinks: vec![SinkConfig::default()],
         }
+    }
+}
+
+/// Where health and metrics are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpConfig {
+    /// The address; `None` is nowhere.
+    pub listen: Option<SocketAddr>,
+    /// Endpoints that have metrics of their own, at most.
+    pub endpoint_metrics: usize,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self { listen: None, endpoint_metrics: 20 }
     }
 }
 
@@ -135,6 +162,8 @@ pub struct Watched {
     pub pattern: Pattern,
     /// A group of it as a source: only the name is still to be set.
     pub like: inventory::Source,
+    /// A log group that it does not stand for, whatever the pattern says.
+    pub except: Option<OwnGroup>,
 }
 
 impl Watched {
@@ -142,7 +171,13 @@ impl Watched {
     #[must_use]
     pub fn fits(&self, source: &inventory::Source) -> bool {
         let like = inventory::Source { name: Arc::clone(&source.name), ..self.like.clone() };
-        self.pattern.matches(inventory::name_of_group(&source.name)) && like.is(source)
+        self.pattern.matches(inventory::name_of_group(&source.name)) && like.is(source) && !self.excepts(source)
+    }
+
+    /// Whether a source must not be read, although it fits the pattern.
+    #[must_use]
+    pub fn excepts(&self, source: &inventory::Source) -> bool {
+        self.except.as_ref().is_some_and(|own| own.is(source))
     }
 
     /// Sources that it found before are its own again.
@@ -296,12 +331,30 @@ impl Config {
             };
             let id = inventory.add_api(api);
             for (name, kind) in config.groups() {
-                if Pattern::of(name).is_none() {
-                    inventory.add_source_of(id, self.source(config, name, kind(id), region));
+                let source = self.source(config, name, kind(id), region);
+                if Pattern::of(name).is_none() && !self.is_own(&source) {
+                    inventory.add_source_of(id, source);
                 }
             }
         }
         inventory
+    }
+
+    /// Names of log groups that are not read because gatewatch's own output goes there, each with its API.
+    #[must_use]
+    pub fn refused(&self, region: &str) -> Vec<(&str, &str)> {
+        let groups = self.apis.iter().flat_map(|api| api.groups().into_iter().map(move |(name, _)| (api, name)));
+        let own = groups.filter(|(api, name)| self.is_own(&self.source(api, name, SourceKind::Lambda, region)));
+        own.map(|(api, name)| (api.name.as_str(), name)).collect()
+    }
+
+    /// This is the log group that gatewatch's own output goes to: it is not read, unless that is allowed.
+    pub fn refuse(&mut self, own: Option<&OwnGroup>) {
+        self.own_log_group = own.filter(|_| !self.allow_own_log_group).cloned();
+    }
+
+    fn is_own(&self, source: &inventory::Source) -> bool {
+        self.own_log_group.as_ref().is_some_and(|own| own.is(source))
     }
 
     /// The patterns of log groups, which have to be looked up. `region` is the one for APIs that name none.
@@ -313,7 +366,7 @@ impl Config {
             let found = config.groups().into_iter().filter_map(|(name, kind)| Some((Pattern::of(name)?, name, kind)));
             patterns.extend(found.map(|(pattern, name, kind)| {
                 let like = self.source(config, name, kind(api), region);
-                Watched { api, pattern, like }
+                Watched { api, pattern, like, except: self.own_log_group.clone() }
             }));
         }
         patterns

@@ -149,7 +149,7 @@ fn a_single_rung_takes_a_word_and_an_objective_switches_on() {
 /// The TOML reader lists the keys it knows when it meets one it does not: the example must name each of them.
 #[test]
 fn the_example_names_every_key() {
-    for table in ["", "[poll]\n", "[notify]\n", "[[api]]\n", "[[rule]]\n", "[[sink]]\n", "[[silence]]\n"] {
+    for table in ["", "[http]\n", "[poll]\n", "[notify]\n", "[[api]]\n", "[[rule]]\n", "[[sink]]\n", "[[silence]]\n"] {
         let message = wrong(&format!("{table}no_such_key = 1\n"));
         let keys = message.split("expected one of").nth(1).or(message.split("expected").nth(1));
         let keys: Vec<_> = keys.expect("it lists the keys").split('`').skip(1).step_by(2).collect();
