@@ -13,6 +13,7 @@ mod poll;
 mod problem;
 mod rules;
 mod sinks;
+mod watched;
 mod word;
 
 use std::borrow::Cow;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 pub use log::{LogConfig, LogFormat, LogLevel};
 pub use problem::ConfigError;
+pub use watched::Watched;
 
 use self::problem::Source;
 use crate::engine::rules::{Rules, SourceBlind};
@@ -149,42 +151,6 @@ impl Default for PollConfig {
             quota_share: 0.5,
             max_catchup: Duration::from_hours(6),
             max_ids: 5_000_000,
-        }
-    }
-}
-
-/// A pattern of log groups that an API names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Watched {
-    /// The API.
-    pub api: ApiId,
-    /// The pattern.
-    pub pattern: Pattern,
-    /// A group of it as a source: only the name is still to be set.
-    pub like: inventory::Source,
-    /// A log group that it does not stand for, whatever the pattern says.
-    pub except: Option<OwnGroup>,
-}
-
-impl Watched {
-    /// Whether a source is one of its log groups.
-    #[must_use]
-    pub fn fits(&self, source: &inventory::Source) -> bool {
-        let like = inventory::Source { name: Arc::clone(&source.name), ..self.like.clone() };
-        self.pattern.matches(inventory::name_of_group(&source.name)) && like.is(source) && !self.excepts(source)
-    }
-
-    /// Whether a source must not be read, although it fits the pattern.
-    #[must_use]
-    pub fn excepts(&self, source: &inventory::Source) -> bool {
-        self.except.as_ref().is_some_and(|own| own.is(source))
-    }
-
-    /// Sources that it found before are its own again.
-    pub fn take_in(&self, inventory: &mut Inventory) {
-        let fitting: Vec<_> = inventory.sources.iter().filter(|source| self.fits(source)).cloned().collect();
-        for source in fitting {
-            inventory.add_source_of(self.api, source);
         }
     }
 }

@@ -508,3 +508,36 @@ fn a_sink_has_the_rate_of_all_but_for_what_it_says_itself() {
     let rate = |per_second, burst| Some(Rate { per_second, burst });
     assert_eq!(rates, [None, rate(0.5, 1), rate(2.0, 20)]);
 }
+
+#[test]
+fn the_listener_is_off_until_it_has_an_address() {
+    let http = |keys: &str| parse(&format!("{API}[http]\n{keys}\n")).map(|config| config.http);
+    assert_eq!(http(""), Ok(HttpConfig { listen: None, endpoint_metrics: 20 }));
+    let listen = Some(SocketAddr::from(([127, 0, 0, 1], 9502)));
+    let set = http("listen = \"127.0.0.1:9502\"\nendpoint_metrics = 0");
+    assert_eq!(set, Ok(HttpConfig { listen, endpoint_metrics: 0 }));
+    for address in ["localhost", "9502", ":9502", "127.0.0.1", "http://127.0.0.1:9502"] {
+        let said = wrong(&format!("{API}[http]\nlisten = \"{address}\"\n"));
+        assert!(said.starts_with("g.toml:5: listen = ") && said.ends_with("write it as \"127.0.0.1:9502\""), "{said}");
+    }
+    assert!(wrong(&format!("{API}[http]\nendpoint_metrics = 1001\n")).contains("out of range: 0 to 1000"));
+}
+
+#[test]
+fn its_own_log_group_is_no_source() {
+    let text =
+        "[[api]]\nname = \"shop\"\naccess_log_groups = [\"/a\"]\nlambda_log_groups = [\"/ecs/shop\", \"/ecs/*\"]\n";
+    let own = OwnGroup { name: "/ecs/shop".to_owned(), region: Some("eu-west-1".to_owned()), account: None };
+    let read = |text: &str, region: &str| {
+        let mut config = parse(text).unwrap();
+        config.refuse(Some(&own));
+        let mut inventory = config.inventory(region);
+        let found = inventory::Source::group("/ecs/shop", Some(region.into()), SourceKind::Lambda);
+        let fits = config.patterns(&inventory, region).iter().any(|watched| watched.fits(&found));
+        inventory.sources.retain(|source| *source.name == *found.name);
+        (inventory.sources.len(), fits, config.refused(region).len())
+    };
+    assert_eq!(read(text, "eu-west-1"), (0, false, 1));
+    assert_eq!(read(text, "us-east-1"), (1, true, 0));
+    assert_eq!(read(&format!("allow_own_log_group = true\n{text}"), "eu-west-1"), (1, true, 0));
+}

@@ -194,6 +194,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_discounted_does_not_count_and_is_not_new_again() {
+        let mut seen = Seen::new(true);
+        assert!(seen.take(at(1), EventId(1)) && seen.take(at(1), EventId(2 << 100)));
+        seen.discount();
+        seen.take_back();
+        assert!(seen.take(at(1), EventId(1)) && seen.take(at(1), EventId(2 << 100)));
+        seen.discount();
+        seen.commit(None);
+        assert_eq!((seen.events(), seen.take(at(1), EventId(2 << 100))), (1, false));
+        seen.commit(None);
+        assert_eq!(seen.events(), 1);
+    }
+
+    #[test]
     fn what_was_forgotten_is_not_new_to_the_next_life_either() {
         let mut seen = Seen::new(true);
         seen.take(at(10), EventId(1));

@@ -58,3 +58,41 @@ pub fn not_ready(report: &Report) -> Vec<NotReady> {
     }
     reasons
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::report;
+    use super::*;
+    use crate::model::report::{SinkReport, Trouble};
+
+    #[test]
+    fn what_is_read_and_heard_is_ready() {
+        let mut report = report();
+        assert_eq!(not_ready(&report), []);
+        report.unlisted = 2;
+        report.sources[0].tried = false;
+        assert_eq!(not_ready(&report), [NotReady::Unlisted(2), NotReady::Untried("/access/shop".into())]);
+    }
+
+    #[test]
+    fn a_reason_names_the_thing_and_no_secret() {
+        let mut report = report();
+        let said = "denied for token=hunter2\nand so on".into();
+        report.sources[0].reading.trouble = Some(Trouble { problem: Problem::Denied, said, since: report.now });
+        let reasons = not_ready(&report);
+        let said: Vec<_> = reasons.iter().map(ToString::to_string).collect();
+        assert!(said[0].starts_with("log group /access/shop is not read: access denied: denied for"), "{said:?}");
+        assert!(!said[0].contains("hunter2") && !said[0].contains('\n') && said.len() == 1, "{said:?}");
+    }
+
+    #[test]
+    fn one_sink_of_several_is_enough() {
+        let sink =
+            |name: &str, failing| SinkReport { name: name.into(), queued: 1, delivered: 0, dead_lettered: 0, failing };
+        let mut report = report();
+        report.sinks = vec![sink("a", true), sink("b", false)];
+        assert_eq!(not_ready(&report), []);
+        report.sinks[1].failing = true;
+        assert_eq!(not_ready(&report), [NotReady::Sinks(2)]);
+    }
+}

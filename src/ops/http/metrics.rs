@@ -103,7 +103,12 @@ impl Shown {
         let help = "Since when requests, failures, alerts, events and joins are counted, since 1970";
         to.gauges("counted_since_time", help, seconds, one(epoch(r.counted_since)))?;
         let ready = not_ready(r).is_empty();
-        to.gauges("ready", "1 if all sources are read and a sink takes messages, as /readyz says", None, one(flag(ready)))?;
+        to.gauges(
+            "ready",
+            "1 if all sources are read and a sink takes messages, as /readyz says",
+            None,
+            one(flag(ready)),
+        )?;
         let reloads = [("good", r.reloads.good), ("failed", r.reloads.failed)];
         let reloads = reloads.map(|(result, n)| (vec![("result", result)], float(n)));
         to.counters("config_reloads", "Changed configurations, by what became of them", None, reloads)
@@ -121,9 +126,9 @@ impl Shown {
             let key = (self.api(alert.key.api), &*alert.key.rule, alert.severity.word());
             *firing.entry(key).or_default() += 1;
         }
-        let firing = firing.into_iter().map(|((api, rule, severity), n)| {
-            (vec![("api", api), ("rule", rule), ("severity", severity)], float(n))
-        });
+        let firing = firing
+            .into_iter()
+            .map(|((api, rule, severity), n)| (vec![("api", api), ("rule", rule), ("severity", severity)], float(n)));
         to.gauges("alerts_firing", "Alerts that fire; absent where none does", None, firing)?;
         let joins = r.joins.iter().map(|(join, n)| (vec![("join", join.word())], float(*n)));
         to.counters("joins", "Failures by how they were joined to their invocation", None, joins)
@@ -156,12 +161,8 @@ impl Shown {
         let calls = r.calls.iter().map(|call| {
             let result = call.problem.map_or("ok", |problem| problem.word());
             let role = call.role.as_deref().unwrap_or_default();
-            let labels = vec![
-                ("operation", call.operation),
-                ("region", &*call.region),
-                ("role", role),
-                ("result", result),
-            ];
+            let labels =
+                vec![("operation", call.operation), ("region", &*call.region), ("role", role), ("result", result)];
             (labels, float(call.count))
         });
         to.counters("aws_requests", "Requests to AWS for log groups and events, by what came of them", None, calls)?;
@@ -214,9 +215,11 @@ impl Shown {
                 worst.push((name, endpoint));
             }
         }
-        let each = || worst.iter().map(|((api, method, route), e)| {
-            (vec![("api", *api), ("method", method.as_str()), ("route", route.as_str())], *e)
-        });
+        let each = || {
+            worst.iter().map(|((api, method, route), e)| {
+                (vec![("api", *api), ("method", method.as_str()), ("route", route.as_str())], *e)
+            })
+        };
         let requests = each().map(|(labels, e)| (labels, float(e.count)));
         to.gauges("endpoint_requests", "Requests in the window, of the worst endpoints", None, requests)?;
         let failures = each().map(|(labels, e)| (labels, float(e.errors_5xx)));
@@ -228,7 +231,12 @@ impl Shown {
                 Some((labels, f64::from(ms?) / 1000.0))
             })
         });
-        to.gauges("endpoint_latency", "Quantiles of the response latency in the window", Some(&Unit::Seconds), latencies)
+        to.gauges(
+            "endpoint_latency",
+            "Quantiles of the response latency in the window",
+            Some(&Unit::Seconds),
+            latencies,
+        )
     }
 
     fn api(&self, id: ApiId) -> &str {

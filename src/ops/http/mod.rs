@@ -226,3 +226,92 @@ async fn made(which: Which, pages: &Pages) -> Result<Page, NoAnswer> {
         Which::Alerts => Page::ok(JSON, (pages.alerts)(&report) + "\n"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::inventory::{ApiId, SourceKind};
+    use crate::model::report::{ApiReport, Reading, SourceReport, Turns};
+    use crate::model::request::Endpoint;
+    use crate::model::summary::{EndpointSummary, Summary};
+    use crate::model::time::Timestamp;
+
+    /// Of a daemon that is well.
+    pub(super) fn report() -> Report {
+        let now = Timestamp::from_millis(1_795_338_000_000);
+        let api = ApiReport { name: "shop".into(), watched: true, requests: 5, failures: 1, alerts: 0 };
+        let source = SourceReport {
+            name: "/access/shop".into(),
+            kind: SourceKind::Access(ApiId(0)),
+            apis: vec![ApiId(0)],
+            region: Some("eu-west-1".into()),
+            role: None,
+            reading: Reading { read_to: Some(now.minus(Duration::from_millis(2500))), trouble: None },
+            events: 5,
+            unread: vec![("not_recognised", 2)],
+            own_lines: 7,
+            tried: true,
+        };
+        Report {
+            now,
+            started: now.minus(Duration::from_secs(60)),
+            counted_since: now.minus(Duration::from_secs(3600)),
+            apis: vec![api],
+            sources: vec![source],
+            unlisted: 0,
+            summary: None,
+            window: Duration::from_mins(5),
+            firing: Vec::new(),
+            dropped: crate::model::dropped::Dropped::default(),
+            joins: Vec::new(),
+            calls: Vec::new(),
+            turns: Turns::default(),
+            sinks: Vec::new(),
+            reloads: crate::model::report::Reloads::default(),
+        }
+    }
+
+    fn endpoint(route: &str, errors_5xx: u64) -> EndpointSummary {
+        let endpoint = Endpoint::new("GET", route).into();
+        EndpointSummary { api: ApiId(0), endpoint, count: 9, errors_5xx, p50_ms: Some(20), p95_ms: None, p99_ms: None }
+    }
+
+    #[test]
+    fn metrics_are_named_with_units_and_bounded() {
+        let routes = ["/a\"b", "/of/ada@example.com", "/of/bob@example.com", "/c"];
+        let endpoints = routes.iter().zip([4, 3, 2, 1]).map(|(route, errors)| endpoint(route, errors)).collect();
+        let summary = Some(Summary { endpoints, ..Summary::default() });
+        let text = metrics(Report { summary, ..report() }, 3);
+        let its = r#"source="/access/shop",kind="access",region="eu-west-1",role="""#;
+        for line in [
+            "# HELP gatewatch_source_lag_seconds How far a log group is read behind now",
+            "# TYPE gatewatch_source_lag_seconds gauge",
+            "# UNIT gatewatch_source_lag_seconds seconds",
+            &format!("gatewatch_source_lag_seconds{{{its}}} 2.5"),
+            &format!("gatewatch_source_own_lines_total{{{its}}} 7.0"),
+            &format!("gatewatch_source_unread_lines_total{{{its},reason=\"not_recognised\"}} 2.0"),
+            r#"gatewatch_requests_total{api="shop"} 5.0"#,
+            r#"gatewatch_endpoint_failures{api="shop",method="GET",route="/a\"b"} 4.0"#,
+            r#"gatewatch_endpoint_latency_seconds{api="shop",method="GET",route="/a\"b",quantile="0.5"} 0.02"#,
+        ] {
+            assert!(text.lines().any(|its| its == line), "no {line} in\n{text}");
+        }
+        // Of two that are one when they are masked the worse is told; the fourth is one too many.
+        assert_eq!(text.matches("gatewatch_endpoint_requests{").count(), 2, "{text}");
+        assert!(!text.contains("@example") && !text.contains("route=\"/c\"") && text.ends_with("# EOF\n"), "{text}");
+        assert!(!metrics(report(), 3).contains("gatewatch_endpoint"), "nothing is told of what was not asked for");
+    }
+
+    #[test]
+    fn a_status_has_all_keys() {
+        let status: serde_json::Value = serde_json::from_str(&status(&report())).expect("JSON");
+        assert_eq!((&status["v"], &status["ready"], &status["lag_s"]), (&1.into(), &true.into(), &2.5.into()));
+        let source = &status["sources"][0];
+        assert_eq!(
+            (&source["own_lines"], &source["unread"], &source["apis"][0]),
+            (&7.into(), &2.into(), &"shop".into())
+        );
+        assert!(source.as_object().expect("an object").contains_key("problem") && source["problem"].is_null());
+        assert_eq!(status["started"], "2026-11-22T08:59:00.000Z");
+    }
+}
