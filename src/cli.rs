@@ -73,6 +73,8 @@ pub enum Command {
     Replay(Replay),
     /// Send a test message through each configured sink and say what became of it
     SendTest(SendTest),
+    /// Ask the running daemon how it is; exit code 0 if it lives
+    Healthcheck(Healthcheck),
     /// See all of it on a simulated AWS: no account, no network, about a minute
     Demo(Demo),
     /// Serve a simulated CloudWatch Logs to any client: to try a tail on it
@@ -121,6 +123,18 @@ pub struct SendTest {
     /// send-test calls it
     #[arg(long, value_name = "NAME")]
     pub sink: Option<String>,
+}
+
+/// Options of healthcheck.
+#[derive(Debug, Args)]
+pub struct Healthcheck {
+    /// Where the daemon listens, such as http://127.0.0.1:9502 [default: `listen` of [http] in the configuration]
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+
+    /// Ask whether it does its work: every log group is read, and a sink takes messages
+    #[arg(long)]
+    pub ready: bool,
 }
 
 /// Options of demo.

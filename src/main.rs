@@ -2,7 +2,7 @@
 
 mod cli;
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,14 +12,16 @@ use clap::Parser;
 use cli::{Cli, Command, DEFAULT_CONFIG, Format};
 use gatewatch::aws::clients::Clients;
 use gatewatch::config::{Config, ConfigError, LogConfig, LogLevel};
+use gatewatch::model::own::marked;
 use gatewatch::ops::clock::Clock;
+use gatewatch::ops::http::Listener;
 use gatewatch::ops::service::Service;
-use gatewatch::ops::{inquiry, signals, telemetry};
+use gatewatch::ops::{ecs, inquiry, signals, telemetry};
 use gatewatch::read::Template;
 use gatewatch::run::follow::Show;
 use gatewatch::run::reload::{Load, Reload};
 use gatewatch::run::sinks::Unusable;
-use gatewatch::run::{daemon, demo, follow, replay, send_test, sim, sinks};
+use gatewatch::run::{daemon, demo, follow, health, replay, send_test, sim, sinks};
 use gatewatch::view::Paint;
 use tokio_util::sync::CancellationToken;
 
@@ -76,7 +78,8 @@ fn main() -> ExitCode {
 
 #[expect(clippy::print_stderr, reason = "the last words of the process")]
 fn complain(why: &str) {
-    eprintln!("gatewatch: {why}");
+    // In a container they are a log event, which must not be read back.
+    if io::stderr().is_terminal() { eprintln!("gatewatch: {why}") } else { eprintln!("{}", marked(why)) }
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
@@ -87,6 +90,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     telemetry::init(LogConfig { level: LogLevel::Warn, ..LogConfig::default() });
     match &cli.command {
         Some(Command::Replay(args)) => return run_replay(&cli, args),
+        Some(Command::Healthcheck(args)) => return healthcheck(&cli, args),
         Some(Command::SendTest(_) | Command::Demo(_) | Command::Sim(_)) | None => {}
     }
     in_runtime(run_live(cli))
@@ -133,19 +137,26 @@ async fn run_live(cli: Cli) -> Result<(), Failure> {
 
 async fn run_daemon(cli: Cli) -> Result<(), Failure> {
     let path = cli.config.unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG));
-    let config = Config::load(&path)?;
+    let mut config = Config::load(&path)?;
     telemetry::init(config.log);
+    let listener = Listener::bind(&config.http).await.map_err(|e| Failure::Usage(e.to_string()))?;
+    let own = ecs::own_log_group().await;
+    config.refuse(own.as_ref());
     let stop = CancellationToken::new();
     signals::stop_on_signals(stop.clone()).context("cannot listen for signals")?;
     let asked = signals::reload_on_signal().context("cannot listen for signals")?;
     let clients = clients(&config).await?;
     let service = Service::of_environment();
     let (inquiry, questions) = inquiry::channel();
+    if let Some(listener) = listener {
+        tokio::spawn(listener.serve(health::pages(&config.http, inquiry.clone()), stop.clone()));
+    }
     let informing = tokio::spawn(service.clone().inform(inquiry, stop.clone()));
     let load: Load = Box::new(move || {
-        let path = path.clone();
+        let (path, own) = (path.clone(), own.clone());
         Box::pin(async move {
-            let config = Config::load(&path).map_err(|e| e.to_string())?;
+            let mut config = Config::load(&path).map_err(|e| e.to_string())?;
+            config.refuse(own.as_ref());
             let clients = clients_of(&config).await?;
             Ok((config, clients))
         })
@@ -163,6 +174,23 @@ async fn run_daemon(cli: Cli) -> Result<(), Failure> {
     stop.cancel();
     let _ = informing.await;
     Ok(outcome?)
+}
+
+/// No threads, no AWS: it is run every few seconds.
+fn healthcheck(cli: &Cli, args: &cli::Healthcheck) -> Result<(), Failure> {
+    let url = if let Some(url) = &args.url {
+        url.clone()
+    } else {
+        let path = cli.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG));
+        let none = "the daemon listens nowhere: set `listen` of [http] in its configuration, or name it with --url";
+        let listen = Config::load(path)?.http.listen.ok_or_else(|| Failure::Usage(none.to_owned()))?;
+        health::url(listen)
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("cannot start the runtime")?;
+    let said = runtime.block_on(health::check(&url, args.ready)).map_err(|why| anyhow::anyhow!(why))?;
+    writeln!(io::stdout(), "{said}").context("standard output")?;
+    Ok(())
 }
 
 async fn send_test(cli: &Cli, args: &cli::SendTest, stop: CancellationToken) -> Result<(), Failure> {

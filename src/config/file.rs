@@ -43,6 +43,10 @@ pub(super) struct File {
     max_endpoints: Option<Spanned<u64>>,
     max_invocations: Option<Spanned<u64>>,
     #[serde(default)]
+    allow_own_log_group: bool,
+    #[serde(default)]
+    http: super::http::HttpTable,
+    #[serde(default)]
     log: super::LogConfig,
     #[serde(default)]
     poll: super::poll::PollTable,
@@ -142,6 +146,9 @@ impl File {
             role_arn: self.role_arn.as_ref().map(|r| role_arn(source, r)).transpose()?,
             state_dir: self.state_dir.map(|d| filled(source, &d, "state_dir")).transpose()?.map(Into::into),
             log: self.log,
+            http: super::http::http(source, &self.http, &defaults.http)?,
+            allow_own_log_group: self.allow_own_log_group,
+            own_log_group: None,
             poll: super::poll::poll(source, &self.poll, &defaults.poll)?,
             max_endpoints: count(source, self.max_endpoints.as_ref(), 1, 100_000, defaults.max_endpoints)?,
             max_invocations: count(source, self.max_invocations.as_ref(), 100, 10_000_000, defaults.max_invocations)?,

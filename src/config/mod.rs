@@ -6,26 +6,31 @@
 
 mod file;
 mod format;
+mod http;
 mod log;
 mod notify;
 mod poll;
 mod problem;
 mod rules;
 mod sinks;
+mod watched;
 mod word;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use log::{LogConfig, LogFormat, LogLevel};
 pub use problem::ConfigError;
+pub use watched::Watched;
 
 use self::problem::Source;
 use crate::engine::rules::{Rules, SourceBlind};
 use crate::model::inventory::{self, Api, ApiId, ApiKind, Inventory, SourceKind};
+use crate::model::own::OwnGroup;
 use crate::model::time::human;
 use crate::notify::audience::Audience;
 use crate::notify::plan;
@@ -59,6 +64,12 @@ pub struct Config {
     pub state_dir: Option<PathBuf>,
     /// What it says of itself.
     pub log: LogConfig,
+    /// Where health and metrics are told.
+    pub http: HttpConfig,
+    /// The log group that gatewatch's own output goes to may be read.
+    pub allow_own_log_group: bool,
+    /// That group, where it is known and must not be read. No key: it is found out.
+    pub own_log_group: Option<OwnGroup>,
     /// How log groups are read.
     pub poll: PollConfig,
     /// Endpoints tracked per API.
@@ -86,6 +97,9 @@ impl Default for Config {
             role_arn: None,
             state_dir: None,
             log: LogConfig::default(),
+            http: HttpConfig::default(),
+            allow_own_log_group: false,
+            own_log_group: None,
             poll: PollConfig::default(),
             max_endpoints: 1000,
             max_invocations: 20_000,
@@ -95,6 +109,21 @@ impl Default for Config {
             source_blind: Some(SourceBlind::default()),
             sinks: vec![SinkConfig::default()],
         }
+    }
+}
+
+/// Where health and metrics are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpConfig {
+    /// The address; `None` is nowhere.
+    pub listen: Option<SocketAddr>,
+    /// Endpoints that have metrics of their own, at most.
+    pub endpoint_metrics: usize,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self { listen: None, endpoint_metrics: 20 }
     }
 }
 
@@ -122,34 +151,6 @@ impl Default for PollConfig {
             quota_share: 0.5,
             max_catchup: Duration::from_hours(6),
             max_ids: 5_000_000,
-        }
-    }
-}
-
-/// A pattern of log groups that an API names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Watched {
-    /// The API.
-    pub api: ApiId,
-    /// The pattern.
-    pub pattern: Pattern,
-    /// A group of it as a source: only the name is still to be set.
-    pub like: inventory::Source,
-}
-
-impl Watched {
-    /// Whether a source is one of its log groups.
-    #[must_use]
-    pub fn fits(&self, source: &inventory::Source) -> bool {
-        let like = inventory::Source { name: Arc::clone(&source.name), ..self.like.clone() };
-        self.pattern.matches(inventory::name_of_group(&source.name)) && like.is(source)
-    }
-
-    /// Sources that it found before are its own again.
-    pub fn take_in(&self, inventory: &mut Inventory) {
-        let fitting: Vec<_> = inventory.sources.iter().filter(|source| self.fits(source)).cloned().collect();
-        for source in fitting {
-            inventory.add_source_of(self.api, source);
         }
     }
 }
@@ -296,12 +297,30 @@ impl Config {
             };
             let id = inventory.add_api(api);
             for (name, kind) in config.groups() {
-                if Pattern::of(name).is_none() {
-                    inventory.add_source_of(id, self.source(config, name, kind(id), region));
+                let source = self.source(config, name, kind(id), region);
+                if Pattern::of(name).is_none() && !self.is_own(&source) {
+                    inventory.add_source_of(id, source);
                 }
             }
         }
         inventory
+    }
+
+    /// Names of log groups that are not read because gatewatch's own output goes there, each with its API.
+    #[must_use]
+    pub fn refused(&self, region: &str) -> Vec<(&str, &str)> {
+        let groups = self.apis.iter().flat_map(|api| api.groups().into_iter().map(move |(name, _)| (api, name)));
+        let own = groups.filter(|(api, name)| self.is_own(&self.source(api, name, SourceKind::Lambda, region)));
+        own.map(|(api, name)| (api.name.as_str(), name)).collect()
+    }
+
+    /// This is the log group that gatewatch's own output goes to: it is not read, unless that is allowed.
+    pub fn refuse(&mut self, own: Option<&OwnGroup>) {
+        self.own_log_group = own.filter(|_| !self.allow_own_log_group).cloned();
+    }
+
+    fn is_own(&self, source: &inventory::Source) -> bool {
+        self.own_log_group.as_ref().is_some_and(|own| own.is(source))
     }
 
     /// The patterns of log groups, which have to be looked up. `region` is the one for APIs that name none.
@@ -313,7 +332,7 @@ impl Config {
             let found = config.groups().into_iter().filter_map(|(name, kind)| Some((Pattern::of(name)?, name, kind)));
             patterns.extend(found.map(|(pattern, name, kind)| {
                 let like = self.source(config, name, kind(api), region);
-                Watched { api, pattern, like }
+                Watched { api, pattern, like, except: self.own_log_group.clone() }
             }));
         }
         patterns

@@ -149,7 +149,7 @@ fn a_single_rung_takes_a_word_and_an_objective_switches_on() {
 /// The TOML reader lists the keys it knows when it meets one it does not: the example must name each of them.
 #[test]
 fn the_example_names_every_key() {
-    for table in ["", "[poll]\n", "[notify]\n", "[[api]]\n", "[[rule]]\n", "[[sink]]\n", "[[silence]]\n"] {
+    for table in ["", "[http]\n", "[poll]\n", "[notify]\n", "[[api]]\n", "[[rule]]\n", "[[sink]]\n", "[[silence]]\n"] {
         let message = wrong(&format!("{table}no_such_key = 1\n"));
         let keys = message.split("expected one of").nth(1).or(message.split("expected").nth(1));
         let keys: Vec<_> = keys.expect("it lists the keys").split('`').skip(1).step_by(2).collect();
@@ -507,4 +507,37 @@ fn a_sink_has_the_rate_of_all_but_for_what_it_says_itself() {
     let rates: Vec<_> = parse(&text).unwrap().sinks.into_iter().map(|sink| sink.audience.rate).collect();
     let rate = |per_second, burst| Some(Rate { per_second, burst });
     assert_eq!(rates, [None, rate(0.5, 1), rate(2.0, 20)]);
+}
+
+#[test]
+fn the_listener_is_off_until_it_has_an_address() {
+    let http = |keys: &str| parse(&format!("{API}[http]\n{keys}\n")).map(|config| config.http);
+    assert_eq!(http(""), Ok(HttpConfig { listen: None, endpoint_metrics: 20 }));
+    let listen = Some(SocketAddr::from(([127, 0, 0, 1], 9502)));
+    let set = http("listen = \"127.0.0.1:9502\"\nendpoint_metrics = 0");
+    assert_eq!(set, Ok(HttpConfig { listen, endpoint_metrics: 0 }));
+    for address in ["localhost", "9502", ":9502", "127.0.0.1", "http://127.0.0.1:9502"] {
+        let said = wrong(&format!("{API}[http]\nlisten = \"{address}\"\n"));
+        assert!(said.starts_with("g.toml:5: listen = ") && said.ends_with("write it as \"127.0.0.1:9502\""), "{said}");
+    }
+    assert!(wrong(&format!("{API}[http]\nendpoint_metrics = 1001\n")).contains("out of range: 0 to 1000"));
+}
+
+#[test]
+fn its_own_log_group_is_no_source() {
+    let text =
+        "[[api]]\nname = \"shop\"\naccess_log_groups = [\"/a\"]\nlambda_log_groups = [\"/ecs/shop\", \"/ecs/*\"]\n";
+    let own = OwnGroup { name: "/ecs/shop".to_owned(), region: Some("eu-west-1".to_owned()), account: None };
+    let read = |text: &str, region: &str| {
+        let mut config = parse(text).unwrap();
+        config.refuse(Some(&own));
+        let mut inventory = config.inventory(region);
+        let found = inventory::Source::group("/ecs/shop", Some(region.into()), SourceKind::Lambda);
+        let fits = config.patterns(&inventory, region).iter().any(|watched| watched.fits(&found));
+        inventory.sources.retain(|source| *source.name == *found.name);
+        (inventory.sources.len(), fits, config.refused(region).len())
+    };
+    assert_eq!(read(text, "eu-west-1"), (0, false, 1));
+    assert_eq!(read(text, "us-east-1"), (1, true, 0));
+    assert_eq!(read(&format!("allow_own_log_group = true\n{text}"), "eu-west-1"), (1, true, 0));
 }

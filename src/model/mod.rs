@@ -14,6 +14,7 @@ pub mod inventory;
 pub mod invocation;
 pub mod json;
 pub mod notice;
+pub mod own;
 pub mod personal;
 pub mod problem;
 pub mod report;

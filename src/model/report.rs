@@ -88,10 +88,12 @@ pub struct SourceReport {
     pub role: Option<Arc<str>>,
     /// How far it is read.
     pub reading: Reading,
-    /// Events counted, since [`Report::counted_since`].
+    /// Events counted, since [`Report::counted_since`]; without gatewatch's own lines.
     pub events: u64,
     /// Lines that could not be read, by reason, in this process.
     pub unread: Vec<(&'static str, u64)>,
+    /// Lines that gatewatch itself wrote there and that were dropped, in this process.
+    pub own_lines: u64,
     /// A read was finished, or has failed for a reason that is known, since reading began.
     pub tried: bool,
 }

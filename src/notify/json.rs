@@ -15,6 +15,8 @@
 //!
 //! Rule: every key is there in each of them.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::headline::title;
@@ -22,7 +24,7 @@ use super::message::{AlertMessage, Digest, Message};
 use super::origin::Origin;
 use super::query::Query;
 use super::telling::Telling;
-use crate::model::alert::{Before, Blindness, CauseCount, EndpointCount, Measure, State};
+use crate::model::alert::{Alert, Before, Blindness, CauseCount, EndpointCount, Measure, Reason, State};
 use crate::model::invocation::Site;
 use crate::model::json::{EndpointJson, FixJson, VERSION, line};
 use crate::model::notice::Notice;
@@ -51,7 +53,7 @@ struct AlertJson<'a> {
     window_s: Option<u64>,
     since: Option<String>,
     episode: &'a str,
-    seq: u32,
+    seq: Option<u32>,
     explained: Option<u64>,
     causes: Vec<CauseJson<'a>>,
     endpoints: Vec<EndpointCountJson<'a>>,
@@ -319,7 +321,20 @@ pub fn render(m: &Message, origin: &Origin) -> String {
     write(&Telling::of(m), origin)
 }
 
+/// The `alert` object of an alert as it stands: what only a message has, `reason`, `seq` and `query`, is null.
+#[must_use]
+pub fn firing(alert: &Alert, api: &Arc<str>, origin: &Origin) -> String {
+    let (alert, api) = (alert.clone(), Arc::clone(api));
+    let message = AlertMessage { alert, api, reason: Reason::New, seq: 0, query: None }.into();
+    told_line(&Telling::of(&message), origin, false)
+}
+
 pub(super) fn write(t: &Telling, origin: &Origin) -> String {
+    told_line(t, origin, true)
+}
+
+/// `sent`: it is a message, and has what only messages have.
+fn told_line(t: &Telling, origin: &Origin, sent: bool) -> String {
     let m = &t.message;
     let fix = match m {
         Message::Alert(m) => m.fix(),
@@ -345,7 +360,8 @@ pub(super) fn write(t: &Telling, origin: &Origin) -> String {
         state: m.state().map(State::word),
         severity: m.severity().word(),
         episode: m.episode(),
-        seq: m.seq(),
+        reason: object.reason.filter(|_| sent),
+        seq: sent.then(|| m.seq()),
         fix: fix.as_deref().map(Into::into),
         title: title(m),
         origin: OriginJson { host: origin.host.as_deref(), version: Origin::VERSION },

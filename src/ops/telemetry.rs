@@ -3,6 +3,7 @@
 //! Where stderr is the journal's own stream, each line begins with its priority (`<4>`) and has no time of its own: the
 //! journal has both. Sources: sd-daemon(3), and `$JOURNAL_STREAM` in systemd.exec(5).
 
+use std::backtrace::Backtrace;
 use std::fmt;
 use std::fs::File;
 use std::io::{IsTerminal, stderr};
@@ -17,6 +18,8 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, format};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::{LogConfig, LogFormat, LogLevel};
+use crate::model::own::{JSON_LOG, MARK};
+use crate::model::text::printable;
 
 /// Starts logging. `RUST_LOG` goes before the level of the settings.
 pub fn init(settings: LogConfig) {
@@ -24,12 +27,19 @@ pub fn init(settings: LogConfig) {
     let subscriber = tracing_subscriber::fmt().with_writer(stderr).with_env_filter(filter);
     let is_journal = is_journal();
     let text = format().with_target(false);
-    let json = format().json().flatten_event(true).with_target(false);
+    let json = Marked { format: format().json().flatten_event(true).with_target(false), json: true };
+    if !stderr().is_terminal() {
+        // A panic is a log line too: in one piece, and with the mark.
+        std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}; {}", Backtrace::capture())));
+    }
     // Only a second call can fail, and then logging is on already.
     let _ = match (settings.format, is_journal) {
+        (LogFormat::Text, false) if !stderr().is_terminal() => {
+            subscriber.with_ansi(false).event_format(Marked { format: text, json: false }).try_init()
+        }
         (LogFormat::Text, false) => {
-            let terminal = stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            subscriber.with_ansi(terminal).event_format(text).try_init()
+            let colour = std::env::var_os("NO_COLOR").is_none();
+            subscriber.with_ansi(colour).event_format(text).try_init()
         }
         (LogFormat::Text, true) => {
             let bare = text.without_time().with_level(false).with_ansi(false);
@@ -76,6 +86,31 @@ where
         let priority = priority(*event.metadata().level());
         // The journal takes each line by itself.
         text.lines().try_for_each(|line| writeln!(to, "<{priority}>{}", line.trim_start()))
+    }
+}
+
+/// One line with the mark of our own lines: elsewhere than on a terminal it may come back as a log event.
+struct Marked<F> {
+    format: F,
+    json: bool,
+}
+
+impl<S, N, F> FormatEvent<S, N> for Marked<F>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut to: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut text = String::new();
+        self.format.format_event(context, Writer::new(&mut text), event)?;
+        let text = printable(text.trim_end());
+        if self.json {
+            return writeln!(to, "{JSON_LOG}{}", text.strip_prefix('{').ok_or(fmt::Error)?);
+        }
+        // Before the level there is only the time.
+        let (before, said) = text.split_once(event.metadata().level().as_str()).ok_or(fmt::Error)?;
+        writeln!(to, "{before}{} {MARK}{}", event.metadata().level(), said.trim_start())
     }
 }
 

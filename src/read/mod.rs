@@ -8,6 +8,7 @@ pub mod access;
 pub mod execution;
 mod json;
 pub mod lambda;
+pub mod own;
 mod route;
 pub mod stamp;
 
@@ -31,6 +32,8 @@ words! {
         Empty = "empty",
         /// Not in a shape that is known for this kind of source.
         NotRecognised = "not_recognised",
+        /// Written by gatewatch itself.
+        Own = "own",
         /// An access line without a status: it cannot be counted.
         NoStatus = "no_status",
     }
@@ -84,10 +87,11 @@ impl Reader {
     }
 
     /// Reads one event and adds what it says to `facts`: mostly one fact, none for lines without meaning here, two
-    /// when it ends a block of lines that was still open.
-    pub fn read(&mut self, event: LogEvent, facts: &mut Vec<Fact>) {
+    /// when it ends a block of lines that was still open. False if gatewatch itself wrote it: then it says nothing, and
+    /// does not count.
+    pub fn read(&mut self, event: LogEvent, facts: &mut Vec<Fact>) -> bool {
         let when = When::Stamped(event.time);
-        self.read_at(event, when, facts);
+        self.read_at(event, when, facts)
     }
 
     /// The same for a line of a file without stamps, whose time is a guess from the lines around it.
@@ -96,10 +100,14 @@ impl Reader {
         self.read_at(event, when, facts);
     }
 
-    fn read_at(&mut self, event: LogEvent, when: When, facts: &mut Vec<Fact>) {
+    fn read_at(&mut self, event: LogEvent, when: When, facts: &mut Vec<Fact>) -> bool {
+        if own::is_own(&event.text) {
+            self.count(Unread::Own, &event.text);
+            return false;
+        }
         if event.text.trim_ascii_start().is_empty() {
             self.count(Unread::Empty, "");
-            return;
+            return true;
         }
         match &mut self.kind {
             Kind::Access(access) => match access.read(&event.text, when) {
@@ -114,6 +122,7 @@ impl Reader {
                 }
             }
         }
+        true
     }
 
     /// Reasons for which a line was not read for the first time, with the beginning of that line; each is handed out

@@ -84,7 +84,7 @@ pub async fn run(mut config: Config, mut clients: Clients, options: Options, hea
             let mut watching = Box::pin(live.until(&change, &mut clients, &mut desk));
             tokio::select! {
                 end = &mut watching => (end, None),
-                new = wanted(&mut reload, config.state_dir.as_ref(), &mut writer, &account) => {
+                new = wanted(&mut reload, &config, &mut writer, &account) => {
                     change.cancel();
                     (watching.await, Some(new))
                 }
@@ -112,14 +112,9 @@ pub async fn run(mut config: Config, mut clients: Clients, options: Options, hea
 }
 
 /// The next configuration; for ever where none can be asked for.
-async fn wanted(
-    reload: &mut Option<Reload>,
-    state_dir: Option<&PathBuf>,
-    writer: &mut Option<Writer>,
-    account: &Account,
-) -> New {
+async fn wanted(reload: &mut Option<Reload>, running: &Config, writer: &mut Option<Writer>, account: &Account) -> New {
     match reload {
-        Some(reload) => reload.next(state_dir, writer, account).await,
+        Some(reload) => reload.next(running, writer, account).await,
         None => std::future::pending().await,
     }
 }

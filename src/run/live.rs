@@ -18,7 +18,7 @@ use super::poll::Delivery;
 use super::post::Decided;
 use super::report::Course;
 use super::room::lock;
-use super::sources::{Reading, Sources};
+use super::sources::{OWN, Reading, Sources};
 use crate::config::Config;
 use crate::engine;
 use crate::model::dropped::Dropped;
@@ -149,6 +149,9 @@ impl Live {
         for silence in config.notify.silences.iter().filter(|silence| silence.until <= clock.now()) {
             let comment = silence.comment.as_ref().map(|comment| format!(" ({comment})")).unwrap_or_default();
             tracing::warn!("a [[silence]]{comment} ended at {} and covers nothing: delete it", silence.until);
+        }
+        for (api, group) in config.refused(&region) {
+            tracing::warn!("log group {group} of API {api}: {OWN}");
         }
         let mut inventory = config.add_to(restored.inventory.clone(), &region);
         let patterns = config.patterns(&inventory, &region);

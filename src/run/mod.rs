@@ -6,6 +6,7 @@
 pub mod daemon;
 pub mod demo;
 pub mod follow;
+pub mod health;
 mod input;
 pub mod keep;
 mod ledger;

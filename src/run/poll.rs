@@ -273,7 +273,9 @@ impl<F: Fetch> Poll<F> {
                 self.lateness.record(now.since(raw.time));
             }
             let stream = if by_stream { self.streams.shared(&raw.stream) } else { Arc::clone(&nowhere) };
-            self.reader.read(LogEvent { stream, time: raw.time, text: raw.text }, &mut facts);
+            if !self.reader.read(LogEvent { stream, time: raw.time, text: raw.text }, &mut facts) {
+                seen.discount();
+            }
         }
         self.around.room.changed(known, seen.ring().len());
         (facts, look)
@@ -387,6 +389,13 @@ impl<F: Fetch> Poll<F> {
             }
         }
         for (reason, example) in self.reader.news() {
+            if reason == Unread::Own {
+                tracing::warn!(
+                    "log group {group} has lines of gatewatch itself, which are dropped: let it log to another group than \
+                     those that it reads"
+                );
+                continue;
+            }
             tracing::warn!("log group {group} has lines that cannot be read ({reason}), such as: {example}");
         }
         if self.around.room.fit(&self.around.seen) && !self.crowded {

@@ -3,7 +3,6 @@
 //! Not what follows from it: the daemon ends one life and begins another with it. Rule: everything that can be wrong is
 //! found before anything is changed; a mistake is one line, and the old configuration stays.
 
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -73,7 +72,7 @@ impl Account {
 
 impl Reload {
     /// Waits until a configuration is to be used that is right. What is wrong with others is said.
-    pub async fn next(&mut self, state_dir: Option<&PathBuf>, writer: &mut Option<Writer>, account: &Account) -> New {
+    pub async fn next(&mut self, running: &Config, writer: &mut Option<Writer>, account: &Account) -> New {
         loop {
             if self.asked.recv().await.is_none() {
                 return std::future::pending().await;
@@ -85,8 +84,13 @@ impl Reload {
             });
             match loaded {
                 Ok(new) => {
-                    if new.config.state_dir.as_ref() != state_dir {
-                        tracing::warn!("state_dir has changed: that takes effect at the next start");
+                    for (key, changed) in [
+                        ("state_dir", new.config.state_dir != running.state_dir),
+                        ("[http]", new.config.http != running.http),
+                    ] {
+                        if changed {
+                            tracing::warn!("{key} has changed: that takes effect at the next start");
+                        }
                     }
                     return new;
                 }

@@ -11,6 +11,7 @@ use super::sources::Sources;
 use crate::model::inventory::{ApiId, SourceId};
 use crate::model::report::{ApiReport, Detail, Reloads, Report, SourceReport};
 use crate::model::time::Timestamp;
+use crate::read::Unread;
 
 /// What the owner of the engine knows besides.
 #[derive(Clone, Debug)]
@@ -47,6 +48,8 @@ impl Course {
         let read = sources.read_now().map(|id| {
             let source = inventory.source(id);
             let its = unread.iter().filter(|((group, _), _)| *group == source.name);
+            let its = its.map(|((_, reason), count)| (*reason, *count));
+            let (own, unread): (Vec<_>, _) = its.partition(|(reason, _)| *reason == Unread::Own.word());
             SourceReport {
                 name: Arc::clone(&source.name),
                 kind: source.kind,
@@ -55,7 +58,8 @@ impl Course {
                 role: source.role.clone(),
                 reading: engine.reading(id),
                 events: lock(seen[id.index()]).events(),
-                unread: its.map(|((_, reason), count)| (*reason, *count)).collect(),
+                unread,
+                own_lines: own.iter().map(|(_, count)| count).sum(),
                 tried: self.tried.get(id.index()).is_some_and(|tried| *tried),
             }
         });

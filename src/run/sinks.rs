@@ -12,7 +12,7 @@ use crate::config::{Config, SinkKind};
 use crate::notify::message::Message;
 use crate::notify::origin::Origin;
 use crate::notify::sink::sns::Sns;
-use crate::notify::sink::stdout::{Stdout, StdoutFormat, Writer};
+use crate::notify::sink::stdout::{Shape, Stdout, StdoutFormat, Writer};
 use crate::notify::sink::webhook::Webhook;
 use crate::notify::sink::{Deliver, SendError};
 use crate::ops::host;
@@ -57,13 +57,13 @@ pub fn open(config: &Config, clients: &mut Clients, writer: &mut Option<Writer>)
     for sink in &config.sinks {
         let made = match &sink.kind {
             SinkKind::Stdout(format) => {
-                let text = match format {
-                    StdoutFormat::Auto => std::io::stdout().is_terminal(),
-                    StdoutFormat::Text => true,
-                    StdoutFormat::Json => false,
+                let shape = match (format, std::io::stdout().is_terminal()) {
+                    (StdoutFormat::Auto | StdoutFormat::Text, true) => Shape::Text,
+                    (StdoutFormat::Text, false) => Shape::MarkedText,
+                    (StdoutFormat::Auto, false) | (StdoutFormat::Json, _) => Shape::Json,
                 };
                 let writer = writer.get_or_insert_with(|| Writer::start(std::io::stdout())).clone();
-                Sink::Stdout(Stdout::new(writer, text, origin.clone()))
+                Sink::Stdout(Stdout::new(writer, shape, origin.clone()))
             }
             SinkKind::Sns { topic_arn, region, format } => {
                 let publish = SnsPublish::new(clients.sns(region));

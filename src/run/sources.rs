@@ -34,6 +34,10 @@ type Account = (Arc<str>, Option<Arc<str>>);
 /// Log groups that are known, of all lives: a pattern may fit any number of them, and a number has sixteen bits.
 const SOURCES_MAX: usize = 20_000;
 
+/// Why a log group is refused.
+pub const OWN: &str = "gatewatch's own output goes there, so it is not read; let gatewatch log to another group, or set \
+                       allow_own_log_group = true";
+
 /// How sources are read.
 #[derive(Clone, Debug)]
 pub struct Reading {
@@ -182,6 +186,10 @@ impl<'a> Sources<'a> {
             role: watched.like.role.clone(),
             ..Source::group(&name, watched.like.region.clone(), watched.like.kind)
         };
+        if watched.excepts(&source) {
+            tracing::warn!("log group {name} fits {}: {OWN}", watched.pattern);
+            return Ok(false);
+        }
         if before >= SOURCES_MAX && !inventory.sources.iter().any(|known| known.is(&source)) {
             if !std::mem::replace(&mut self.full, true) {
                 tracing::warn!(

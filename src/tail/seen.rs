@@ -22,6 +22,8 @@ pub struct Seen {
     ring: IdRing,
     /// Of the batch under way: in the ring, and not counted yet.
     open: Vec<Place>,
+    /// Of these, so many do not count.
+    uncounted: u64,
     /// Committed since the last segment was written, where a state is kept.
     unsaved: Option<Vec<Place>>,
     position: Option<Position>,
@@ -77,9 +79,14 @@ impl Seen {
         new
     }
 
+    /// The event that was taken last does not count: it is nobody's, and only not to be read again.
+    pub const fn discount(&mut self) {
+        self.uncounted += 1;
+    }
+
     /// The batch under way is counted.
     pub fn commit(&mut self, position: Option<Position>) {
-        self.events += self.open.len() as u64;
+        self.events += (self.open.len() as u64).saturating_sub(std::mem::take(&mut self.uncounted));
         self.position = position.or(self.position);
         match &mut self.unsaved {
             Some(unsaved) => unsaved.append(&mut self.open),
@@ -89,6 +96,7 @@ impl Seen {
 
     /// The batch under way is not counted: its events are new again.
     pub fn take_back(&mut self) {
+        self.uncounted = 0;
         for place in self.open.drain(..) {
             self.ring.remove(place);
         }
@@ -183,6 +191,20 @@ mod tests {
         let mut again = Seen::restore(saved);
         assert!(!again.take(at(1), EventId(1)), "counted");
         assert!(again.take(at(2), EventId(2 << 100)), "not counted when it was saved");
+    }
+
+    #[test]
+    fn what_is_discounted_does_not_count_and_is_not_new_again() {
+        let mut seen = Seen::new(true);
+        assert!(seen.take(at(1), EventId(1)) && seen.take(at(1), EventId(2 << 100)));
+        seen.discount();
+        seen.take_back();
+        assert!(seen.take(at(1), EventId(1)) && seen.take(at(1), EventId(2 << 100)));
+        seen.discount();
+        seen.commit(None);
+        assert_eq!((seen.events(), seen.take(at(1), EventId(2 << 100))), (1, false));
+        seen.commit(None);
+        assert_eq!(seen.events(), 1);
     }
 
     #[test]

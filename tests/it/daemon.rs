@@ -135,6 +135,12 @@ impl Daemon {
         lines.iter().map(parse).collect()
     }
 
+    /// Every line so far, of both.
+    pub(crate) fn all_lines(&self) -> Vec<String> {
+        let lines = self.output.lock();
+        [&lines.stdout[..], &lines.stderr].concat()
+    }
+
     pub(crate) fn stderr_text(&self) -> String {
         self.output.lock().stderr.join("\n")
     }

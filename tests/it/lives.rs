@@ -427,7 +427,7 @@ async fn a_state_folder_that_cannot_be_used_is_named() {
         let said = daemon.stderr_text();
         let last = said.lines().last().unwrap_or_default();
         assert!(code == 1 || code == 2, "{code}: {said}");
-        assert!(last.starts_with("gatewatch: ") && last.contains(&folder.display().to_string()), "{said}");
+        assert!(last.starts_with("gatewatch| ") && last.contains(&folder.display().to_string()), "{said}");
         assert!(!said.contains("panicked"), "{said}");
     }
 }

@@ -418,7 +418,7 @@ async fn a_secret_that_cannot_be_read_is_one_message_before_anything_starts() {
         let (code, stdout, stderr) = home.run(command, &[]);
         assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
         let last = stderr.lines().last().expect("it says why");
-        assert_eq!(last, "gatewatch: sink team: the header `x-key` is to come from $HOOK_KEY, which is not set");
+        assert_eq!(last, "gatewatch| sink team: the header `x-key` is to come from $HOOK_KEY, which is not set");
     }
     assert_eq!(sim.requests(DENIED), 0);
 }

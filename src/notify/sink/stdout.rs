@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Deliver, SendError};
+use crate::model::own::marked;
 use crate::notify::message::Message;
 use crate::notify::origin::Origin;
 use crate::notify::{json, text};
@@ -33,11 +34,22 @@ pub enum StdoutFormat {
     Json,
 }
 
+/// What is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// Text for a terminal.
+    Text,
+    /// Text of which each line carries the mark of our own lines: it may come back as log events.
+    MarkedText,
+    /// JSON lines.
+    Json,
+}
+
 /// Standard output, or whatever stands in for it, as one of its sinks has it.
 #[derive(Debug)]
 pub struct Stdout {
     writer: Writer,
-    text: bool,
+    shape: Shape,
     origin: Origin,
     /// It was said that nobody reads.
     said_slow: bool,
@@ -97,17 +109,20 @@ fn send_error(e: &std::io::Error) -> SendError {
 }
 
 impl Stdout {
-    /// Writes text with this writer, or JSON lines.
+    /// Writes with this writer.
     #[must_use]
-    pub const fn new(writer: Writer, text: bool, origin: Origin) -> Self {
-        Self { writer, text, origin, said_slow: false }
+    pub const fn new(writer: Writer, shape: Shape, origin: Origin) -> Self {
+        Self { writer, shape, origin, said_slow: false }
     }
 }
 
 impl Deliver for Stdout {
     async fn deliver(&mut self, message: &Message) -> Result<(), SendError> {
-        let body =
-            if self.text { text::render(message, &self.origin) + "\n" } else { json::render(message, &self.origin) };
+        let body = match self.shape {
+            Shape::Text => text::render(message, &self.origin) + "\n",
+            Shape::MarkedText => marked(&text::render(message, &self.origin)),
+            Shape::Json => json::render(message, &self.origin),
+        };
         let writing = self.writer.write(body + "\n");
         let mut writing = std::pin::pin!(writing);
         if let Ok(written) = tokio::time::timeout(SLOW, &mut writing).await {

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::model::alert::EndpointCount;
+use crate::model::alert::{CauseSample, EndpointCount};
+use crate::model::own::{JSON_MESSAGE, JSON_ORIGIN};
 
 /// All keys of version 1; a program may rely on each of them in each kind.
 const KEYS: [&str; 35] = [
@@ -58,6 +59,38 @@ fn every_key_is_there_in_each_kind() {
         assert_eq!((&object["v"], &object["type"], &object["kind"]), (&json!(1), &json!("alert"), &json!(m.kind())));
         assert_eq!(object["origin"], json!({"host": "gw-1", "version": env!("CARGO_PKG_VERSION")}));
     }
+}
+
+/// If it comes back as a log event it is known by these.
+#[test]
+fn how_a_message_begins_and_ends_is_what_it_is_known_by() {
+    for m in all() {
+        for origin in [host(), Origin::default()] {
+            let line = to_json::render(&m, &origin);
+            let rest = line.strip_prefix(JSON_MESSAGE).unwrap_or_else(|| panic!("{line}"));
+            let (_, end) = rest.rsplit_once(JSON_ORIGIN).unwrap_or_else(|| panic!("{line}"));
+            assert!(end.ends_with(&format!(r#","version":"{}"}}}}"#, Origin::VERSION)), "{line}");
+        }
+    }
+}
+
+#[test]
+fn an_alert_that_stands_has_the_keys_of_a_message_and_no_secrets() {
+    let said = failing();
+    let message = object(&said.clone().into());
+    let standing: Value = serde_json::from_str(&to_json::firing(&said.alert, &said.api, &host())).expect("JSON");
+    for (key, value) in message.as_object().expect("an object") {
+        let only_of_messages = ["reason", "seq", "query"].contains(&key.as_str());
+        assert_eq!(standing[key], if only_of_messages { Value::Null } else { value.clone() }, "{key}");
+    }
+    let mut alert = said.alert;
+    for cause in &mut alert.causes {
+        let sample =
+            CauseSample { message: Some("password=hunter2 of ada@example.com".into()), ..CauseSample::default() };
+        cause.sample = sample.into();
+    }
+    let shown = to_json::firing(&alert, &said.api, &host());
+    assert!(!alert.causes.is_empty() && !shown.contains("hunter2") && !shown.contains("ada@"), "{shown}");
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn message(n: u32) -> Message {
 }
 
 fn sink(writer: &Writer) -> Stdout {
-    Stdout::new(writer.clone(), false, Origin::default())
+    Stdout::new(writer.clone(), Shape::Json, Origin::default())
 }
 
 fn episodes(pipe: &Pipe) -> Vec<String> {
