@@ -3,14 +3,15 @@
 mod cli;
 
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use cli::{Cli, Command, DEFAULT_CONFIG, Format};
+use cli::{Cli, Command, Format};
 use gatewatch::aws::clients::Clients;
+use gatewatch::config::place::{DEFAULT_FILE, Place, VARIABLE};
 use gatewatch::config::{Config, ConfigError};
 use gatewatch::ops::clock::Clock;
 use gatewatch::ops::{signals, telemetry};
@@ -83,6 +84,10 @@ fn complain(why: &str) {
 fn run(cli: Cli) -> Result<(), Failure> {
     match &cli.command {
         Some(Command::Replay(args)) => return run_replay(&cli, args),
+        Some(Command::Generate(args)) => {
+            let cannot = || format!("cannot write into {}", args.folder.display());
+            return Ok(cli::generate(&args.folder).with_context(cannot)?);
+        }
         Some(Command::SendTest(_) | Command::Demo(_) | Command::Sim(_)) | None => {}
     }
     // Two threads: the work is waiting for AWS. A host with 64 cores should not get 64 threads for that.
@@ -117,7 +122,7 @@ async fn run_live(cli: Cli) -> Result<(), Failure> {
         return send_test(&cli, args, stop).await;
     }
     let Some(label) = &cli.follow else {
-        let config = Config::load(cli.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG)))?;
+        let config = Place::of(cli.config.as_deref()).load()?;
         let clients = clients(&config).await?;
         let state_dir = config.state_dir.clone().or_else(state_directory);
         let options = daemon::Options { clock: Clock::wall(), requests: false, state_dir, stop };
@@ -130,7 +135,7 @@ async fn run_live(cli: Cli) -> Result<(), Failure> {
 }
 
 async fn send_test(cli: &Cli, args: &cli::SendTest, stop: CancellationToken) -> Result<(), Failure> {
-    let mut config = Config::load(cli.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG)))?;
+    let mut config = Place::of(cli.config.as_deref()).load()?;
     if let Some(name) = &args.sink {
         let known: Vec<_> = config.sinks.iter().map(|sink| sink.audience.name.to_string()).collect();
         config.sinks.retain(|sink| *sink.audience.name == **name);
@@ -168,14 +173,12 @@ async fn clients(config: &Config) -> Result<Clients, Failure> {
 
 /// The configuration of what `--follow` names.
 fn followed(cli: &Cli, label: &str) -> Result<Config, Failure> {
-    let default = Path::new(DEFAULT_CONFIG);
-    let file = match &cli.config {
-        Some(path) => Some(Config::load(path)?),
-        None if default.exists() && cli.following.access_log_group.is_empty() => Some(Config::load(default)?),
-        None => None,
-    };
-    if !cli.following.access_log_group.is_empty() {
-        let groups = &cli.following;
+    let place = Place::of(cli.config.as_deref());
+    let groups = &cli.following;
+    // Whoever names log groups needs no file, and the usual one says nothing about them.
+    let wanted = groups.access_log_group.is_empty() || place != Place::Default;
+    let file = if wanted && place.is_given() { Some(place.load()?) } else { None };
+    if !groups.access_log_group.is_empty() {
         let ad_hoc = Config::ad_hoc(label, groups.access_log_group.clone(), groups.lambda_log_group.clone());
         return Ok(match file {
             Some(file) => Config { apis: ad_hoc.apis, ..file },
@@ -184,8 +187,8 @@ fn followed(cli: &Cli, label: &str) -> Result<Config, Failure> {
     }
     let Some(mut config) = file else {
         let how = format!(
-            "there is no {DEFAULT_CONFIG} to find API `{label}` in: name a file with --config, or its log groups with \
-             --access-log-group and --lambda-log-group"
+            "there is neither {DEFAULT_FILE} nor ${VARIABLE} to find API `{label}` in: name a file with --config, or its \
+             log groups with --access-log-group and --lambda-log-group"
         );
         return Err(Failure::Usage(how));
     };

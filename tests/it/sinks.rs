@@ -427,14 +427,16 @@ async fn a_secret_that_cannot_be_read_is_one_message_before_anything_starts() {
 async fn a_webhook_and_its_token_may_be_credentials_of_the_unit() {
     let sim = simulation().await;
     let hook = Hook::start(&["200 OK"]);
-    let sink = "[[sink]]\nkind = \"webhook\"\nurl = \"credential:hook-url\"\nheaders = { X-Key = \"credential:hook-key\" }";
+    let sink =
+        "[[sink]]\nkind = \"webhook\"\nurl = \"credential:hook-url\"\nheaders = { X-Key = \"credential:hook-key\" }";
     let home = Home::new(&sim.endpoint(), "", sink);
     // What systemd does for LoadCredential=.
     let credentials = tempfile::tempdir().expect("a temporary folder can be made");
     let give = |name: &str, text: &str| fs::write(credentials.path().join(name), text).expect("it can be written");
     give("hook-url", &format!("http://{}/hooks/t0ken-of-a-hook\n", hook.address));
     let folder = [("CREDENTIALS_DIRECTORY", credentials.path().to_str().expect("its name is text"))];
-    let send_test = |environment: &[(&str, &str)]| home.run(&["send-test", "--sink", "credential:hook-url"], environment);
+    let send_test =
+        |environment: &[(&str, &str)]| home.run(&["send-test", "--sink", "credential:hook-url"], environment);
     for (environment, words) in [
         (&[][..], &["credential `hook-url`", "CREDENTIALS_DIRECTORY is not set", "LoadCredential=hook-url:/path"][..]),
         (&folder, &["the header `x-key`", "credential `hook-key`", "No such file", "LoadCredential=hook-key:/path"]),

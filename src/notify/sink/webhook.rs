@@ -66,7 +66,9 @@ impl WebhookSettings {
     pub fn new(url: &str, insecure: bool) -> Result<Self, String> {
         let address = match Secret::parse(url, "the url")? {
             Secret::Plain(url) => Address::Known(checked(&url, insecure)?),
-            place => Address::Elsewhere { place, insecure },
+            place @ (Secret::Env(_) | Secret::File(_) | Secret::Credential(_)) => {
+                Address::Elsewhere { place, insecure }
+            }
         };
         Ok(Self { address, headers: Vec::new(), timeout: TIMEOUT })
     }

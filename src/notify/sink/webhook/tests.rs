@@ -213,7 +213,8 @@ async fn an_address_may_stand_elsewhere_and_is_known_by_its_place() {
     let mut webhook = Webhook::new(settings.clone(), Origin::default()).unwrap();
     let refused = webhook.deliver(&message()).await.unwrap_err();
     assert_eq!(service.came()[0].line, "POST /hooks/t0ken-of-a-hook?key=an0ther-token");
-    let want = format!("webhook {place} answered 401 Unauthorized: what is ***?; check the token in its url or headers");
+    let want =
+        format!("webhook {place} answered 401 Unauthorized: what is ***?; check the token in its url or headers");
     assert_eq!(refused.text, want);
     assert!(!format!("{webhook:?}").contains("oken"), "{webhook:?}");
     // Another secret is the same sink: what waits for it is kept by its name.
