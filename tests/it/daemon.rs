@@ -76,10 +76,14 @@ impl Daemon {
 
     /// The same with a standard output of the test's own: nothing of it is collected, unless it is piped.
     pub(crate) fn start_onto(arguments: &[impl AsRef<OsStr>], environment: &[(&str, &str)], stdout: Stdio) -> Self {
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_gatewatch")).args(arguments), environment, stdout)
+    }
+
+    /// The same by another program that becomes it, such as one that changes its root.
+    pub(crate) fn start_by(command: &mut Command, environment: &[(&str, &str)], stdout: Stdio) -> Self {
         let home = tempfile::tempdir().expect("a temporary folder can be made");
         let inherited = INHERITED.iter().filter_map(|name| std::env::var_os(name).map(|value| (name, value)));
-        let mut child = Command::new(env!("CARGO_BIN_EXE_gatewatch"))
-            .args(arguments)
+        let mut child = command
             .env_clear()
             .envs(inherited)
             .env("HOME", home.path())
@@ -94,6 +98,11 @@ impl Daemon {
         let mut readers = vec![read(child.stderr.take().expect("standard error is piped"), Pipe::Stderr, &output)];
         readers.extend(child.stdout.take().map(|stdout| read(stdout, Pipe::Stdout, &output)));
         Self { child, output, readers, _home: home }
+    }
+
+    /// Its number, as the system knows it.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// The first JSON line on standard output that `wanted` accepts, of those printed and those to come within

@@ -10,6 +10,7 @@ mod faults;
 mod lives;
 mod moto;
 mod moto_server;
+mod packaging;
 mod properties;
 mod python;
 mod reading;
