@@ -12,12 +12,20 @@ use gatewatch::model::time::parse_human;
 /// How the program is called.
 const NAME: &str = "gatewatch";
 
+/// What the manual page says at its end.
+const MORE: &str = "Exit codes: 0 fine, 1 failed while running, 2 wrong usage or configuration.
+
+Variables: GATEWATCH_CONFIG_TOML holds the text of a configuration file, RUST_LOG the level of logs on standard error. \
+What AWS's own tools know counts as well: AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL.
+
+SIGTERM ends the daemon within 10 seconds.";
+
 /// Watches AWS API Gateway live: which endpoint answers 5xx, how much, since when, and why.
 ///
 /// Without a command it runs as a daemon with the APIs of the configuration file. Credentials and Region come from
 /// the usual AWS places (environment, profile, container, instance).
 #[derive(Debug, Parser)]
-#[command(name = NAME, version = env!("GATEWATCH_VERSION"), args_conflicts_with_subcommands = false, subcommand_negates_reqs = true)]
+#[command(name = NAME, version = env!("GATEWATCH_VERSION"), after_long_help = MORE, args_conflicts_with_subcommands = false, subcommand_negates_reqs = true)]
 pub struct Cli {
     /// Configuration file [default: the text in the variable `GATEWATCH_CONFIG_TOML`, else /etc/gatewatch/config.toml]
     #[arg(long, global = true, value_name = "FILE")]

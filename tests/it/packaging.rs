@@ -275,16 +275,119 @@ fn manual_pages_and_completions_have_every_flag() {
 }
 
 #[test]
-fn the_version_names_the_commit_that_was_built() {
+fn the_version_names_a_commit_of_this_repository_or_none() {
     let (_, said) = run(Command::new(BINARY).arg("--version")).expect("it was built");
     let version = said.trim_end().strip_prefix("gatewatch ").expect("its name goes before");
-    let git = run(Command::new("git").arg("-C").arg(root()).args(["rev-parse", "--show-prefix", "HEAD"]));
-    let answer = git.filter(|(output, _)| output.status.success()).map(|(_, said)| said);
-    match answer.as_deref().and_then(|said| said.strip_prefix('\n')) {
-        Some(commit) => assert_eq!(version, format!("{} ({})", env!("CARGO_PKG_VERSION"), &commit[..12])),
-        // From an archive, or in a folder of another repository: nothing is made up.
-        None => assert_eq!(version, env!("CARGO_PKG_VERSION")),
+    assert_eq!(version, env!("GATEWATCH_VERSION"));
+    let Some(commit) = version.strip_prefix(concat!(env!("CARGO_PKG_VERSION"), " (")) else {
+        assert_eq!(version, env!("CARGO_PKG_VERSION"));
+        return;
+    };
+    let commit = commit.strip_suffix(')').expect("a commit in brackets");
+    assert!(commit.len() == 12 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()), "{commit}");
+    // Somebody may commit while tests run, so it need not be the last.
+    let git = run(Command::new("git").arg("-C").arg(root()).args(["cat-file", "-t", commit]));
+    if let Some((_, said)) = git.filter(|(output, _)| output.status.success()) {
+        assert_eq!(said.trim(), "commit");
     }
+}
+
+/// The build script, made for a folder, and what it says there: the version, and the files that it watches.
+struct BuildScript {
+    folder: TempDir,
+    sources: PathBuf,
+}
+
+impl BuildScript {
+    /// For the sources in this folder of a temporary one.
+    fn of(sources: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        // As git knows it, which follows links.
+        let sources = fs::canonicalize(folder.path()).expect("it is there").join(sources);
+        fs::create_dir_all(&sources).expect("a folder can be made");
+        let compiler = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        let mut rustc = Command::new(compiler);
+        rustc.args(["--edition", "2024", "-o"]).arg(folder.path().join("script")).arg(root().join("build.rs"));
+        rustc.env("CARGO_PKG_VERSION", "1.2.3").env("CARGO_MANIFEST_DIR", &sources);
+        let (output, said) = run(&mut rustc).expect("whoever builds tests has a compiler");
+        assert!(output.status.success(), "{said}");
+        Self { folder, sources }
+    }
+
+    fn says(&self) -> (String, Vec<PathBuf>) {
+        let mut script = Command::new(self.folder.path().join("script"));
+        // As a hook of git would run it.
+        let (output, said) = run(script.env("GIT_DIR", "/nowhere/.git")).expect("it was made");
+        assert!(output.status.success(), "{said}");
+        let all = |key: &str| said.lines().filter_map(|line| line.strip_prefix(key)).collect::<Vec<_>>();
+        let [version] = all("cargo::rustc-env=GATEWATCH_VERSION=")[..] else { panic!("{said}") };
+        let watched = all("cargo::rerun-if-changed=").into_iter().filter(|path| *path != "build.rs");
+        (version.to_owned(), watched.map(PathBuf::from).collect())
+    }
+
+    fn git(&self, folder: &Path, arguments: &[&str]) -> String {
+        let mut git = Command::new("git");
+        git.env("GIT_CONFIG_GLOBAL", "/dev/null").env("HOME", self.folder.path()).env_remove("GIT_DIR");
+        let names = ["-c", "user.name=n", "-c", "user.email=e", "-c", "init.defaultBranch=trunk"];
+        let (output, said) = run(git.arg("-C").arg(folder).args(names).args(arguments)).expect("there is git");
+        assert!(output.status.success(), "{said}");
+        said.trim().to_owned()
+    }
+}
+
+#[test]
+fn from_an_archive_there_is_no_commit() {
+    let script = BuildScript::of("gatewatch-1.2.3");
+    assert_eq!(script.says(), ("1.2.3".to_owned(), Vec::new()));
+    if run(Command::new("git").arg("--version")).is_none() {
+        eprintln!("skipped: there is no git here");
+        return;
+    }
+    // Unpacked in somebody else's repository: that has commits, but not of this.
+    let outer = script.folder.path();
+    script.git(outer, &["init", "-q"]);
+    script.git(outer, &["commit", "-q", "--allow-empty", "-m", "other"]);
+    assert_eq!(script.says().0, "1.2.3");
+}
+
+#[test]
+fn the_commit_follows_the_repository() {
+    if run(Command::new("git").arg("--version")).is_none() {
+        eprintln!("skipped: there is no git here");
+        return;
+    }
+    let script = BuildScript::of("gatewatch");
+    let git = |arguments: &[&str]| script.git(&script.sources, arguments);
+    git(&["init", "-q"]);
+    assert_eq!(script.says().0, "1.2.3", "there is no commit yet");
+    git(&["commit", "-q", "--allow-empty", "-m", "one"]);
+    let shape = |watched: &[PathBuf]| -> Vec<_> {
+        watched.iter().map(|path| (path.clone(), path.is_dir(), fs::read(path).ok(), modified(path))).collect()
+    };
+    // What moves HEAD, each by itself: it is noticed by a file or folder that was watched before.
+    for step in [
+        &["commit", "-q", "--allow-empty", "-m", "two"][..],
+        &["checkout", "-q", "-b", "other"],
+        &["commit", "-q", "--allow-empty", "-m", "three"],
+        &["pack-refs", "--all"],
+        &["commit", "-q", "--allow-empty", "-m", "four"],
+        &["checkout", "-q", "--detach", "trunk"],
+        &["commit", "-q", "--allow-empty", "-m", "five"],
+    ] {
+        let (before, watched) = script.says();
+        // What is not there would be built anew each time.
+        assert!(!watched.is_empty() && watched.iter().all(|path| path.exists()), "{watched:?}");
+        let looked = shape(&watched);
+        git(step);
+        let (after, _) = script.says();
+        assert_eq!(after, format!("1.2.3 ({})", &git(&["rev-parse", "HEAD"])[..12]));
+        assert!(before == after || shape(&watched) != looked, "{step:?} is not noticed by {watched:?}");
+        assert_eq!(script.says().0, after, "one commit, one answer");
+    }
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
 }
 
 // === An empty root ===
