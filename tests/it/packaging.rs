@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use crate::daemon::{Daemon, aws_environment};
 
 /// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const BINARY: &str = env!("CARGO_BIN_EXE_gatewatch");
 const UNIT: &str = include_str!("../../systemd/gatewatch.service");
 const DOCKERFILE: &str = include_str!("../../ecs/Dockerfile");
