@@ -169,8 +169,12 @@ fn the_image_runs_the_binary_as_nobody() {
     assert!(last.contains(&format!("USER {NOBODY}:{NOBODY}").as_str()), "{last:?}");
     let command = container(&json(TASK), "gatewatch")["healthCheck"]["command"][1].clone();
     assert!(last.contains(&format!("ENTRYPOINT [{command}]").as_str()), "the health check asks another program");
-    let profile = "[profile.dist]";
-    assert!(DOCKERFILE.contains("--profile dist") && include_str!("../../Cargo.toml").contains(profile));
+    let manifest: toml::Table = include_str!("../../Cargo.toml").parse().expect("it is TOML");
+    assert!(DOCKERFILE.contains("--profile dist") && manifest["profile"].get("dist").is_some());
+    let numbers = |version: &str| -> Vec<u32> { version.split('.').map(|n| n.parse().expect("a number")).collect() };
+    let compiler = DOCKERFILE.lines().find_map(|line| line.strip_prefix("ARG RUST=")).expect("it names a compiler");
+    let needed = manifest["package"]["rust-version"].as_str().expect("it is text");
+    assert!(numbers(compiler) >= numbers(needed), "{compiler} does not build what needs {needed}");
 }
 
 #[test]
