@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Parser;
 use cli::{Cli, Command, Format};
-use gatewatch::aws::clients::Clients;
+use gatewatch::aws::clients::{Clients, NoTrust, check_trust};
 use gatewatch::config::place::{DEFAULT_FILE, Place, VARIABLE};
 use gatewatch::config::{Config, ConfigError};
 use gatewatch::ops::clock::Clock;
@@ -44,6 +44,12 @@ impl From<ConfigError> for Failure {
 
 impl From<Unusable> for Failure {
     fn from(e: Unusable) -> Self {
+        Self::Usage(e.to_string())
+    }
+}
+
+impl From<NoTrust> for Failure {
+    fn from(e: NoTrust) -> Self {
         Self::Usage(e.to_string())
     }
 }
@@ -105,10 +111,6 @@ fn run(cli: Cli) -> Result<(), Failure> {
 async fn run_live(cli: Cli) -> Result<(), Failure> {
     let stop = CancellationToken::new();
     signals::stop_on_signals(stop.clone()).context("cannot listen for signals")?;
-    if let Some(Command::Demo(args)) = &cli.command {
-        let json = args.output.map_or_else(|| !io::stdout().is_terminal(), |f| f == Format::Json);
-        return Ok(demo::run(args.speed, json, stop).await?);
-    }
     if let Some(Command::Sim(args)) = cli.command {
         let options = sim::Options {
             listen: args.listen,
@@ -117,6 +119,11 @@ async fn run_live(cli: Cli) -> Result<(), Failure> {
             events: args.events,
         };
         return Ok(sim::run(options, &mut io::stdout(), stop).await?);
+    }
+    check_trust()?;
+    if let Some(Command::Demo(args)) = &cli.command {
+        let json = args.output.map_or_else(|| !io::stdout().is_terminal(), |f| f == Format::Json);
+        return Ok(demo::run(args.speed, json, stop).await?);
     }
     if let Some(Command::SendTest(args)) = &cli.command {
         return send_test(&cli, args, stop).await;

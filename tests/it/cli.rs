@@ -226,6 +226,24 @@ fn without_any_configuration_it_says_what_to_do() {
 }
 
 #[test]
+fn without_ca_certificates_nothing_starts() {
+    let folder = folder(&[("config.toml", API), ("none.crt", "")]);
+    let good = ["--config", "config.toml"];
+    for (file, why) in [("none.crt", ""), ("nowhere.crt", "nowhere.crt")] {
+        for arguments in [&good[..], &["demo"], &["send-test", "--config", "config.toml"]] {
+            let mut command = command(folder.path(), arguments);
+            let output = command.env("SSL_CERT_FILE", file).env("AWS_REGION", "eu-west-1").output();
+            let output = output.expect("the program can be started");
+            let said = String::from_utf8(output.stderr).expect("it writes UTF-8");
+            assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{arguments:?}: {said}");
+            assert_eq!(said.lines().count(), 1, "{said}");
+            let words = ["no CA certificates", "ca-certificates", "$SSL_CERT_FILE", why];
+            assert!(words.iter().all(|word| said.contains(word)), "{arguments:?}: {said}");
+        }
+    }
+}
+
+#[test]
 fn without_a_region_nothing_starts() {
     let folder = folder(&[("config.toml", API)]);
     for arguments in [&["--config", "config.toml"][..], &["--config", "config.toml", "--follow", "shop"]] {
