@@ -1,23 +1,33 @@
 //! The command line.
 
+use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use gatewatch::model::time::parse_human;
 
-/// Where the configuration is looked for when none is named.
-pub const DEFAULT_CONFIG: &str = "/etc/gatewatch/config.toml";
+/// How the program is called.
+const NAME: &str = "gatewatch";
+
+/// What the manual page says at its end.
+const MORE: &str = "Exit codes: 0 fine, 1 failed while running, 2 wrong usage or configuration.
+
+Variables: GATEWATCH_CONFIG_TOML holds the text of a configuration file, RUST_LOG the level of logs on standard error. \
+What AWS's own tools know counts as well: AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL.
+
+SIGTERM ends the daemon within 10 seconds.";
 
 /// Watches AWS API Gateway live: which endpoint answers 5xx, how much, since when, and why.
 ///
 /// Without a command it runs as a daemon with the APIs of the configuration file. Credentials and Region come from
 /// the usual AWS places (environment, profile, container, instance).
 #[derive(Debug, Parser)]
-#[command(name = "gatewatch", version, args_conflicts_with_subcommands = false, subcommand_negates_reqs = true)]
+#[command(name = NAME, version = env!("GATEWATCH_VERSION"), after_long_help = MORE, args_conflicts_with_subcommands = false, subcommand_negates_reqs = true)]
 pub struct Cli {
-    /// Configuration file [default: /etc/gatewatch/config.toml]
+    /// Configuration file [default: the text in the variable `GATEWATCH_CONFIG_TOML`, else /etc/gatewatch/config.toml]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
@@ -80,6 +90,9 @@ pub enum Command {
     /// Serve a simulated CloudWatch Logs to any client: to try a tail on it
     #[command(hide = true)]
     Sim(Sim),
+    /// Write manual pages and shell completions into a folder: for those who make packages
+    #[command(hide = true)]
+    Generate(Generate),
 }
 
 /// Options of replay.
@@ -167,6 +180,27 @@ pub struct Sim {
     /// Write every event made to this file, one JSON object per line
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
+}
+
+/// Options of generate.
+#[derive(Debug, Args)]
+pub struct Generate {
+    /// The folder; it must be there
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+}
+
+/// Writes the manual pages (`gatewatch.1`, and one for each command that is shown) and the completions of each shell, all
+/// from the definition above.
+///
+/// # Errors
+/// A file cannot be written.
+pub fn generate(folder: &Path) -> io::Result<()> {
+    clap_mangen::generate_to(Cli::command(), folder)?;
+    for shell in Shell::value_variants() {
+        clap_complete::generate_to(*shell, &mut Cli::command(), NAME, folder)?;
+    }
+    Ok(())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -32,7 +32,7 @@
 //! | [`tail`] | a log group -> every event once; pure but for the trait that fetches | model |
 //! | [`notify`] | alerts and notices -> messages -> people | model |
 //! | [`view`] | what is known -> lines for people; pure | model |
-//! | [`config`] | file -> validated settings | model, settings types of read, engine, tail, notify |
+//! | [`config`] | file or variable -> validated settings | model, settings types of read, engine, tail, notify |
 //! | [`state`] | named blobs, segments and a journal on disk: atomic, versioned, checksummed | nothing |
 //! | [`aws`] | the AWS SDK | model, tail, notify, config |
 //! | [`ops`] | the clock, signals, logs about itself, the service manager, asking how it is | model, config |

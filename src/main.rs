@@ -3,14 +3,15 @@
 mod cli;
 
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use cli::{Cli, Command, DEFAULT_CONFIG, Format};
-use gatewatch::aws::clients::Clients;
+use cli::{Cli, Command, Format};
+use gatewatch::aws::clients::{Clients, NoTrust, check_trust};
+use gatewatch::config::place::{DEFAULT_FILE, Place, VARIABLE};
 use gatewatch::config::{Config, ConfigError, LogConfig, LogLevel};
 use gatewatch::model::own::marked;
 use gatewatch::ops::clock::Clock;
@@ -46,6 +47,12 @@ impl From<ConfigError> for Failure {
 
 impl From<Unusable> for Failure {
     fn from(e: Unusable) -> Self {
+        Self::Usage(e.to_string())
+    }
+}
+
+impl From<NoTrust> for Failure {
+    fn from(e: NoTrust) -> Self {
         Self::Usage(e.to_string())
     }
 }
@@ -91,6 +98,10 @@ fn run(cli: Cli) -> Result<(), Failure> {
     match &cli.command {
         Some(Command::Replay(args)) => return run_replay(&cli, args),
         Some(Command::Healthcheck(args)) => return healthcheck(&cli, args),
+        Some(Command::Generate(args)) => {
+            let cannot = || format!("cannot write into {}", args.folder.display());
+            return Ok(cli::generate(&args.folder).with_context(cannot)?);
+        }
         Some(Command::SendTest(_) | Command::Demo(_) | Command::Sim(_)) | None => {}
     }
     in_runtime(run_live(cli))
@@ -112,10 +123,6 @@ fn in_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Fai
 async fn run_live(cli: Cli) -> Result<(), Failure> {
     let stop = CancellationToken::new();
     signals::stop_on_signals(stop.clone()).context("cannot listen for signals")?;
-    if let Some(Command::Demo(args)) = &cli.command {
-        let json = args.output.map_or_else(|| !io::stdout().is_terminal(), |f| f == Format::Json);
-        return Ok(demo::run(args.speed, json, stop).await?);
-    }
     if let Some(Command::Sim(args)) = cli.command {
         let options = sim::Options {
             listen: args.listen,
@@ -124,6 +131,11 @@ async fn run_live(cli: Cli) -> Result<(), Failure> {
             events: args.events,
         };
         return Ok(sim::run(options, &mut io::stdout(), stop).await?);
+    }
+    check_trust()?;
+    if let Some(Command::Demo(args)) = &cli.command {
+        let json = args.output.map_or_else(|| !io::stdout().is_terminal(), |f| f == Format::Json);
+        return Ok(demo::run(args.speed, json, stop).await?);
     }
     if let Some(Command::SendTest(args)) = &cli.command {
         return send_test(&cli, args, stop).await;
@@ -136,8 +148,9 @@ async fn run_live(cli: Cli) -> Result<(), Failure> {
 }
 
 async fn run_daemon(cli: Cli) -> Result<(), Failure> {
-    let path = cli.config.unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG));
-    let mut config = Config::load(&path)?;
+    let place = Place::of(cli.config.as_deref());
+    let mut config = place.load()?;
+    check_trust()?;
     telemetry::init(config.log);
     let listener = Listener::bind(&config.http).await.map_err(|e| Failure::Usage(e.to_string()))?;
     let own = ecs::own_log_group().await;
@@ -153,9 +166,9 @@ async fn run_daemon(cli: Cli) -> Result<(), Failure> {
     }
     let informing = tokio::spawn(service.clone().inform(inquiry, stop.clone()));
     let load: Load = Box::new(move || {
-        let (path, own) = (path.clone(), own.clone());
+        let (place, own) = (place.clone(), own.clone());
         Box::pin(async move {
-            let mut config = Config::load(&path).map_err(|e| e.to_string())?;
+            let mut config = place.load().map_err(|e| e.to_string())?;
             config.refuse(own.as_ref());
             let clients = clients_of(&config).await?;
             Ok((config, clients))
@@ -181,9 +194,9 @@ fn healthcheck(cli: &Cli, args: &cli::Healthcheck) -> Result<(), Failure> {
     let url = if let Some(url) = &args.url {
         url.clone()
     } else {
-        let path = cli.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG));
         let none = "the daemon listens nowhere: set `listen` of [http] in its configuration, or name it with --url";
-        let listen = Config::load(path)?.http.listen.ok_or_else(|| Failure::Usage(none.to_owned()))?;
+        let listen =
+            Place::of(cli.config.as_deref()).load()?.http.listen.ok_or_else(|| Failure::Usage(none.to_owned()))?;
         health::url(listen)
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -194,7 +207,7 @@ fn healthcheck(cli: &Cli, args: &cli::Healthcheck) -> Result<(), Failure> {
 }
 
 async fn send_test(cli: &Cli, args: &cli::SendTest, stop: CancellationToken) -> Result<(), Failure> {
-    let mut config = Config::load(cli.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG)))?;
+    let mut config = Place::of(cli.config.as_deref()).load()?;
     if let Some(name) = &args.sink {
         let known: Vec<_> = config.sinks.iter().map(|sink| sink.audience.name.to_string()).collect();
         config.sinks.retain(|sink| *sink.audience.name == **name);
@@ -236,14 +249,12 @@ async fn clients_of(config: &Config) -> Result<Clients, String> {
 
 /// The configuration of what `--follow` names.
 fn followed(cli: &Cli, label: &str) -> Result<Config, Failure> {
-    let default = Path::new(DEFAULT_CONFIG);
-    let file = match &cli.config {
-        Some(path) => Some(Config::load(path)?),
-        None if default.exists() && cli.following.access_log_group.is_empty() => Some(Config::load(default)?),
-        None => None,
-    };
-    if !cli.following.access_log_group.is_empty() {
-        let groups = &cli.following;
+    let place = Place::of(cli.config.as_deref());
+    let groups = &cli.following;
+    // Whoever names log groups needs no file, and the usual one says nothing about them.
+    let wanted = groups.access_log_group.is_empty() || place != Place::Default;
+    let file = if wanted && place.is_given() { Some(place.load()?) } else { None };
+    if !groups.access_log_group.is_empty() {
         let ad_hoc = Config::ad_hoc(label, groups.access_log_group.clone(), groups.lambda_log_group.clone());
         return Ok(match file {
             Some(file) => Config { apis: ad_hoc.apis, ..file },
@@ -252,8 +263,8 @@ fn followed(cli: &Cli, label: &str) -> Result<Config, Failure> {
     }
     let Some(mut config) = file else {
         let how = format!(
-            "there is no {DEFAULT_CONFIG} to find API `{label}` in: name a file with --config, or its log groups with \
-             --access-log-group and --lambda-log-group"
+            "there is neither {DEFAULT_FILE} nor ${VARIABLE} to find API `{label}` in: name a file with --config, or its \
+             log groups with --access-log-group and --lambda-log-group"
         );
         return Err(Failure::Usage(how));
     };

@@ -13,6 +13,7 @@ use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_cloudwatchlogs::config::{Credentials, SharedCredentialsProvider};
 
 use super::fetch::{Answered, LogsFetch};
+use crate::model::text::chain;
 use crate::tail::fetch::Connect;
 
 /// Credentials and settings from the usual AWS places (environment, profile, container, instance), and the clients
@@ -96,6 +97,28 @@ impl Connect for Clients {
         self.logs.insert(key, logs.clone());
         logs
     }
+}
+
+/// Nobody is trusted on this machine.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no CA certificates{0}: the AWS SDK cannot work without them; install the package `ca-certificates`, or name a file of \
+     them in $SSL_CERT_FILE"
+)]
+pub struct NoTrust(String);
+
+/// Looks for CA certificates where the SDK looks for them, which panics if it finds none: to be asked before any client is
+/// made.
+///
+/// # Errors
+/// There are none, and why.
+pub fn check_trust() -> Result<(), NoTrust> {
+    let found = rustls_native_certs::load_native_certs();
+    if found.certs.is_empty() {
+        let why = found.errors.first().map(|e| format!(" ({})", chain(e))).unwrap_or_default();
+        return Err(NoTrust(why));
+    }
+    Ok(())
 }
 
 fn loader() -> ConfigLoader {

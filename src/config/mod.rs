@@ -1,4 +1,4 @@
-//! The configuration file -> validated settings.
+//! The configuration, a file or a variable of the environment -> validated settings.
 //!
 //! Three layers: what was written ([`file`], all optional), the defaults, and [`Config`], where nothing is optional
 //! that has a default. Not the settings' meaning: the modules that use them own their types. Rule: a mistake is one
@@ -9,6 +9,7 @@ mod format;
 mod http;
 mod log;
 mod notify;
+pub mod place;
 mod poll;
 mod problem;
 mod rules;
@@ -225,7 +226,7 @@ impl Config {
         Self::parse(&text, path)
     }
 
-    /// Reads the text of a configuration file; `path` is for messages.
+    /// Reads the text of a configuration file; `path` is for messages, and need not be one.
     ///
     /// # Errors
     /// What is wrong in it.

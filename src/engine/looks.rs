@@ -30,9 +30,9 @@ pub(super) fn looks(scene: &Scene<'_>, alerts: &Alerts, rule: &Rule) -> Vec<Seen
             (Some(place), _) => {
                 is_standing.resize(all.len(), false);
                 is_standing[place] = true;
-                scene.measure(rule, place..place + 1)
+                scene.measure(rule, place..place + 1, true)
             }
-            (None, Subject::Api) if rule.by == By::Api => scene.measure(rule, 0..all.len()),
+            (None, Subject::Api) if rule.by == By::Api => scene.measure(rule, 0..all.len(), true),
             (None, _) => nothing,
         };
         seen.push(Seen { key: key.clone(), look, place });
@@ -46,7 +46,7 @@ pub(super) fn looks(scene: &Scene<'_>, alerts: &Alerts, rule: &Rule) -> Vec<Seen
                 if is_quiet || is_standing.get(place).is_some_and(|standing| *standing) {
                     continue;
                 }
-                let look = scene.measure(rule, place..place + 1);
+                let look = scene.measure(rule, place..place + 1, false);
                 if matches!(rule.judge(look), Finding::Bad(_)) {
                     let key = key(Subject::Endpoint(Arc::clone(&stats.endpoint)));
                     seen.push(Seen { key, look, place: Some(place) });
@@ -55,7 +55,7 @@ pub(super) fn looks(scene: &Scene<'_>, alerts: &Alerts, rule: &Rule) -> Vec<Seen
         }
         By::Api => {
             if !seen.iter().any(|seen| seen.key.subject == Subject::Api) {
-                let look = scene.measure(rule, 0..all.len());
+                let look = scene.measure(rule, 0..all.len(), false);
                 seen.push(Seen { key: key(Subject::Api), look, place: None });
             }
         }

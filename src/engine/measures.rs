@@ -41,11 +41,14 @@ pub(super) struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    /// Measures some endpoints together, by their places.
-    pub(super) fn measure(&self, rule: &Rule, of: Range<usize>) -> Look {
+    /// Measures some endpoints together, by their places. `stands`: there is an alert about them.
+    pub(super) fn measure(&self, rule: &Rule, of: Range<usize>, stands: bool) -> Look {
         let counts = |window| self.counts(of.clone(), self.at, window);
         let share = |count: &dyn Fn(Duration) -> Counted| {
-            Look::share(count(rule.window), rule.low_traffic.map(|low| count(low.window)), self.partial)
+            let own = count(rule.window);
+            // In an outage there are thousands for whom half an hour need not be added up.
+            let longer = rule.low_traffic.filter(|_| !rule.decides(own, stands));
+            Look::share(own, longer.map(|low| count(low.window)), self.partial)
         };
         match rule.measure {
             Measure::Failures => share(&|window| failed(&counts(window))),

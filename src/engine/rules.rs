@@ -280,6 +280,18 @@ impl Rule {
         longer.map_or(own, |(window, counted)| Told { value: counted.share(), counted, window, ..own })
     }
 
+    /// Whether the counts of its own window decide, whatever a longer look says: they are as bad as can be; or, where no
+    /// alert stands that has to go on, nothing is counted in them.
+    pub(super) fn decides(&self, own: Counted, stands: bool) -> bool {
+        let top = self.ladder.rungs().next_back().map(|(severity, _)| severity);
+        match self.judge_window(own.share(), own, self.min_requests) {
+            Finding::Bad(severity) => Some(severity) == top,
+            Finding::Near | Finding::Unsure | Finding::TooFewRequests | Finding::TooFewErrors | Finding::Good => {
+                !stands && own.errors == 0
+            }
+        }
+    }
+
     /// What the ladder says of counts, and the window and counts of the longer look, where that is what decides.
     fn by_ladder(&self, look: Look) -> (Finding, Option<(Duration, Counted)>) {
         let counted = Counted { requests: look.requests, errors: look.errors };

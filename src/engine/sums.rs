@@ -111,13 +111,12 @@ fn of_all(rule: &Rule) -> impl Iterator<Item = Duration> + use<> {
         | Measure::BurnRate { .. }
         | Measure::Unread => None,
     };
-    let longer = rule.low_traffic.filter(|_| own.is_some()).map(|low| low.window);
     let special = match rule.special {
         Special::None | Special::Learn(_) => Vec::new(),
         Special::Before { window, .. } => vec![rule.window + window],
         Special::Pairs(pairs) => pairs.iter().flat_map(|pair| [pair.long, pair.short]).collect(),
     };
-    own.into_iter().chain(longer).chain(special)
+    own.into_iter().chain(special)
 }
 
 /// Whether a rule asks what requests failed for, be it only to say so.

@@ -334,6 +334,38 @@ fn a_start_amid_an_incident_fires_once_and_a_second_life_says_it_no_more_and_res
     nothing_is_left(&all);
 }
 
+#[test]
+fn without_state_a_restart_tells_what_is_still_bad_once_more_and_nothing_of_what_is_over() {
+    let (mut world, config) = (World::new(), config());
+    let begun = world.now();
+    feed(
+        &world,
+        &traffic(begun, 45 * MINUTE, 4, 12, |route, at| {
+            if route == 2 && (5 * MINUTE..18 * MINUTE).contains(&at) { Ending::Throws } else { Ending::Fine }
+        }),
+    );
+    world.pass(minutes(4));
+    let mut told = Vec::new();
+    // Amid the incident, to its end, and after.
+    for until in [8, 9, 14, 32, 45] {
+        let (before, start) = (world.messages().len(), world.now());
+        world.live(&config, config.longest_window(), None, End::Stop(begun.plus(minutes(until))));
+        let messages: Vec<_> = world.messages()[before..].iter().map(|m| as_object(m)).collect();
+        // What was before is in the numbers, but it is this life that begins to watch.
+        assert!(messages.iter().all(|m| stamp(&m["since"]) >= start), "{messages:#?}");
+        told.push(messages);
+    }
+    // Amid it the severity may rise as well; that has nothing to do with the lives.
+    let many = |life: &[Value], reason: &str| life.iter().filter(|alert| alert["reason"] == reason).count();
+    let news: Vec<_> = told.iter().map(|life| (many(life, "new"), many(life, "resolved"))).collect();
+    assert_eq!(news, [(1, 0), (1, 0), (1, 0), (1, 1), (0, 0)], "{told:#?}");
+    assert!(told[4].is_empty() && told[..4].iter().all(|life| life[0]["reason"] == "new"), "{told:#?}");
+    let episodes: BTreeSet<_> = told.iter().flatten().map(|alert| alert["episode"].to_string()).collect();
+    assert_eq!(episodes.len(), 4, "each life has its own: {episodes:?}");
+    let last = told[3].last().expect("it resolves");
+    assert_eq!((&last["reason"], &last["episode"]), (&json!("resolved"), &told[3][0]["episode"]));
+}
+
 // === In whatever order ===
 
 /// One of each kind of trouble: `/r0` throws, `/r1` is not invoked, `/r2` times out, `/r3` is slow, and then nothing
@@ -589,6 +621,10 @@ fn five_thousand_endpoints_that_fail_at_once_are_three_messages_and_all_of_them_
 }
 
 fn time(alert: &Value) -> Timestamp {
-    let text = alert["time"].as_str().expect("each has one");
+    stamp(&alert["time"])
+}
+
+fn stamp(time: &Value) -> Timestamp {
+    let text = time.as_str().expect("each has one");
     Timestamp::from_millis(text.parse::<jiff::Timestamp>().expect("a time").as_millisecond())
 }

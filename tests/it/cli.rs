@@ -182,6 +182,67 @@ fn a_configuration_that_cannot_be_read_is_named() {
     }
 }
 
+/// Standard error of the program with these arguments and this text as its whole configuration; it must end with 2.
+fn run_with_variable(folder: &TempDir, arguments: &[&str], text: &str) -> String {
+    let output = command(folder.path(), arguments).env("GATEWATCH_CONFIG_TOML", text).output();
+    let output = output.expect("the program can be started");
+    let stderr = String::from_utf8(output.stderr).expect("it writes UTF-8").trim_end().to_owned();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "one line for one mistake:\n{stderr}");
+    stderr
+}
+
+#[test]
+fn the_configuration_may_stand_wholly_in_the_environment() {
+    let folder = folder(&[("file.toml", "in_the_file = 1\n")]);
+    let wrong = format!("{API}\n[poll]\nintervall = \"5s\"\n");
+    // Each way that reads a configuration, and a mistake has its place as in a file.
+    for arguments in [&[][..], &["send-test"], &["--follow", "shop"], &["--follow", "x", "--access-log-group", "/a"]] {
+        let said = run_with_variable(&folder, arguments, &wrong);
+        let place = "gatewatch: $GATEWATCH_CONFIG_TOML:6: intervall = \"5s\": unknown field";
+        assert!(said.starts_with(place) && said.contains("`interval`"), "{arguments:?}: {said}");
+        // What the command line names goes before it.
+        let said = run_with_variable(&folder, &[&["--config", "file.toml"], arguments].concat(), &wrong);
+        assert!(said.starts_with("gatewatch: file.toml:1: in_the_file"), "{arguments:?}: {said}");
+    }
+    // A good one is used: it gets as far as the Region that nobody has set, and knows its APIs.
+    assert!(run_with_variable(&folder, &[], API).contains("no AWS Region"));
+    let said = run_with_variable(&folder, &["--follow", "shopp"], API);
+    assert!(said.contains("`shopp`") && said.ends_with("it has shop"), "{said}");
+}
+
+#[test]
+fn without_any_configuration_it_says_what_to_do() {
+    if Path::new("/etc/gatewatch/config.toml").exists() {
+        eprintln!("skipped: this machine has a configuration of its own in /etc/gatewatch");
+        return;
+    }
+    let ended = run(&folder(&[]), &[]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{}", ended.stderr);
+    assert_eq!(ended.stderr.trim_end().lines().count(), 1, "{}", ended.stderr);
+    for word in ["/etc/gatewatch/config.toml", "config.example.toml", "--config", "$GATEWATCH_CONFIG_TOML"] {
+        assert!(ended.stderr.contains(word), "{word} is missing: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn without_ca_certificates_nothing_starts() {
+    let folder = folder(&[("config.toml", API), ("none.crt", "")]);
+    let good = ["--config", "config.toml"];
+    for (file, why) in [("none.crt", ""), ("nowhere.crt", "nowhere.crt")] {
+        for arguments in [&good[..], &["demo"], &["send-test", "--config", "config.toml"]] {
+            let mut command = command(folder.path(), arguments);
+            let output = command.env("SSL_CERT_FILE", file).env("AWS_REGION", "eu-west-1").output();
+            let output = output.expect("the program can be started");
+            let said = String::from_utf8(output.stderr).expect("it writes UTF-8");
+            assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{arguments:?}: {said}");
+            assert_eq!(said.lines().count(), 1, "{said}");
+            let words = ["no CA certificates", "ca-certificates", "$SSL_CERT_FILE", why];
+            assert!(words.iter().all(|word| said.contains(word)), "{arguments:?}: {said}");
+        }
+    }
+}
+
 #[test]
 fn without_a_region_nothing_starts() {
     let folder = folder(&[("config.toml", API)]);

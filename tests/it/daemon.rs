@@ -86,10 +86,15 @@ impl Daemon {
         stdout: Stdio,
         stderr: Stdio,
     ) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gatewatch"));
+        Self::start_by(command.args(arguments), environment, stdout, stderr)
+    }
+
+    /// The same by another program that becomes it, such as one that changes its root.
+    pub(crate) fn start_by(command: &mut Command, environment: &[(&str, &str)], stdout: Stdio, stderr: Stdio) -> Self {
         let home = tempfile::tempdir().expect("a temporary folder can be made");
         let inherited = INHERITED.iter().filter_map(|name| std::env::var_os(name).map(|value| (name, value)));
-        let mut child = Command::new(env!("CARGO_BIN_EXE_gatewatch"))
-            .args(arguments)
+        let mut child = command
             .env_clear()
             .envs(inherited)
             .env("HOME", home.path())
@@ -105,6 +110,11 @@ impl Daemon {
         readers.extend(child.stderr.take().map(|stderr| read(stderr, Pipe::Stderr, &output)));
         readers.extend(child.stdout.take().map(|stdout| read(stdout, Pipe::Stdout, &output)));
         Self { child, output, readers, _home: home }
+    }
+
+    /// Its number, as the system knows it.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// The first JSON line on standard output that `wanted` accepts, of those printed and those to come within

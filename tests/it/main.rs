@@ -12,6 +12,7 @@ mod lives;
 mod moto;
 mod moto_server;
 mod own_lines;
+mod packaging;
 mod properties;
 mod python;
 mod reading;

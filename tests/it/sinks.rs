@@ -422,3 +422,34 @@ async fn a_secret_that_cannot_be_read_is_one_message_before_anything_starts() {
     }
     assert_eq!(sim.requests(DENIED), 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_webhook_and_its_token_may_be_credentials_of_the_unit() {
+    let sim = simulation().await;
+    let hook = Hook::start(&["200 OK"]);
+    let sink =
+        "[[sink]]\nkind = \"webhook\"\nurl = \"credential:hook-url\"\nheaders = { X-Key = \"credential:hook-key\" }";
+    let home = Home::new(&sim.endpoint(), "", sink);
+    // What systemd does for LoadCredential=.
+    let credentials = tempfile::tempdir().expect("a temporary folder can be made");
+    let give = |name: &str, text: &str| fs::write(credentials.path().join(name), text).expect("it can be written");
+    give("hook-url", &format!("http://{}/hooks/t0ken-of-a-hook\n", hook.address));
+    let folder = [("CREDENTIALS_DIRECTORY", credentials.path().to_str().expect("its name is text"))];
+    let send_test =
+        |environment: &[(&str, &str)]| home.run(&["send-test", "--sink", "credential:hook-url"], environment);
+    for (environment, words) in [
+        (&[][..], &["credential `hook-url`", "CREDENTIALS_DIRECTORY is not set", "LoadCredential=hook-url:/path"][..]),
+        (&folder, &["the header `x-key`", "credential `hook-key`", "No such file", "LoadCredential=hook-key:/path"]),
+    ] {
+        let (code, _, stderr) = send_test(environment);
+        assert_eq!(code, 2, "{stderr}");
+        assert!(words.iter().all(|word| stderr.contains(word)) && !stderr.contains("t0ken"), "{stderr}");
+    }
+    give("hook-key", "s3cret-of-the-hook\n");
+    let (code, stdout, stderr) = send_test(&folder);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stdout.starts_with("ok      credential:hook-url  (delivered"), "{stdout}");
+    let came = hook.came();
+    assert!(came[0].0.starts_with("post /hooks/t0ken-of-a-hook "), "{came:?}");
+    assert_eq!((came.len(), header(&came[0].0, "x-key").as_str()), (1, "s3cret-of-the-hook"));
+}

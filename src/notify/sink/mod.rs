@@ -3,6 +3,7 @@
 //! A sink delivers one message or says why it could not. Not the retrying: that is the outbox. Rule: whether another
 //! try can help is decided by whoever meets the error, once, as a [`Class`]; nobody reads an error's text to find out.
 
+mod secret;
 pub mod sns;
 pub mod stdout;
 pub mod webhook;

@@ -5,10 +5,7 @@
 //! command line by its [`WebhookSettings::name`] alone.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
@@ -16,6 +13,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode, Url};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::secret::Secret;
 use super::{Class, Deliver, SendError};
 use crate::model::secrets::mask;
 use crate::model::text::{chain, cut, printable};
@@ -29,8 +27,6 @@ pub const TIMEOUT: Duration = Duration::from_secs(10);
 const REFUSAL_READ_MAX: usize = 4096;
 /// Bytes of a refusal that are shown.
 const REFUSAL_SHOWN_MAX: usize = 200;
-/// A header's value from a file, in bytes.
-const SECRET_MAX: u64 = 8192;
 /// Shorter pieces of an address or of a header are words, not tokens.
 const TOKEN_MIN: usize = 8;
 /// Headers that are not for whoever configures: what a request is made of.
@@ -40,17 +36,16 @@ const OWN_HEADERS: [&str; 7] =
 /// Where a webhook is, and what it wants to see.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebhookSettings {
-    url: Url,
-    headers: Vec<(HeaderName, Value)>,
+    address: Address,
+    headers: Vec<(HeaderName, Secret)>,
     timeout: Duration,
 }
 
-/// The value of a header, as it is configured.
+/// Where it is, as far as it is configured.
 #[derive(Clone, PartialEq, Eq)]
-enum Value {
-    Plain(String),
-    Env(String),
-    File(PathBuf),
+enum Address {
+    Known(Url),
+    Elsewhere { place: Secret, insecure: bool },
 }
 
 /// It may be printed: tokens stay out.
@@ -63,22 +58,19 @@ impl fmt::Debug for WebhookSettings {
 }
 
 impl WebhookSettings {
-    /// A webhook at an address; `insecure` allows one without TLS on another machine.
+    /// A webhook at an address; `insecure` allows one without TLS on another machine. An address `env:NAME` is taken from
+    /// the environment, `file:/path` from a file, `credential:NAME` from a credential of the systemd unit.
     ///
     /// # Errors
     /// What is wrong with the address, without the address.
     pub fn new(url: &str, insecure: bool) -> Result<Self, String> {
-        let url = Url::parse(url).map_err(|e| format!("{e}: an address looks like \"https://example.com/hook\""))?;
-        match url.scheme() {
-            "https" => {}
-            "http" if insecure || is_loopback(&url) => {}
-            "http" => {
-                let how = "use https, or set insecure = true if that is meant";
-                return Err(format!("http sends alerts and tokens in the clear to another machine: {how}"));
+        let address = match Secret::parse(url, "the url")? {
+            Secret::Plain(url) => Address::Known(checked(&url, insecure)?),
+            place @ (Secret::Env(_) | Secret::File(_) | Secret::Credential(_)) => {
+                Address::Elsewhere { place, insecure }
             }
-            other => return Err(format!("{other} is no scheme of a webhook: use https")),
-        }
-        Ok(Self { url, headers: Vec::new(), timeout: TIMEOUT })
+        };
+        Ok(Self { address, headers: Vec::new(), timeout: TIMEOUT })
     }
 
     /// The same with another timeout.
@@ -87,7 +79,7 @@ impl WebhookSettings {
         Self { timeout, ..self }
     }
 
-    /// The same with one more header. A value `env:NAME` is taken from the environment, `file:/path` from a file.
+    /// The same with one more header; its value may stand where an address may.
     ///
     /// # Errors
     /// What is wrong with the name or the value, without the value.
@@ -100,48 +92,46 @@ impl WebhookSettings {
         if self.headers.iter().any(|(other, _)| *other == header) {
             return Err(format!("the header `{name}` is given twice"));
         }
-        let value = match (value.strip_prefix("env:"), value.strip_prefix("file:")) {
-            (Some(""), _) => return Err(format!("the header `{name}` names no variable: write \"env:NAME\"")),
-            (Some(variable), _) => Value::Env(variable.to_owned()),
-            (None, Some(path)) if !path.starts_with('/') => {
-                return Err(format!("the header `{name}` names no file: write \"file:/path\""));
-            }
-            (None, Some(path)) => Value::File(path.into()),
-            (None, None) => {
-                HeaderValue::from_str(value).map_err(|_| no_value(name))?;
-                Value::Plain(value.to_owned())
-            }
-        };
+        let value = Secret::parse(value, &format!("the header `{name}`"))?;
+        if let Secret::Plain(text) = &value {
+            HeaderValue::from_str(text).map_err(|_| no_value(name))?;
+        }
         self.headers.push((header, value));
         Ok(self)
     }
 
     /// `https://example.com~3f9a1c`: scheme, host, port if it is not the usual one, and a hash of the address that keeps
-    /// two on one host apart. The same at each start.
+    /// two on one host apart. For an address that is not in the configuration, the place where it stands. The same at each
+    /// start.
     #[must_use]
     pub fn name(&self) -> String {
-        let hash = xxh3_64(self.url.as_str().as_bytes()) & 0x00ff_ffff;
-        let port = self.url.port().map(|port| format!(":{port}")).unwrap_or_default();
-        format!("{}://{}{port}~{hash:06x}", self.url.scheme(), self.url.host_str().unwrap_or_default())
+        match &self.address {
+            Address::Known(url) => {
+                let hash = xxh3_64(url.as_str().as_bytes()) & 0x00ff_ffff;
+                let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+                format!("{}://{}{port}~{hash:06x}", url.scheme(), url.host_str().unwrap_or_default())
+            }
+            Address::Elsewhere { place, .. } => place.place().unwrap_or_default(),
+        }
+    }
+
+    /// The address; reads the environment and files.
+    fn read_address(&self) -> Result<Url, String> {
+        match &self.address {
+            Address::Known(url) => Ok(url.clone()),
+            Address::Elsewhere { place, insecure } => {
+                let wrong = |e| format!("the url that comes from {} is none to use: {e}", self.name());
+                checked(&place.read("the url")?, *insecure).map_err(wrong)
+            }
+        }
     }
 
     /// The headers with their values; reads the environment and files.
     fn read_headers(&self) -> Result<HeaderMap, String> {
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
-            let value = match value {
-                Value::Plain(text) => text.clone(),
-                Value::Env(variable) => std::env::var(variable)
-                    .map_err(|_| format!("the header `{name}` is to come from ${variable}, which is not set"))?,
-                Value::File(path) => {
-                    let wrong = |e| {
-                        format!("the header `{name}` is to come from {}, which cannot be read: {e}", path.display())
-                    };
-                    read_secret(path).map_err(wrong)?
-                }
-            };
-            // Files end in a line end, which is no part of the secret.
-            let mut value = HeaderValue::from_str(value.trim_end()).map_err(|_| no_value(name.as_str()))?;
+            let text = value.read(&format!("the header `{name}`"))?;
+            let mut value = HeaderValue::from_str(&text).map_err(|_| no_value(name.as_str()))?;
             if value.is_empty() {
                 return Err(format!("the header `{name}` is empty"));
             }
@@ -152,17 +142,26 @@ impl WebhookSettings {
     }
 }
 
-fn no_value(name: &str) -> String {
-    format!("the header `{name}` has a value that HTTP cannot carry: one line of printable ASCII")
+/// An address that alerts may be sent to.
+fn checked(url: &str, insecure: bool) -> Result<Url, String> {
+    // The reader of addresses takes line ends out and says nothing.
+    if url.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err("an address is one line without blanks, such as \"https://example.com/hook\"".to_owned());
+    }
+    let url = Url::parse(url).map_err(|e| format!("{e}: an address looks like \"https://example.com/hook\""))?;
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if insecure || is_loopback(&url) => Ok(url),
+        "http" => {
+            let how = "use https, or set insecure = true if that is meant";
+            Err(format!("http sends alerts and tokens in the clear to another machine: {how}"))
+        }
+        other => Err(format!("{other} is no scheme of a webhook: use https")),
+    }
 }
 
-fn read_secret(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let bytes = File::open(path)?.take(SECRET_MAX + 1).read_to_string(&mut text)?;
-    if bytes as u64 > SECRET_MAX {
-        return Err(io::Error::other(format!("it is longer than {SECRET_MAX} bytes")));
-    }
-    Ok(text)
+fn no_value(name: &str) -> String {
+    format!("the header `{name}` has a value that HTTP cannot carry: one line of printable ASCII")
 }
 
 /// What is sent there stays on this machine.
@@ -175,6 +174,7 @@ fn is_loopback(url: &Url) -> bool {
 /// A webhook.
 pub struct Webhook {
     client: Client,
+    url: Url,
     settings: WebhookSettings,
     origin: Origin,
     /// What is never shown, even if a service says it.
@@ -189,20 +189,21 @@ impl fmt::Debug for Webhook {
 }
 
 impl Webhook {
-    /// Reads the values of its headers. Connects to nothing.
+    /// Reads its address and the values of its headers where they stand elsewhere. Connects to nothing.
     ///
     /// # Errors
     /// A value that cannot be read, or no roots of trust on this machine.
     pub fn new(settings: WebhookSettings, origin: Origin) -> Result<Self, String> {
+        let url = settings.read_address()?;
         let headers = settings.read_headers()?;
-        let tokens = tokens(&settings.url, &headers);
+        let tokens = tokens(&url, &headers);
         let agent = concat!("gatewatch/", env!("CARGO_PKG_VERSION"));
         let client = Client::builder().user_agent(agent).default_headers(headers).timeout(settings.timeout);
         let client = client.redirect(Policy::none());
         // What the environment says about proxies is about other machines.
-        let client = if is_loopback(&settings.url) { client.no_proxy() } else { client };
+        let client = if is_loopback(&url) { client.no_proxy() } else { client };
         let client = client.build().map_err(|e| format!("no HTTPS client: {}", chain(&e)))?;
-        Ok(Self { client, settings, origin, tokens })
+        Ok(Self { client, url, settings, origin, tokens })
     }
 
     /// Why a request had no answer.
@@ -249,7 +250,7 @@ impl Webhook {
 
 impl Deliver for Webhook {
     async fn deliver(&mut self, message: &Message) -> Result<(), SendError> {
-        let request = self.client.post(self.settings.url.clone());
+        let request = self.client.post(self.url.clone());
         let request = request.header(CONTENT_TYPE, "application/json").header("idempotency-key", key(message));
         let response = request.body(json::render(message, &self.origin)).send().await;
         let response = response.map_err(|e| self.no_answer(e))?;

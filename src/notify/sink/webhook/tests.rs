@@ -200,6 +200,38 @@ fn a_secret_that_cannot_be_read_is_said_before_anything_starts() {
     }
 }
 
+#[tokio::test]
+async fn an_address_may_stand_elsewhere_and_is_known_by_its_place() {
+    let service = Service::start(Some((401, Vec::new(), "what is an0ther-token?".to_owned()))).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hook-url");
+    let place = format!("file:{}", path.display());
+    let settings = settings(&place);
+    let missing = Webhook::new(settings.clone(), Origin::default()).unwrap_err();
+    assert!(missing.starts_with(&format!("the url is to come from {}, which", path.display())), "{missing}");
+    fs::write(&path, format!("{}\n", service.url())).unwrap();
+    let mut webhook = Webhook::new(settings.clone(), Origin::default()).unwrap();
+    let refused = webhook.deliver(&message()).await.unwrap_err();
+    assert_eq!(service.came()[0].line, "POST /hooks/t0ken-of-a-hook?key=an0ther-token");
+    let want =
+        format!("webhook {place} answered 401 Unauthorized: what is ***?; check the token in its url or headers");
+    assert_eq!(refused.text, want);
+    assert!(!format!("{webhook:?}").contains("oken"), "{webhook:?}");
+    // Another secret is the same sink: what waits for it is kept by its name.
+    assert_eq!(settings.name(), place);
+    for (content, part) in [
+        ("http://example.com/t0ken", "insecure = true"),
+        ("t0ken", "relative URL"),
+        ("", "relative URL"),
+        ("https://example.com/t0ken\nhttps://example.com/", "one line"),
+    ] {
+        fs::write(&path, content).unwrap();
+        let message = Webhook::new(settings.clone(), Origin::default()).map(|_| ()).unwrap_err();
+        assert!(message.starts_with(&format!("the url that comes from {place} is none to use: ")), "{message}");
+        assert!(message.contains(part) && !message.contains("t0ken"), "{message}");
+    }
+}
+
 #[test]
 fn only_this_machine_may_be_spoken_to_in_the_clear() {
     for url in ["http://127.0.0.1:8080/x", "http://localhost/x", "http://[::1]:9/x", "https://example.com/x"] {
