@@ -24,6 +24,7 @@ impl Casework {
             links: Links::resume(saved.links, &new.links)?,
             functions: saved.functions,
             shown: saved.shown,
+            joins: saved.joins,
             ..new
         };
         for (id, case) in casework.cases.iter() {
