@@ -248,6 +248,7 @@ mod tests {
             reading: Reading { read_to: tried.then(|| at(now - 7)), trouble: None },
             events: 0,
             unread: Vec::new(),
+            own_lines: 0,
             tried: *tried,
         };
         let api = ApiReport { name: "shop".into(), watched: true, requests: 0, failures: 0, alerts: 0 };

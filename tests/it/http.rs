@@ -70,6 +70,15 @@ pub(crate) struct Listening {
     _folder: TempDir,
 }
 
+/// Where a daemon says that it listens.
+fn address(daemon: &Daemon) -> SocketAddr {
+    let line = daemon.wait_stderr(|line| line.contains("health and metrics at "), PATIENCE);
+    let line = line.expect("it says where it listens");
+    let rest = line.split("http://").nth(1).expect("an address stands there");
+    let address: String = rest.chars().take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ':')).collect();
+    address.parse().expect("it is one")
+}
+
 /// What every configuration here begins with.
 const QUICK: &str = "[poll]\ninterval = \"500ms\"\nmax_interval = \"500ms\"\nquota = 1000.0\n[notify]\ngroup_wait = \"0s\"\n\
                      [http]\nlisten = \"127.0.0.1:0\"\n";
@@ -85,13 +94,13 @@ pub(crate) fn write(text: &str) -> (TempDir, String) {
 impl Listening {
     /// Starts it with what these tables say besides; keys of the top level stand in `head`.
     pub(crate) fn start(sim: &Sim, head: &str, tables: &str, environment: &[(&str, &str)]) -> Self {
+        // Made before anything waits: it may take longer than that.
+        python();
         let (folder, path) = write(&format!("{head}\n{QUICK}{tables}"));
-        let environment = [&aws_environment(&sim.endpoint())[..], environment].concat();
+        let endpoint = sim.endpoint();
+        let environment = [&aws_environment(&endpoint)[..], environment].concat();
         let daemon = Daemon::start_onto(&["--config", &path], &environment, Stdio::piped());
-        let line = daemon.wait_stderr(|line| line.contains("health and metrics at "), PATIENCE);
-        let line = line.expect("it says where it listens");
-        let address = line.split("http://").nth(1).expect("an address stands there").trim();
-        Self { daemon, address: address.parse().expect("it is one"), _folder: folder }
+        Self { address: address(&daemon), daemon, _folder: folder }
     }
 
     /// Status and body of a page.
@@ -247,6 +256,7 @@ async fn metrics_and_alerts_are_what_was_fed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn endpoints_have_as_many_metrics_as_the_configuration_allows() {
+    python();
     let sim = simulation().await;
     for n in 0..9 {
         put_requests(&sim, ACCESS, "GET", &format!("/p{n}"), &[200, 200]);
@@ -254,9 +264,7 @@ async fn endpoints_have_as_many_metrics_as_the_configuration_allows() {
     for (allowed, series) in [(3, 3), (0, 0)] {
         let (folder, path) = write(&format!("{QUICK}endpoint_metrics = {allowed}\n{SHOP}"));
         let daemon = Daemon::start(&["--config", &path], &aws_environment(&sim.endpoint()));
-        let line = daemon.wait_stderr(|line| line.contains("health and metrics at "), PATIENCE).expect("it listens");
-        let address = line.split("http://").nth(1).expect("an address").trim().parse().expect("it is one");
-        let it = Listening { daemon, address, _folder: folder };
+        let it = Listening { address: address(&daemon), daemon, _folder: folder };
         it.until("all requests", || it.json("/status")["apis"][0]["requests"] == 18);
         assert_eq!(it.metrics().names("gatewatch_endpoint_requests"), series);
     }
@@ -332,7 +340,7 @@ async fn nobody_who_asks_can_harm_it() {
     assert_eq!(ask(it.address, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n").0, 400);
     assert_eq!(ask(it.address, b"GET /livez HTTP/1.1\r\nhost x\r\n\r\n").0, 400);
     // More than there is room for, of whom each sends a byte and waits.
-    let slow: Vec<_> = (0..150).map(|_| {
+    let slow = (0..150).map(|_| {
         let mut stream = TcpStream::connect(it.address).expect("somebody listens");
         stream.write_all(b"G").expect("it is taken");
         stream
