@@ -124,7 +124,7 @@ async fn measure() -> Result<()> {
     let process = daemon.0.id().to_string();
     let (cpu, watched, reads) = (proc::cpu_of(&process)?, Instant::now(), asked());
     tokio::time::sleep(WATCH).await;
-    let (cpu, watched, reads) = (proc::cpu_of(&process)? - cpu, watched.elapsed(), asked() - reads);
+    let (cpu, watched, reads) = (proc::cpu_of(&process)?.saturating_sub(cpu), watched.elapsed(), asked() - reads);
     ensure!(daemon.0.try_wait()?.is_none(), "the daemon has ended");
     let (resident, peak) = (proc::resident_kb(&process)?, proc::peak_kb(&process)?);
     let mb = |kb: u64| f64::from(u32::try_from(kb).unwrap_or(u32::MAX)) / 1024.0;

@@ -141,7 +141,7 @@ pub struct SendTest {
 /// Options of healthcheck.
 #[derive(Debug, Args)]
 pub struct Healthcheck {
-    /// Where the daemon listens, such as http://127.0.0.1:9502 [default: `listen` of [http] in the configuration]
+    /// Where the daemon listens, such as `http://127.0.0.1:9502` [default: `listen` of [http] in the configuration]
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
 

@@ -28,7 +28,7 @@ pub fn pages(config: &HttpConfig, inquiry: Inquiry) -> Pages {
 #[must_use]
 pub fn alerts(report: &Report) -> String {
     #[derive(serde::Serialize)]
-    struct Alerts<'a> {
+    struct Page<'a> {
         v: u8,
         r#type: &'a str,
         time: String,
@@ -40,7 +40,7 @@ pub fn alerts(report: &Report) -> String {
         json::firing(alert, &api, &origin)
     });
     let alerts = firing.filter_map(|object| serde_json::value::RawValue::from_string(object).ok()).collect();
-    line(&Alerts { v: VERSION, r#type: "alerts", time: report.now.to_string(), alerts })
+    line(&Page { v: VERSION, r#type: "alerts", time: report.now.to_string(), alerts })
 }
 
 /// Where the listener of this machine is asked.
@@ -49,7 +49,7 @@ pub fn url(listen: SocketAddr) -> String {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
+        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
     };
     format!("http://{}", SocketAddr::new(ip, listen.port()))
 }

@@ -91,7 +91,11 @@ async fn read_back(lines: &[String]) {
     for (group, users) in [(ACCESS, 3), (LAMBDA, 4)] {
         let own = metrics.sum("gatewatch_source_own_lines_total", &[("source", group)]);
         let events = metrics.sum("gatewatch_source_events_total", &[("source", group)]);
-        assert_eq!((own, events), (f64::from(u32::try_from(lines.len()).unwrap()), f64::from(users)), "{group}");
+        assert_eq!(
+            (own, events),
+            (f64::from(u32::try_from(lines.len()).expect("a few hundred")), f64::from(users)),
+            "{group}"
+        );
     }
     let status = it.json("/status");
     assert_eq!(status["apis"][0]["failures"], 0, "{status}");

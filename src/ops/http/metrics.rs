@@ -1,4 +1,4 @@
-//! How the daemon is, as metrics in the text format of OpenMetrics, which Prometheus reads.
+//! How the daemon is, as metrics in the text format of `OpenMetrics`, which Prometheus reads.
 //!
 //! Made from a [`Report`] when somebody asks: nothing is counted here. Rule: units are in names, every series says what
 //! it is, and no label has more values than the configuration has things; endpoints, which requests bring about, are

@@ -254,8 +254,8 @@ mod tests {
         };
         Report {
             now,
-            started: now.minus(Duration::from_secs(60)),
-            counted_since: now.minus(Duration::from_secs(3600)),
+            started: now.minus(Duration::from_mins(1)),
+            counted_since: now.minus(Duration::from_hours(1)),
             apis: vec![api],
             sources: vec![source],
             unlisted: 0,

@@ -168,7 +168,7 @@ impl World {
         runtime.block_on(async {
             let clock = Clock::from(start, 1);
             *self.time.lock().expect("nobody panics with it") = Time::Runs(clock.clone());
-            self.watch(config, history, kept, end, clock).await;
+            Box::pin(self.watch(config, history, kept, end, clock)).await;
             // Before the runtime and its clock go.
             self.pass(Duration::ZERO);
         });
