@@ -18,7 +18,7 @@ use super::poll::Delivery;
 use super::post::Decided;
 use super::report::Course;
 use super::room::lock;
-use super::sources::{OWN, Reading, Sources};
+use super::sources::{Reading, Sources, say_refused};
 use crate::config::Config;
 use crate::engine;
 use crate::model::dropped::Dropped;
@@ -150,9 +150,7 @@ impl Live {
             let comment = silence.comment.as_ref().map(|comment| format!(" ({comment})")).unwrap_or_default();
             tracing::warn!("a [[silence]]{comment} ended at {} and covers nothing: delete it", silence.until);
         }
-        for (api, group) in config.refused(&region) {
-            tracing::warn!("log group {group} of API {api}: {OWN}");
-        }
+        say_refused(&config, &region);
         let mut inventory = config.add_to(restored.inventory.clone(), &region);
         let patterns = config.patterns(&inventory, &region);
         for watched in &patterns {

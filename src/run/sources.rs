@@ -35,7 +35,7 @@ type Account = (Arc<str>, Option<Arc<str>>);
 const SOURCES_MAX: usize = 20_000;
 
 /// Why a log group is refused.
-pub const OWN: &str = "gatewatch's own output goes there, so it is not read; let gatewatch log to another group, or set \
+const OWN: &str = "gatewatch's own output goes there, so it is not read; let gatewatch log to another group, or set \
                        allow_own_log_group = true";
 
 /// How sources are read.
@@ -347,6 +347,13 @@ impl<'a> Sources<'a> {
                 tracing::info!("{}{role}: {cadence}", account.0);
             }
         }
+    }
+}
+
+/// Says which log groups are not read because gatewatch's own output goes there.
+pub fn say_refused(config: &Config, region: &str) {
+    for (api, group) in config.refused(region) {
+        tracing::warn!("log group {group} of API {api}: {OWN}");
     }
 }
 
