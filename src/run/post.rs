@@ -261,7 +261,7 @@ impl Post {
                 finish(deliveries, drain, &deadline).await;
             }
             Way::Kept(desk) => {
-                desk.tell(Order::Close);
+                desk.close().await;
                 finish(deliveries, drain, &deadline).await;
                 desk.end().await;
             }
@@ -359,26 +359,38 @@ impl Desk {
         let _ = self.orders.send(order);
     }
 
+    /// Nothing more will be put: the sinks' queues are closed. If that takes long the disk hangs, and nobody waits for it.
+    async fn close(&self) {
+        let (reply, closed) = mpsc::channel();
+        self.tell(Order::Close(reply));
+        let _ = answer(closed).await;
+    }
+
     async fn end(self) {
-        let (reply, rest) = oneshot::channel();
+        let (reply, rest) = mpsc::channel();
         self.tell(Order::End(reply));
         let folder = &self.folder;
-        match tokio::time::timeout(LAST_WORDS, rest).await {
-            Ok(Ok(Rest { pending, written: true })) if !pending.is_empty() => tracing::warn!(
+        match answer(rest).await {
+            Some(Rest { pending, written: true }) if !pending.is_empty() => tracing::warn!(
                 "{} messages were not delivered in time; they stand in {folder} and are delivered at the next start",
                 pending.len()
             ),
-            Ok(Ok(Rest { written: true, .. })) => {}
-            Ok(Ok(Rest { pending, written: false })) => {
+            Some(Rest { written: true, .. }) => {}
+            Some(Rest { pending, written: false }) => {
                 for (sink, message) in pending {
                     dead_letter(&sink, &message, "there was no time left, and the journal cannot be written");
                 }
             }
-            Ok(Err(_)) | Err(_) => {
+            None => {
                 tracing::error!("the journal in {folder} failed or hangs: what was decided last may not stand there");
             }
         }
     }
+}
+
+/// What the clerk answers, within [`LAST_WORDS`] of real time: its thread knows no other, whatever the runtime's clock does.
+async fn answer<T: Send + 'static>(from: mpsc::Receiver<T>) -> Option<T> {
+    tokio::task::spawn_blocking(move || from.recv_timeout(LAST_WORDS).ok()).await.ok().flatten()
 }
 
 fn key(to: &Arc<str>, message: &Message) -> Key {

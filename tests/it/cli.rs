@@ -199,11 +199,11 @@ fn the_configuration_may_stand_wholly_in_the_environment() {
     // Each way that reads a configuration, and a mistake has its place as in a file.
     for arguments in [&[][..], &["send-test"], &["--follow", "shop"], &["--follow", "x", "--access-log-group", "/a"]] {
         let said = run_with_variable(&folder, arguments, &wrong);
-        let place = "gatewatch: $GATEWATCH_CONFIG_TOML:6: intervall = \"5s\": unknown field";
+        let place = "gatewatch| $GATEWATCH_CONFIG_TOML:6: intervall = \"5s\": unknown field";
         assert!(said.starts_with(place) && said.contains("`interval`"), "{arguments:?}: {said}");
         // What the command line names goes before it.
         let said = run_with_variable(&folder, &[&["--config", "file.toml"], arguments].concat(), &wrong);
-        assert!(said.starts_with("gatewatch: file.toml:1: in_the_file"), "{arguments:?}: {said}");
+        assert!(said.starts_with("gatewatch| file.toml:1: in_the_file"), "{arguments:?}: {said}");
     }
     // A good one is used: it gets as far as the Region that nobody has set, and knows its APIs.
     assert!(run_with_variable(&folder, &[], API).contains("no AWS Region"));

@@ -44,10 +44,10 @@ pub enum Order {
     Remove(Arc<str>),
     /// Answered when all before it is on disk, with whether it is.
     Sync(oneshot::Sender<bool>),
-    /// Nothing more will be put.
-    Close,
+    /// Nothing more will be put; answered when the sinks' queues are closed.
+    Close(mpsc::Sender<()>),
     /// Answered when the journal is closed.
-    End(oneshot::Sender<Rest>),
+    End(mpsc::Sender<Rest>),
 }
 
 /// What is not settled at the end.
@@ -112,10 +112,10 @@ impl Clerk {
     }
 
     /// A group of orders with one sync; the answer to the end, if it is among them.
-    fn work(&mut self, group: impl Iterator<Item = Order>) -> Option<oneshot::Sender<Rest>> {
+    fn work(&mut self, group: impl Iterator<Item = Order>) -> Option<mpsc::Sender<Rest>> {
         let mut records = Vec::new();
         let mut syncs = Vec::new();
-        let mut close = false;
+        let mut close = None;
         let mut end = None;
         for order in group {
             match order {
@@ -129,7 +129,7 @@ impl Clerk {
                     records.extend(self.let_go());
                 }
                 Order::Sync(reply) => syncs.push(reply),
-                Order::Close => close = true,
+                Order::Close(reply) => close = Some(reply),
                 Order::End(reply) => end = Some(reply),
             }
         }
@@ -139,8 +139,9 @@ impl Clerk {
             // Whoever asked may have stopped waiting.
             let _ = reply.send(!self.behind);
         }
-        if close {
+        if let Some(reply) = close {
             self.sinks.clear();
+            let _ = reply.send(());
         }
         end
     }
