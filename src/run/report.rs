@@ -8,6 +8,7 @@ use super::keep::Ongoing;
 use super::pipeline::Pipeline;
 use super::room::lock;
 use super::sources::Sources;
+use crate::engine::window::SLOT;
 use crate::model::inventory::{ApiId, SourceId};
 use crate::model::report::{ApiReport, Detail, Reloads, Report, SourceReport};
 use crate::model::time::Timestamp;
@@ -70,7 +71,8 @@ impl Course {
             apis: apis.collect(),
             sources: read.collect(),
             unlisted: sources.unlisted(),
-            summary: (detail == Detail::Full).then(|| engine.snapshot(now)),
+            // The slot that has begun is among them: what was just counted is there.
+            summary: (detail == Detail::Full).then(|| engine.snapshot(now.floor(SLOT).plus(SLOT))),
             window: engine.window(),
             firing: pipeline.firing(now),
             dropped: engine.dropped(),
