@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use self::causes::most_frequent_first;
 pub use self::causes::{CAUSES_MAX, Failed, LabelCount, merge, of_one};
 pub use self::marks::{Marks, Pick};
-use super::window::{SLOT, begin, slot_of, widths};
+use super::window::{SLOT, begin, coarser, widths};
 use crate::model::alert::{CauseCount, CauseSample};
 use crate::model::cause::{CauseKind, Certainty, Explanation};
 use crate::model::time::{Timestamp, millis};
@@ -316,7 +316,7 @@ impl Tally {
 
     /// Puts together what is so long ago at `at` that no window asks for it slot by slot.
     pub fn coarsen(&mut self, at: Timestamp) {
-        let wide = |slot: i64| slot_of(Timestamp::from_millis(slot.saturating_mul(millis(SLOT))), at).slot(SLOT);
+        let wide = coarser(at);
         let moves = |((slot, _), _): &((i64, usize), Failures)| wide(*slot) != *slot;
         let Some(first) = self.counts.iter().position(moves) else { return };
         let last = self.counts.iter().rposition(moves).unwrap_or(first);

@@ -114,19 +114,34 @@ impl Window {
     pub fn total(&self, end: Timestamp, window: Duration) -> Counts {
         let mut from = begin(end, window);
         let mut sum = Sum::default();
+        let mut bulk = ring(window);
+        // Of a short window the full minutes come from the ring that has them: a look at thousands of endpoints is as
+        // long as what it reads.
+        let (minute, _) = RINGS[1];
+        let full = from.plus(minute.saturating_sub(Duration::from_millis(1))).floor(minute);
+        if bulk == 0 && self.rings.len() > 1 && full < end.floor(minute) {
+            self.add_slots(0, from, full, &mut sum);
+            (from, bulk) = (full, 1);
+        }
         // The bulk from the ring of the window; the rest, up to the end, from ever finer ones.
-        for (ring, (width, _)) in self.rings.iter().zip(RINGS).take(ring(window) + 1).rev() {
-            let numbers = from.slot(width)..end.slot(width);
-            if numbers.is_empty() {
-                continue;
-            }
-            let (one, two) = around(ring, &numbers);
-            for slot in one.iter().chain(two).filter(|slot| numbers.contains(&slot.number)) {
-                sum.add(&slot.counts);
-            }
-            from = end.floor(width);
+        for ring in (0..self.rings.len().min(bulk + 1)).rev() {
+            self.add_slots(ring, from, end, &mut sum);
+            from = from.max(end.floor(RINGS[ring].0));
         }
         sum.counts()
+    }
+
+    /// Adds the slots of one ring that lie in `[from, end)`, of which `from` is the begin of one.
+    fn add_slots(&self, ring: usize, from: Timestamp, end: Timestamp, sum: &mut Sum) {
+        let (width, _) = RINGS[ring];
+        let numbers = from.slot(width)..end.slot(width);
+        if numbers.is_empty() {
+            return;
+        }
+        let (one, two) = around(&self.rings[ring], &numbers);
+        for slot in one.iter().chain(two).filter(|slot| numbers.contains(&slot.number)) {
+            sum.add(&slot.counts);
+        }
     }
 
     /// Adds the counts of another, of whatever length; what lies behind these rings is left out.
@@ -221,14 +236,19 @@ pub(super) fn widths() -> impl Iterator<Item = Duration> {
     RINGS.iter().map(|(width, _)| *width)
 }
 
-/// Where the slot begins as part of which `time` is asked for by windows that end at `end` or later: ever wider ones, the
-/// longer ago it is. Whoever keeps counts apart by these loses nothing that such a window asks for.
-#[must_use]
-pub(super) fn slot_of(time: Timestamp, end: Timestamp) -> Timestamp {
-    let age = end.since(time);
-    let is_asked_for = |(width, most): &&(Duration, Duration)| age <= *most + *width + AHEAD;
-    let (width, _) = RINGS.iter().find(is_asked_for).unwrap_or(&RINGS[RINGS.len() - 1]);
-    time.floor(*width)
+/// By the number of a [`SLOT`]: the number of the first one of those with which windows that end at `end` or later ask for
+/// it: ever more of them, the longer ago they are. Whoever puts these together loses nothing that such a window asks for.
+pub(super) fn coarser(end: Timestamp) -> impl Fn(i64) -> i64 {
+    // In numbers: it is asked of each of hundreds of slots of thousands of endpoints.
+    let limits = RINGS.map(|(width, most)| {
+        let oldest = end.minus(most + width + AHEAD);
+        let first = oldest.slot(SLOT) + i64::from(oldest.floor(SLOT) != oldest);
+        (first, millis(width) / millis(SLOT))
+    });
+    move |slot| {
+        let (_, slots) = limits.iter().find(|(first, _)| slot >= *first).unwrap_or(&limits[RINGS.len() - 1]);
+        slot.div_euclid(*slots).saturating_mul(*slots)
+    }
 }
 
 /// The finest of [`RINGS`] that answers for a window, or the last.
