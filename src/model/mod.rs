@@ -5,6 +5,7 @@
 
 pub mod alert;
 pub mod cause;
+pub mod deployed;
 pub mod dropped;
 pub mod event;
 pub mod execution;
