@@ -165,6 +165,7 @@ async fn run_daemon(cli: Cli) -> Result<(), Failure> {
         tokio::spawn(listener.serve(health::pages(&config.http, inquiry.clone()), stop.clone()));
     }
     let informing = tokio::spawn(service.clone().inform(inquiry, stop.clone()));
+    let own_log_group = own.clone();
     let load: Load = Box::new(move || {
         let (place, own) = (place.clone(), own.clone());
         Box::pin(async move {
@@ -178,6 +179,7 @@ async fn run_daemon(cli: Cli) -> Result<(), Failure> {
         clock: Clock::wall(),
         requests: false,
         state_dir: config.state_dir.clone().or_else(state_directory),
+        own_log_group,
         questions: Some(questions),
         reload: Some(Reload { asked, load, service }),
         stop: stop.clone(),

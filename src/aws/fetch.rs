@@ -56,6 +56,7 @@ impl Fetch for LogsFetch {
         let ask = &request.ask;
         let call = self.client.filter_log_events().start_time(ask.from.as_millis());
         let call = call.set_end_time(ask.to.map(Timestamp::as_millis)).set_next_token(ask.token.clone());
+        let call = call.set_log_stream_name_prefix(request.streams.as_deref().map(str::to_owned));
         // Said only where it is wanted: older endpoints do not know it. A token keeps the order it began with.
         let call = call.set_start_from_head((ask.newest_first && ask.token.is_none()).then_some(false));
         let call = if request.group.starts_with("arn:") {

@@ -27,6 +27,12 @@ macro_rules! words {
             pub const fn word(self) -> &'static str {
                 match self { $(Self::$variant => $word,)+ }
             }
+
+            /// The one of this word, if there is one.
+            #[must_use]
+            pub fn of(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|known| known.word() == word)
+            }
         }
 
         impl std::fmt::Display for $name {

@@ -32,6 +32,8 @@ pub struct OwnGroup {
     pub region: Option<String>,
     /// The account, twelve digits.
     pub account: Option<String>,
+    /// What the names of the streams of this service begin with: each container has one of its own.
+    pub streams: Option<String>,
 }
 
 impl OwnGroup {
@@ -59,6 +61,7 @@ mod tests {
             name: "/ecs/shop".to_owned(),
             region: Some("eu-west-1".to_owned()),
             account: Some("111122223333".to_owned()),
+            streams: None,
         };
         let source = |name: &str, region: &str, role: Option<&str>| Source {
             role: role.map(Into::into),

@@ -36,10 +36,16 @@ impl Audience {
         Self { name: name.into(), min_severity: Severity::Elevated, rules: None, apis: None, rate: None }
     }
 
-    /// Whether an alert is for it. An alert about a log group that several APIs share is for whoever wants one of them.
+    /// Whether an alert is for it.
     #[must_use]
     pub fn wants(&self, alert: &Alert, inventory: &Inventory) -> bool {
-        let own = &inventory.api(alert.key.api).name;
+        self.is_for(alert, &inventory.api(alert.key.api).name)
+    }
+
+    /// The same of an alert about the API of this name. One about a log group that several APIs share is for whoever wants
+    /// one of them.
+    #[must_use]
+    pub fn is_for(&self, alert: &Alert, own: &Arc<str>) -> bool {
         let shared = alert.blindness.iter().flat_map(|b| &b.apis);
         let is_of = |apis: &Vec<Arc<str>>| std::iter::once(own).chain(shared.clone()).any(|api| apis.contains(api));
         alert.worst >= self.min_severity && self.hears_of(&alert.key.rule) && self.apis.as_ref().is_none_or(is_of)

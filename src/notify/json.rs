@@ -15,6 +15,8 @@
 //!
 //! Rule: every key is there in each of them.
 
+pub mod recall;
+
 use std::sync::Arc;
 
 use serde::Serialize;

@@ -20,7 +20,7 @@ use super::query::Query;
 use super::sns::{Format, SnsRequest, requests};
 use super::{json as to_json, text};
 use crate::model::alert::{
-    Alert, AlertKey, Blindness, CauseCount, CauseSample, Loss, Measure, Reason, Severity, State, Subject,
+    Alert, AlertKey, Before, Blindness, CauseCount, CauseSample, Loss, Measure, Reason, Severity, State, Subject,
 };
 use crate::model::cause::{CauseKind, Fix};
 use crate::model::inventory::ApiId;
@@ -256,4 +256,24 @@ fn a_message_can_be_kept() {
         let bytes = postcard::to_stdvec(&message).expect("it can be written");
         assert_eq!(postcard::from_bytes::<Message>(&bytes).expect("it can be read"), message);
     }
+}
+
+/// Messages about alerts, one of each kind, state and measure.
+pub(super) fn told() -> Vec<Message> {
+    let measures = [
+        Measure::FailureCount,
+        Measure::Timeouts,
+        Measure::NoInvocations,
+        Measure::NewCause,
+        Measure::Latency { quantile: 0.95 },
+        Measure::Slow { over_ms: 3000 },
+        Measure::BurnRate { objective: 0.999 },
+    ];
+    let measured = measures.into_iter().map(|measure| changed(|alert| alert.measure = measure).into());
+    let gone = changed(|alert| {
+        (alert.measure, alert.key.subject) = (Measure::Traffic, Subject::Api);
+        alert.before = Some(Before { requests: 600, window: Duration::from_hours(1) });
+    });
+    let about_alerts = |m: &Message| matches!(m, Message::Alert(_) | Message::Digest(_));
+    all().into_iter().filter(about_alerts).chain(measured).chain([gone.into()]).collect()
 }

@@ -1,4 +1,4 @@
-//! What a container in ECS is told about itself: the log group that its output goes to.
+//! What a container in ECS is told about itself: the log group that its output goes to, and the streams there.
 //!
 //! Rule: asked once, shortly; whoever runs elsewhere, or writes elsewhere than to CloudWatch Logs, has none. Source: AWS
 //! documentation, "Amazon ECS task metadata endpoint version 4".
@@ -29,6 +29,8 @@ struct LogOptions {
     group: Option<String>,
     #[serde(rename = "awslogs-region")]
     region: Option<String>,
+    #[serde(rename = "awslogs-stream")]
+    stream: Option<String>,
 }
 
 /// The log group that this container's output goes to, if it is known.
@@ -56,8 +58,14 @@ pub async fn own_log_group() -> Option<OwnGroup> {
 fn group(metadata: &str) -> Result<Option<OwnGroup>, serde_json::Error> {
     let Container { log_options, arn } = serde_json::from_str(metadata)?;
     let part = |n: usize| arn.as_deref()?.split(':').nth(n).filter(|part| !part.is_empty()).map(str::to_owned);
-    let named = log_options.and_then(|options| Some((options.group?, options.region)));
-    Ok(named.map(|(name, region)| OwnGroup { name, region: region.or_else(|| part(3)), account: part(4) }))
+    let named = log_options.and_then(|options| Some((options.group?, options.region, options.stream)));
+    Ok(named.map(|(name, region, stream)| OwnGroup {
+        name,
+        region: region.or_else(|| part(3)),
+        account: part(4),
+        // PREFIX/CONTAINER/TASK: the next task has another stream, and the same beginning.
+        streams: stream.and_then(|stream| Some(stream.rsplit_once('/')?.0.to_owned() + "/")),
+    }))
 }
 
 #[cfg(test)]
@@ -71,7 +79,7 @@ mod tests {
             "ContainerARN":"arn:aws:ecs:eu-west-1:111122223333:container/0206b271"}"#;
         let own = group(metadata).unwrap().expect("there is one");
         assert_eq!((own.name.as_str(), own.region.as_deref()), ("/ecs/shop", Some("eu-west-1")));
-        assert_eq!(own.account.as_deref(), Some("111122223333"));
+        assert_eq!((own.account.as_deref(), own.streams.as_deref()), (Some("111122223333"), Some("ecs/gatewatch/")));
     }
 
     #[test]

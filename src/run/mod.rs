@@ -20,6 +20,7 @@ mod poll;
 pub mod post;
 mod progress;
 mod quota;
+pub mod recollect;
 pub mod reload;
 pub mod replay;
 mod report;

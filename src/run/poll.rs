@@ -197,7 +197,7 @@ impl<F: Fetch> Poll<F> {
         if ask.token.is_none() {
             self.nameless.remove(&depth);
         }
-        let request = PageRequest { group: Arc::clone(&self.polling.source.name), ask };
+        let request = PageRequest { group: Arc::clone(&self.polling.source.name), streams: None, ask };
         let asked = clock.now();
         let page = tokio::select! {
             biased;

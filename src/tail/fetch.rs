@@ -20,6 +20,8 @@ use crate::model::time::Timestamp;
 pub struct PageRequest {
     /// Log group name or ARN.
     pub group: Arc<str>,
+    /// What the names of its streams begin with; `None` is all of them.
+    pub streams: Option<Arc<str>>,
     /// Which part.
     pub ask: Ask,
 }

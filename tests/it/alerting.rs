@@ -16,13 +16,14 @@ use gatewatch::config::Config;
 use gatewatch::engine::{Counted, Settings};
 use gatewatch::model::event::{Batch, Fact, LogEvent};
 use gatewatch::model::inventory::{ApiId, Inventory, Source, SourceId, SourceKind};
+use gatewatch::model::own::OwnGroup;
 use gatewatch::model::time::Timestamp;
 use gatewatch::notify::json;
 use gatewatch::notify::message::Message;
 use gatewatch::notify::origin::Origin;
 use gatewatch::read::Reader;
 use gatewatch::run::pipeline::{Pipeline, Said};
-use gatewatch::sim::Planned;
+use gatewatch::sim::{Fault, Planned};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -334,36 +335,105 @@ fn a_start_amid_an_incident_fires_once_and_a_second_life_says_it_no_more_and_res
     nothing_is_left(&all);
 }
 
-#[test]
-fn without_state_a_restart_tells_what_is_still_bad_once_more_and_nothing_of_what_is_over() {
-    let (mut world, config) = (World::new(), config());
-    let begun = world.now();
+/// Lives without a state amid an incident on one route, to its end, and after; what each of them told.
+fn lives_without_state(world: &mut World) -> Vec<Vec<Value>> {
+    let (config, begun) = (config(), world.now());
     feed(
-        &world,
+        world,
         &traffic(begun, 45 * MINUTE, 4, 12, |route, at| {
             if route == 2 && (5 * MINUTE..18 * MINUTE).contains(&at) { Ending::Throws } else { Ending::Fine }
         }),
     );
     world.pass(minutes(4));
     let mut told = Vec::new();
-    // Amid the incident, to its end, and after.
     for until in [8, 9, 14, 32, 45] {
-        let (before, start) = (world.messages().len(), world.now());
+        let before = world.messages().len();
         world.live(&config, config.longest_window(), None, End::Stop(begun.plus(minutes(until))));
-        let messages: Vec<_> = world.messages()[before..].iter().map(|m| as_object(m)).collect();
-        // What was before is in the numbers, but it is this life that begins to watch.
-        assert!(messages.iter().all(|m| stamp(&m["since"]) >= start), "{messages:#?}");
-        told.push(messages);
+        told.push(world.messages()[before..].iter().map(|m| as_object(m)).collect());
     }
-    // Amid it the severity may rise as well; that has nothing to do with the lives.
+    told
+}
+
+/// How often an alert was said to be new and to be over, in each life. Amid an incident the severity may rise as well;
+/// that has nothing to do with the lives.
+fn news(told: &[Vec<Value>]) -> Vec<(usize, usize)> {
     let many = |life: &[Value], reason: &str| life.iter().filter(|alert| alert["reason"] == reason).count();
-    let news: Vec<_> = told.iter().map(|life| (many(life, "new"), many(life, "resolved"))).collect();
-    assert_eq!(news, [(1, 0), (1, 0), (1, 0), (1, 1), (0, 0)], "{told:#?}");
+    told.iter().map(|life| (many(life, "new"), many(life, "resolved"))).collect()
+}
+
+fn episodes(told: &[Vec<Value>]) -> BTreeSet<String> {
+    told.iter().flatten().map(|alert| alert["episode"].to_string()).collect()
+}
+
+#[test]
+fn a_restart_that_knows_nothing_tells_what_is_still_bad_once_more_and_nothing_of_what_is_over() {
+    let told = lives_without_state(&mut World::new());
+    assert_eq!(news(&told), [(1, 0), (1, 0), (1, 0), (1, 1), (0, 0)], "{told:#?}");
     assert!(told[4].is_empty() && told[..4].iter().all(|life| life[0]["reason"] == "new"), "{told:#?}");
-    let episodes: BTreeSet<_> = told.iter().flatten().map(|alert| alert["episode"].to_string()).collect();
-    assert_eq!(episodes.len(), 4, "each life has its own: {episodes:?}");
+    assert_eq!(episodes(&told).len(), 4, "each life has its own");
+    // What was before is in the numbers, but it is this life that begins to watch.
+    let since = |life: &[Value]| stamp(&life[0]["since"]);
+    assert!(told[..4].windows(2).all(|two| since(&two[0]) < since(&two[1])), "{told:#?}");
     let last = told[3].last().expect("it resolves");
     assert_eq!((&last["reason"], &last["episode"]), (&json!("resolved"), &told[3][0]["episode"]));
+}
+
+fn output() -> OwnGroup {
+    let (name, streams) = ("/ecs/gatewatch".to_owned(), Some("ecs/gatewatch/".to_owned()));
+    OwnGroup { name, region: None, account: None, streams }
+}
+
+#[test]
+fn a_restart_without_state_knows_what_was_told_from_its_own_output() {
+    let mut world = World::new();
+    world.output = Some(output());
+    // In the same group, and not ours to read.
+    world.service.put("/ecs/gatewatch", "shop/shop/1", world.now(), world.now(), "hello");
+    let told = lives_without_state(&mut world);
+    assert_eq!(news(&told), [(1, 0), (0, 0), (0, 0), (0, 1), (0, 0)], "{told:#?}");
+    assert_eq!(episodes(&told).len(), 1, "{told:#?}");
+    let numbers: Vec<_> = told.iter().flatten().map(|alert| alert["seq"].as_u64().expect("each has one")).collect();
+    assert!(numbers.iter().copied().eq(1..=numbers.len() as u64), "{numbers:?}");
+    let since: BTreeSet<_> = told.iter().flatten().map(|alert| stamp(&alert["since"])).collect();
+    assert_eq!(since.len(), 1, "the incident began when it began");
+}
+
+/// So many endpoints that they are told as one, without a rule over the API that would tell it instead.
+#[test]
+fn a_digest_is_known_from_the_own_output_as_well() {
+    let config = format!("{}[[rule]]\nname = \"api-5xx\"\nenabled = false\n", minimal());
+    let config = Config::parse(&config, Path::new("shop.toml")).expect("it is a configuration");
+    let mut world = World::new();
+    world.output = Some(output());
+    let begun = world.now();
+    feed(
+        &world,
+        &traffic(begun, 45 * MINUTE, 20, 12, |_, at| {
+            if (5 * MINUTE..18 * MINUTE).contains(&at) { Ending::Throws } else { Ending::Fine }
+        }),
+    );
+    world.pass(minutes(4));
+    for until in [9, 14, 45] {
+        world.live(&config, config.longest_window(), None, End::Stop(begun.plus(minutes(until))));
+    }
+    let told: Vec<_> = world.messages().iter().map(|m| as_object(m)).collect();
+    let kinds: Vec<_> = told.iter().map(|m| (m["kind"].as_str(), m["reason"].as_str())).collect();
+    assert_eq!(kinds.first(), Some(&(Some("digest"), Some("new"))), "{kinds:?}");
+    assert_eq!(kinds.iter().filter(|(_, reason)| *reason == Some("new")).count(), 1, "{kinds:?}");
+    assert_eq!(kinds.last(), Some(&(Some("digest"), Some("resolved"))), "{kinds:?}");
+    let last = &told[told.len() - 1]["digest"];
+    assert_eq!((&last["firing"], &last["resolved"]), (&json!(0), &json!(20)));
+    nothing_is_left(&told);
+}
+
+#[test]
+fn an_output_that_cannot_be_read_is_no_reason_not_to_watch() {
+    let mut world = World::new();
+    world.output = Some(output());
+    world.service.create_group("/ecs/gatewatch");
+    world.service.fault("/ecs/gatewatch", Fault::AccessDenied);
+    let told = lives_without_state(&mut world);
+    assert_eq!(news(&told), [(1, 0), (1, 0), (1, 0), (1, 1), (0, 0)], "{told:#?}");
 }
 
 // === In whatever order ===

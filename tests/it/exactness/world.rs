@@ -15,14 +15,18 @@ use std::time::Duration;
 use gatewatch::config::Config;
 use gatewatch::engine::{Counted, Settings};
 use gatewatch::model::notice::Notice;
+use gatewatch::model::own::OwnGroup;
 use gatewatch::model::time::Timestamp;
+use gatewatch::notify::json;
 use gatewatch::notify::message::{AlertMessage, Message};
+use gatewatch::notify::origin::Origin;
 use gatewatch::notify::sink::{Deliver, SendError};
 use gatewatch::ops::clock::Clock;
 use gatewatch::run::keep::{Keep, Restored, Synced, VERSION};
 use gatewatch::run::live::{Ear, Live};
 use gatewatch::run::pipeline::{Pipeline, Said};
 use gatewatch::run::post::{Opening, Post};
+use gatewatch::run::recollect;
 use gatewatch::sim::traffic::serial_of;
 use gatewatch::sim::{Answered, Service};
 use gatewatch::state::store::{StateError, Store};
@@ -47,6 +51,8 @@ pub(crate) struct World {
     /// Requests as they were said, without those that were said again.
     pub(crate) heard: Vec<Heard>,
     messages: Arc<Mutex<Vec<Arc<Message>>>>,
+    /// The log group that what it prints goes to, if there is one.
+    pub(crate) output: Option<OwnGroup>,
 }
 
 /// A clock lives as long as its runtime; between two lives time is a number.
@@ -116,7 +122,7 @@ impl World {
             Time::Stands(at) => *at,
             Time::Runs(clock) => clock.now(),
         }));
-        Self { service, time, asked: Arc::default(), heard: Vec::new(), messages: Arc::default() }
+        Self { service, time, asked: Arc::default(), heard: Vec::new(), messages: Arc::default(), output: None }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -164,7 +170,7 @@ impl World {
         let again = before - self.heard.len();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         let runtime = runtime.expect("a runtime can be made");
-        let start = self.now();
+        let (start, told) = (self.now(), self.messages().len());
         runtime.block_on(async {
             let clock = Clock::from(start, 1);
             *self.time.lock().expect("nobody panics with it") = Time::Runs(clock.clone());
@@ -174,6 +180,14 @@ impl World {
         });
         // The end of the runtime waits for a file that is being written, and drops all else where it stands.
         drop(runtime);
+        if let Some(own) = &self.output {
+            for message in &self.messages()[told..] {
+                // In ECS a stream is named PREFIX/CONTAINER/TASK; each life is another task.
+                let stream = format!("{}{told}", own.streams.as_deref().unwrap_or_default());
+                let line = json::render(message, &Origin::default());
+                self.service.put(&own.name, &stream, message.time(), self.now(), &line);
+            }
+        }
         again
     }
 
@@ -190,7 +204,11 @@ impl World {
             Some((keep, _)) => Opening::kept(keep.store(), decided).expect("the journal can be read"),
             None => Opening::new(),
         };
-        let said_since = opening.decisions_after(decided);
+        let mut logs = Logs { service: self.service.clone(), asked: Arc::clone(&self.asked) };
+        let mut said_since = opening.decisions_after(decided);
+        if let (Some(own), None) = (&self.output, &kept) {
+            said_since = recollect::told(&logs, own, config, &clock).await;
+        }
         opening.sink("stdout".into(), Wall(Arc::clone(&self.messages)));
         let stop = CancellationToken::new();
         let (keep, restored) = kept.unzip();
@@ -206,7 +224,6 @@ impl World {
             said_since,
             stop: stop.clone(),
         };
-        let mut logs = Logs { service: self.service.clone(), asked: Arc::clone(&self.asked) };
         let mut ear = Listener { heard: &mut self.heard, post: opening.start(), clock: clock.clone() };
         {
             let mut watching = pin!(live.watch(&mut logs, &mut ear));
@@ -419,6 +436,9 @@ impl Fetch for Logs {
         let mut body = json!({ "logGroupName": &*request.group, "startTime": ask.from.as_millis() });
         if let Some(to) = ask.to {
             body["endTime"] = to.as_millis().into();
+        }
+        if let Some(prefix) = request.streams.as_deref() {
+            body["logStreamNamePrefix"] = prefix.into();
         }
         match &ask.token {
             Some(token) => body["nextToken"] = token.as_str().into(),
