@@ -34,7 +34,7 @@
 //! | [`view`] | what is known -> lines for people; pure | model |
 //! | [`config`] | file or variable -> validated settings | model, settings types of read, engine, tail, notify |
 //! | [`state`] | named blobs, segments and a journal on disk: atomic, versioned, checksummed | nothing |
-//! | [`aws`] | the AWS SDK | model, tail, notify, config |
+//! | [`aws`] | the AWS SDK | model, tail, notify, config, the clock of ops |
 //! | [`ops`] | the clock, signals, logs about itself, the service manager, asking how it is | model, config |
 //! | [`sim`] | simulated CloudWatch Logs and SNS, for demo, tests, benches, other clients | model |
 //! | [`run`] | one file per way of running | all |

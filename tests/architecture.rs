@@ -33,7 +33,8 @@ const TABLE: &[Row] = &[
     // Of the four beside `model` it takes the settings types.
     row("config", &["model", "read", "engine", "tail", "notify"]),
     row("state", &[]),
-    Row { folder: "aws", may: &["model", "tail", "notify", "config"], tests_may: &["sim"] },
+    // Of `ops` it takes the clock: a quota waits.
+    Row { folder: "aws", may: &["model", "tail", "notify", "config", "ops"], tests_may: &["sim"] },
     row("ops", &["model", "config"]),
     row("sim", &["model"]),
     row("run", &["model", "read", "engine", "tail", "notify", "view", "check", "config", "state", "aws", "ops", "sim"]),

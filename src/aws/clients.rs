@@ -12,6 +12,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_cloudwatchlogs::config::{Credentials, SharedCredentialsProvider};
 
+use super::discover::Control;
 use super::fetch::{Answered, LogsFetch};
 use crate::model::text::chain;
 use crate::tail::fetch::Connect;
@@ -24,6 +25,10 @@ pub struct Clients {
     /// By Region and role.
     logs: BTreeMap<(String, Option<String>), LogsFetch>,
     sns: BTreeMap<String, aws_sdk_sns::Client>,
+    /// By Region and role.
+    controls: BTreeMap<(String, Option<String>), Control>,
+    /// The profile that the environment chooses.
+    profile: Option<String>,
 }
 
 impl Clients {
@@ -44,8 +49,9 @@ impl Clients {
         Self::with(loader.credentials_provider(credentials).load().await)
     }
 
-    const fn with(base: SdkConfig) -> Self {
-        Self { base, logs: BTreeMap::new(), sns: BTreeMap::new() }
+    fn with(base: SdkConfig) -> Self {
+        let profile = std::env::var("AWS_PROFILE").ok().filter(|profile| !profile.is_empty());
+        Self { base, logs: BTreeMap::new(), sns: BTreeMap::new(), controls: BTreeMap::new(), profile }
     }
 
     /// The Region for what names none itself.
@@ -70,6 +76,30 @@ impl Clients {
         };
         self.sns.entry(region.to_owned()).or_insert_with(make).clone()
     }
+
+    /// The control plane of a Region, asked as a role or as whoever runs the program. To be called within a runtime.
+    pub async fn control(&mut self, region: &str, role_arn: Option<&str>) -> Control {
+        let key = (region.to_owned(), role_arn.map(str::to_owned));
+        if let Some(known) = self.controls.get(&key) {
+            return known.clone();
+        }
+        let config = self.base.to_builder().region(Region::new(region.to_owned()));
+        let config = match role_arn {
+            Some(role) => config.credentials_provider(self.role(role, region).await),
+            None => config,
+        };
+        // One attempt: the quota counts each request, and asks again itself.
+        let config = config.retry_config(RetryConfig::disabled()).build();
+        let control = Control::new(config, region, self.profile.clone());
+        self.controls.insert(key, control.clone());
+        control
+    }
+
+    async fn role(&self, role_arn: &str, region: &str) -> SharedCredentialsProvider {
+        let provider = AssumeRoleProvider::builder(role_arn).session_name("gatewatch");
+        let provider = provider.region(Region::new(region.to_owned())).configure(&self.base).build().await;
+        SharedCredentialsProvider::new(provider)
+    }
 }
 
 impl Connect for Clients {
@@ -80,17 +110,12 @@ impl Connect for Clients {
         if let Some(known) = self.logs.get(&key) {
             return known.clone();
         }
-        let region = Region::new(region.to_owned());
         let answered = Answered::default();
-        let config = aws_sdk_cloudwatchlogs::config::Builder::from(&self.base).region(region.clone());
+        let config = aws_sdk_cloudwatchlogs::config::Builder::from(&self.base).region(Region::new(region.to_owned()));
         // One attempt: the budget counts each request, and whoever reads tries again anyway.
         let config = config.retry_config(RetryConfig::disabled()).interceptor(answered.clone());
         let config = match role_arn {
-            Some(role) => {
-                let provider = AssumeRoleProvider::builder(role).session_name("gatewatch").region(region);
-                let provider = provider.configure(&self.base).build().await;
-                config.credentials_provider(SharedCredentialsProvider::new(provider))
-            }
+            Some(role) => config.credentials_provider(self.role(role, region).await),
             None => config,
         };
         let logs = LogsFetch::new(aws_sdk_cloudwatchlogs::Client::from_conf(config.build()), answered);

@@ -10,9 +10,9 @@ use aws_sdk_cloudwatchlogs::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudwatchlogs::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_cloudwatchlogs::types::LogGroupClass;
 
-use crate::model::text::chain;
+use super::failure;
 use crate::model::time::Timestamp;
-use crate::tail::fetch::{Fetch, FetchError, Page, PageRequest, Problem, RawEvent};
+use crate::tail::fetch::{Fetch, FetchError, Page, PageRequest, RawEvent};
 use crate::tail::groups::{List, Listed, Listing, Pattern};
 
 /// Fetches pages of one Region's log groups.
@@ -106,35 +106,5 @@ impl List for LogsFetch {
 }
 
 fn error<E: ProvideErrorMetadata + std::error::Error + 'static>(e: &SdkError<E>) -> FetchError {
-    let code = e.code().unwrap_or_default();
-    let problem = match e {
-        SdkError::ServiceError(_) => match code {
-            "ThrottlingException" | "LimitExceededException" | "Throttling" | "TooManyRequestsException" => {
-                Problem::Throttled
-            }
-            "ResourceNotFoundException" => Problem::NotFound,
-            "AccessDeniedException" => Problem::Denied,
-            "InvalidOperationException" => Problem::Unsupported,
-            "InvalidParameterException" if e.message().is_some_and(|m| m.to_ascii_lowercase().contains("token")) => {
-                Problem::BadToken
-            }
-            "InvalidParameterException" | "SerializationException" | "ValidationException" => Problem::Refused,
-            "ExpiredTokenException"
-            | "UnrecognizedClientException"
-            | "InvalidSignatureException"
-            | "InvalidClientTokenId"
-            | "MissingAuthenticationTokenException" => Problem::Credentials,
-            _ => Problem::Service,
-        },
-        SdkError::TimeoutError(_) | SdkError::ResponseError(_) => Problem::Unreachable,
-        SdkError::DispatchFailure(d) if d.is_io() || d.is_timeout() => Problem::Unreachable,
-        // Credentials are looked up while the request is built; what is neither is reported as the SDK tells it.
-        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => Problem::Credentials,
-        _ => Problem::Service,
-    };
-    let said = match e.message() {
-        Some(message) if !code.is_empty() => format!("{code}: {message}"),
-        Some(_) | None => chain(e),
-    };
-    FetchError { problem, said }
+    FetchError { problem: failure::problem(e), said: failure::said(e) }
 }

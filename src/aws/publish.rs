@@ -7,7 +7,7 @@ use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sns::operation::publish::PublishError;
 use aws_sdk_sns::types::MessageAttributeValue;
 
-use crate::model::text::chain;
+use super::failure;
 use crate::notify::sink::sns::Publish;
 use crate::notify::sink::{Class, SendError};
 use crate::notify::sns::SnsRequest;
@@ -55,14 +55,10 @@ fn error(e: &SdkError<PublishError>, topic: &str) -> SendError {
         code if code.starts_with("KMSAccessDenied") => {
             "; allow kms:GenerateDataKey* and kms:Decrypt on the topic's key"
         }
-        code if is_of_credentials(code) => "; renew the AWS credentials",
+        code if failure::is_of_credentials(code) => "; renew the AWS credentials",
         _ => advice_without_code(e),
     };
-    let said = match e.message() {
-        Some(message) if !code.is_empty() => format!("{code}: {message}"),
-        Some(_) | None => chain(e),
-    };
-    SendError { class, text: format!("SNS topic {topic}: {said}{advice}") }
+    SendError { class, text: format!("SNS topic {topic}: {}{advice}", failure::said(e)) }
 }
 
 /// What to look at where the service has not said what is wrong.
@@ -79,36 +75,13 @@ fn advice_without_code(e: &SdkError<PublishError>) -> &'static str {
 /// Which refusals pass by themselves: AWS documentation of Publish, "Errors", and of the errors that all services share.
 fn class(code: &str, failed_itself: bool) -> Class {
     match code {
-        "Throttling"
-        | "ThrottlingException"
-        | "Throttled"
-        | "ThrottledException"
-        | "RequestLimitExceeded"
-        | "TooManyRequestsException"
-        | "KMSThrottling"
-        | "KMSThrottlingException" => Class::Throttled { after: None },
+        code if failure::is_throttling(code) => Class::Throttled { after: None },
         "InternalError" | "InternalErrorException" | "InternalFailure" | "ServiceUnavailable" => Class::Again,
         // Somebody logs in again, or the role is taken on again.
-        code if is_of_credentials(code) => Class::Again,
+        code if failure::is_of_credentials(code) => Class::Again,
         _ if failed_itself => Class::Again,
         _ => Class::Never,
     }
-}
-
-/// The credentials are to blame, not what they allow.
-fn is_of_credentials(code: &str) -> bool {
-    matches!(
-        code,
-        "ExpiredToken"
-            | "ExpiredTokenException"
-            | "RequestExpired"
-            | "InvalidClientTokenId"
-            | "UnrecognizedClientException"
-            | "InvalidSignatureException"
-            | "SignatureDoesNotMatch"
-            | "MissingAuthenticationToken"
-            | "MissingAuthenticationTokenException"
-    )
 }
 
 #[cfg(test)]

@@ -12,6 +12,10 @@ use super::inventory::ApiKind;
 use super::problem::Problem;
 use super::request::Endpoint;
 
+mod choice;
+
+pub use choice::{Choice, choose};
+
 /// Which API somebody means: `shop`, `a1b2c3d4e5`, `shop/prod`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
@@ -77,11 +81,12 @@ pub struct Deployed {
     pub execution_log: ExecutionLog,
     /// X-Ray traces are made.
     pub tracing: bool,
-    /// A canary takes part of its requests: they are logged a second time.
+    /// A canary takes part of its requests: they are logged a second time, in `<log group>/Canary`.
     pub canary: bool,
     /// Stage variables.
     pub variables: BTreeMap<Arc<str>, Arc<str>>,
-    /// What answers, by endpoint; `$default` of an HTTP API is an endpoint like others.
+    /// What answers, in order of endpoints; `$default` of an HTTP API is an endpoint like others. Where a canary's
+    /// stage variables lead elsewhere the endpoint stands here a second time, with what answers the canary's requests.
     pub integrations: Vec<Integration>,
     /// Lambda authorizers in use, by name.
     pub authorizers: Vec<Authorizer>,
@@ -119,7 +124,7 @@ pub enum ExecutionLog {
     Off,
     /// It is on for some methods at least.
     On {
-        /// Log group, `API-Gateway-Execution-Logs_<id>/<stage>`.
+        /// Log group: `API-Gateway-Execution-Logs_<id>/<stage>`, of a WebSocket API `/aws/apigateway/<id>/<stage>`.
         group: Arc<str>,
         /// Whole requests are logged (level INFO), not failures only (ERROR).
         all: bool,
@@ -270,6 +275,15 @@ pub struct Statement {
     pub source_accounts: Vec<Arc<str>>,
     /// Other conditions that are not understood here, by their keys.
     pub other_conditions: Vec<Arc<str>>,
+}
+
+/// Who asks AWS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Account of twelve digits.
+    pub account: Arc<str>,
+    /// ARN of the user, or of the session of a role.
+    pub arn: Arc<str>,
 }
 
 /// Something that could not be asked.

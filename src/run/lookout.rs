@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::meter::Meters;
-use super::quota::Quota;
+use crate::aws::quota::Quota;
 use crate::config::Watched;
 use crate::model::time::Timestamp;
 use crate::ops::clock::Clock;

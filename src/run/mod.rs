@@ -19,7 +19,6 @@ pub mod pipeline;
 mod poll;
 pub mod post;
 mod progress;
-mod quota;
 pub mod recollect;
 pub mod reload;
 pub mod replay;

@@ -12,9 +12,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::meter::Meters;
-use super::quota::Quota;
 use super::room::{Room, Shared, lock};
 use super::streams::Streams;
+use crate::aws::quota::Quota;
 use crate::model::event::{Batch, EventId, Fact, LogEvent};
 use crate::model::inventory::{Source, SourceId};
 use crate::model::time::{Timestamp, human};

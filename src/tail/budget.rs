@@ -4,7 +4,7 @@
 //! taken, a throttled request costs everybody who shares the budget a pause and a third of the rate, and the rate
 //! comes back step by step. Who waits is served by deadline: when it became due plus what its tier can wait
 //! ([`Tier::slack`]). That is the priority of the tiers, it is fair between sources, and none can starve another for
-//! ever. Not the waiting itself: `run/quota` does that. Rule: never more than `rate` requests a second over any second
+//! ever. Not the waiting itself: `aws/quota` does that. Rule: never more than `rate` requests a second over any second
 //! but for a burst of one second's worth.
 
 use std::collections::BTreeMap;
