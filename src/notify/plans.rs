@@ -56,6 +56,15 @@ pub enum Moment<'a> {
     Noticed(&'a Notice),
 }
 
+/// Whether whoever takes over what an earlier life has told sees again what that life saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Past {
+    /// It goes on from a state that is older than the message, and looks at the time in between a second time.
+    Relived,
+    /// It has no state: it looks at what comes after its start.
+    Gone,
+}
+
 /// A message, and the name of the sink that it is for.
 pub type Addressed = (Arc<str>, Message);
 
@@ -105,9 +114,9 @@ impl Plans {
 
     /// Takes over a message that was decided for a sink after the state was saved. To be called in the order in which
     /// they were said.
-    pub fn adopt(&mut self, to: &Arc<str>, message: &Message) {
+    pub fn adopt(&mut self, to: &Arc<str>, message: &Message, past: Past) {
         for plan in &mut self.plans {
-            if plan.audience().name == *to { plan.adopt(message) } else { plan.overhear(message) }
+            if plan.audience().name == *to { plan.adopt(message, past) } else { plan.overhear(message) }
         }
     }
 

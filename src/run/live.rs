@@ -27,6 +27,7 @@ use crate::model::report::Report;
 use crate::model::summary::Summary;
 use crate::model::time::Timestamp;
 use crate::notify::message::{AlertMessage, Message};
+use crate::notify::plans::Past;
 use crate::ops::clock::{Clock, Stopwatch};
 use crate::ops::inquiry::{Question, Questions};
 use crate::tail::fetch::Connect;
@@ -58,7 +59,7 @@ pub struct Live {
     pub keep: Option<Keep>,
     /// What it goes on from.
     pub restored: Restored,
-    /// What was said after that state was saved, in order.
+    /// What was said after that state was saved, or before this start where there is none, in order.
     pub said_since: Vec<Decided>,
     /// Ends it.
     pub stop: CancellationToken,
@@ -216,6 +217,7 @@ fn pipeline(
         }
     }
     let inventory = Arc::clone(&settings.inventory);
+    let past = if known.is_some() { Past::Relived } else { Past::Gone };
     let mut pipeline = known.unwrap_or_else(|| Pipeline::new(settings, &planning));
     for (source, number) in inventory.sources.iter().zip(0_u16..) {
         if source.apis.is_empty() {
@@ -225,7 +227,7 @@ fn pipeline(
     }
     for (to, message) in said_since {
         if let Some(message) = as_numbered(message, &inventory) {
-            pipeline.adopt(to, &message);
+            pipeline.adopt(to, &message, past);
         }
     }
     (pipeline, keep)

@@ -14,7 +14,7 @@ use crate::model::request::Request;
 use crate::model::saved::RestoreError;
 use crate::model::time::Timestamp;
 use crate::notify::message::Message;
-use crate::notify::plans::{Addressed, Moment, Planning, Plans};
+use crate::notify::plans::{Addressed, Moment, Past, Planning, Plans};
 
 /// What there is to say.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,27 +83,28 @@ impl Pipeline {
         self.engine.wake(now);
     }
 
-    /// Takes over a message that was decided for a sink after the state was saved; in order, and before anything else.
-    pub fn adopt(&mut self, to: &Arc<str>, message: &Message) {
+    /// Takes over a message that was decided for a sink after the state was saved, or without one; in order, and before
+    /// anything else.
+    pub fn adopt(&mut self, to: &Arc<str>, message: &Message, past: Past) {
         match message {
             Message::Alert(said) => {
                 // A resolve may have been said long after it was due: then the engine knows of it, and the plan does not.
                 if self.engine.adopt(&said.alert) || said.reason == Reason::Resolved {
-                    self.plans.adopt(to, message);
+                    self.plans.adopt(to, message, past);
                 }
             }
             Message::Digest(digest) => {
-                // A digest names ten of its members at most, so the engine finds all of them again. Not so those about
-                // log groups: that these were not read is read nowhere.
-                let of_logs = digest.members.iter().filter(|member| member.alert.blindness.is_some());
-                of_logs.for_each(|member| {
+                // A digest names ten of its members at most, so an engine that looks again finds all of them. Not so those
+                // about log groups: that these were not read is read nowhere.
+                let is_found_again = |alert: &Alert| past == Past::Relived && alert.blindness.is_none();
+                for member in digest.members.iter().filter(|member| !is_found_again(&member.alert)) {
                     self.engine.adopt(&member.alert);
-                });
-                self.plans.adopt(to, message);
+                }
+                self.plans.adopt(to, message, past);
             }
             Message::Notice(notice) => {
                 self.engine.adopt_notice(notice);
-                self.plans.adopt(to, message);
+                self.plans.adopt(to, message, past);
             }
             Message::Test(_) => {}
         }

@@ -21,7 +21,7 @@ use gatewatch::model::saved::RestoreError;
 use gatewatch::model::time::Timestamp;
 use gatewatch::notify::message::Message;
 use gatewatch::notify::plan;
-use gatewatch::notify::plans::Planning;
+use gatewatch::notify::plans::{Past, Planning};
 use gatewatch::run::pipeline::{Pipeline, Said, Saved};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -506,7 +506,7 @@ impl Mortal {
         self.pipeline = restore(&self.saved.0);
         // Of some it is not known whether they were said before it was saved.
         for message in self.story.iter().skip(self.story.len().saturating_sub(3)).chain(&self.since.1) {
-            self.pipeline.adopt(&"-".into(), message);
+            self.pipeline.adopt(&"-".into(), message, Past::Relived);
         }
         self.pipeline = restore(&self.pipeline.save());
         let (lines, mut said) = std::mem::take(&mut self.since);

@@ -16,6 +16,7 @@ use crate::model::alert::{Alert, AlertKey, CauseCount, Reason, Severity, State};
 use crate::model::inventory::{ApiId, Inventory};
 use crate::model::time::Timestamp;
 use crate::notify::message::{AlertMessage, Digest};
+use crate::notify::plans::Past;
 
 /// Members that a digest names.
 const NAMED_MAX: usize = 10;
@@ -119,7 +120,8 @@ pub(super) struct Open {
     named: Vec<AlertMessage>,
     /// APIs whose members an earlier life knew and this one has not found again yet.
     awaits: BTreeSet<ApiId>,
-    /// Log groups among the members that an earlier life told of without their names, and that were not found again.
+    /// Members that an earlier life told of without their names, and that were not found again: log groups, or all of
+    /// them where that life's past is gone.
     unnamed: usize,
 }
 
@@ -355,7 +357,7 @@ impl Open {
     }
 
     /// As it stands after a message that was decided in an earlier life.
-    pub(super) fn adopt(&mut self, message: &Digest, awaits: impl IntoIterator<Item = ApiId>) {
+    pub(super) fn adopt(&mut self, message: &Digest, past: Past, awaits: impl IntoIterator<Item = ApiId>) {
         self.scope = Scope { rule: message.rule.clone(), api: message.api.clone() };
         self.of_logs = message.members.iter().any(|m| m.alert.blindness.is_some());
         self.since = message.since;
@@ -363,7 +365,8 @@ impl Open {
         self.resolved = message.resolved;
         self.peak = self.peak.max(message.severity);
         self.named.clone_from(&message.members);
-        self.unnamed = if self.of_logs { message.firing.saturating_sub(self.parts_firing()) } else { 0 };
+        let is_found_again = past == Past::Relived && !self.of_logs;
+        self.unnamed = if is_found_again { 0 } else { message.firing.saturating_sub(self.parts_firing()) };
         self.awaits.extend(awaits);
         let repeats = match (message.reason, &self.told) {
             (Reason::Repeat, Some(told)) => told.repeats.saturating_add(1),

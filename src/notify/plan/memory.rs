@@ -18,6 +18,7 @@ use crate::model::saved::{RestoreError, in_order};
 use crate::model::time::Timestamp;
 use crate::notify::audience::Audience;
 use crate::notify::message::{AlertMessage, Digest, Message};
+use crate::notify::plans::Past;
 
 /// A message that is due whatever comes, and that there was no token for: a resolve, or a notice.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -126,9 +127,9 @@ impl Memory {
         }
     }
 
-    /// Takes over what was said in a digest. Its members are found again by whoever looks at their requests; of those
-    /// that are log groups it knows the ones that were named.
-    pub(super) fn adopt_digest(&mut self, digest: &Digest, inventory: &Inventory, rate: Rate) {
+    /// Takes over what was said in a digest. Its members are found again by whoever looks at their requests a second time;
+    /// of the others, those that are log groups among them, it knows the ones that were named.
+    pub(super) fn adopt_digest(&mut self, digest: &Digest, past: Past, inventory: &Inventory, rate: Rate) {
         let of_logs = digest.members.iter().any(|m| m.alert.blindness.is_some());
         let known = digest.api.iter().filter_map(|name| inventory.find_api(name));
         let of_requests = digest.members.iter().map(|m| &m.alert).filter(|a| a.blindness.is_none());
@@ -151,8 +152,12 @@ impl Memory {
         let Some(first) = digest.members.first() else { return };
         let open = self.digests.entry(Arc::clone(&digest.episode));
         let open = open.or_insert_with(|| Open::new(&first.alert, inventory));
-        open.adopt(digest, apis);
-        for alert in digest.members.iter().map(|m| &m.alert).filter(|a| a.blindness.is_some()) {
+        match past {
+            Past::Relived => open.adopt(digest, past, apis),
+            Past::Gone => open.adopt(digest, past, []),
+        }
+        let is_found_again = |alert: &Alert| past == Past::Relived && alert.blindness.is_none();
+        for alert in digest.members.iter().map(|m| &m.alert).filter(|a| !is_found_again(a)) {
             let told = Told::In(Arc::clone(&digest.episode));
             let track = Track { episode: Arc::clone(&alert.episode), seen: alert.time, told };
             if let Some(before) = self.tracks.insert(alert.key.clone(), track)
@@ -160,9 +165,12 @@ impl Memory {
             {
                 continue;
             }
-            self.standing.insert(alert.key.clone(), alert.clone());
+            let lane = Lane::of(alert);
+            if lane == Lane::Logs {
+                self.standing.insert(alert.key.clone(), alert.clone());
+            }
             if let Some(open) = self.digests.get_mut(&digest.episode) {
-                open.join(Lane::Logs, alert, inventory);
+                open.join(lane, alert, inventory);
             }
         }
     }

@@ -27,7 +27,7 @@ use self::silence::Silence;
 use self::track::Told;
 use super::audience::Audience;
 use super::message::Message;
-use super::plans::Moment;
+use super::plans::{Moment, Past};
 use crate::model::alert::{Alert, AlertKey, Reason, State};
 use crate::model::inventory::Inventory;
 use crate::model::saved::{self, RestoreError};
@@ -121,12 +121,12 @@ impl Plan {
     /// Takes over a message that an earlier life of this plan decided after the state was saved, so that it is not
     /// said again and what is said next counts on. To be called in the order in which they were said.
     ///
-    /// What that life looked at up to then is looked at again, without the alerts that were adopted: nothing is said
-    /// of it.
-    pub fn adopt(&mut self, message: &Message) {
+    /// What that life looked at up to then is looked at again, unless its past is gone, without the alerts that were
+    /// adopted: nothing is said of it.
+    pub fn adopt(&mut self, message: &Message, past: Past) {
         match message {
             Message::Alert(message) => self.memory.adopt_alert(message, self.settings.rate),
-            Message::Digest(digest) => self.memory.adopt_digest(digest, &self.inventory, self.settings.rate),
+            Message::Digest(digest) => self.memory.adopt_digest(digest, past, &self.inventory, self.settings.rate),
             Message::Notice(notice) => self.memory.owed.retain(|owed| owed.message.episode() != &notice.episode),
             Message::Test(_) => {}
         }

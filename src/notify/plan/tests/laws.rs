@@ -285,7 +285,7 @@ proptest! {
         let mut next = Plan::restore(Arc::new(course.settings()), plan.audience.clone(), inventory(), &state).unwrap();
         let mut looked: BTreeMap<AlertKey, Timestamp> = BTreeMap::new();
         for message in &since {
-            next.adopt(message);
+            next.adopt(message, Past::Relived);
             if let Message::Alert(m) = message {
                 looked.insert(m.alert.key.clone(), m.alert.time);
             }

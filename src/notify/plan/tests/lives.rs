@@ -16,17 +16,17 @@ fn what_is_adopted_is_not_said_again_and_counts_on() {
     let saved = first.save();
     let new = look(&mut first, 10, &[api(12, 30)]).remove(0);
     let mut next = restored(&saved);
-    next.adopt(&new);
+    next.adopt(&new, Past::Relived);
     assert_eq!(told(&mut next, 20, &[api(12, 30)]), NOTHING);
     let worse = look(&mut next, 30, &[api(12, 30).severe(Severity::Critical)]).remove(0);
     assert_eq!((worse.seq(), worse.alert().unwrap().reason), (2, Reason::Escalated));
     let over = look(&mut next, 40, &[api(12, 30).is(Is::Resolved)]).remove(0);
     let mut last = restored(&saved);
     for message in [&new, &worse, &over] {
-        last.adopt(message);
+        last.adopt(message, Past::Relived);
     }
     assert!(last.memory.tracks.is_empty());
-    last.adopt(&worse);
+    last.adopt(&worse, Past::Relived);
     assert!(last.end_unless(|_| true).is_empty());
     let ended = last.end_unless(|key| *key.rule != *"api-5xx");
     assert_eq!(short(&ended), ["api resolved 3"]);
@@ -34,7 +34,7 @@ fn what_is_adopted_is_not_said_again_and_counts_on() {
     assert!(last.memory.tracks.is_empty());
     let none = Arc::new(Inventory::default());
     let mut next = restored(&saved);
-    next.adopt(&new);
+    next.adopt(&new, Past::Relived);
     let got = Plan::restore(Arc::default(), Audience::of_all("-"), none, &next.save()).map(drop);
     assert_eq!(got, Err(RestoreError::Shrunk { apis: 1, sources: 0 }));
 }
@@ -47,7 +47,7 @@ fn members_of_an_adopted_digest_are_found_again_and_not_said_again() {
     let digest = look(&mut first, 20, &crowd(20));
     assert_eq!(short(&digest), ["20+0 of endpoint-5xx new 1"]);
     let mut next = restored(&saved);
-    next.adopt(&digest[0]);
+    next.adopt(&digest[0], Past::Relived);
     assert_eq!(told(&mut next, 20, &crowd(20)), NOTHING);
     assert_eq!(told(&mut next, 90, &crowd(20)), NOTHING, "all are known");
     let over: Vec<_> = crowd(20).into_iter().map(|a| a.is(Is::Resolved)).collect();
@@ -56,13 +56,13 @@ fn members_of_an_adopted_digest_are_found_again_and_not_said_again() {
     assert_eq!(said[0].episode(), digest[0].episode());
     // What is not found again is over.
     let mut next = restored(&saved);
-    next.adopt(&digest[0]);
+    next.adopt(&digest[0], Past::Relived);
     assert_eq!(told(&mut next, 20, &[]), NOTHING, "that time was lived through");
     assert_eq!(told(&mut next, 30, &[]), ["0+0 of endpoint-5xx resolved 2"]);
     // And what was over is not opened again.
     let mut next = restored(&saved);
-    next.adopt(&digest[0]);
-    next.adopt(&said[0]);
+    next.adopt(&digest[0], Past::Relived);
+    next.adopt(&said[0], Past::Relived);
     for (seconds, alerts) in [(20, crowd(20)), (90, crowd(20)), (100, over)] {
         assert_eq!(told(&mut next, seconds, &alerts), NOTHING);
     }
@@ -84,7 +84,7 @@ fn what_an_adopted_alert_muted_stays_muted_while_time_is_relived() {
     assert_eq!(short(&said), ["api new 1", "api escalated 2"]);
     let mut next = restored(&saved);
     for message in &said {
-        next.adopt(message);
+        next.adopt(message, Past::Relived);
     }
     for seconds in [10, 20, 30] {
         assert_eq!(told(&mut next, seconds, &crowd(5)), NOTHING, "the engine does not look at the API again");
@@ -100,7 +100,7 @@ fn a_digest_of_logs_goes_on_with_those_that_were_named() {
     first.step(Moment::Sighted(&all), at(5));
     let digest = first.tick(at(15)).remove(0);
     let mut next = restored(&saved);
-    next.adopt(&digest);
+    next.adopt(&digest, Past::Relived);
     // The other two are found blind again.
     assert!(next.step(Moment::Sighted(&all[10..]), at(130)).is_empty());
     assert!(next.tick(at(140)).is_empty() && next.tick(at(300)).is_empty(), "all twelve were told");
@@ -167,7 +167,7 @@ fn what_another_sink_was_told_to_be_over_is_told_to_this_one() {
     let own_over = look(&mut own, 60, &[api(12, 30).is(Is::Resolved)]);
     let mut next = Plan::restore(Arc::new(few()), Audience::of_all("-"), inventory(), &saved).expect("saved");
     next.overhear(&over[0]);
-    next.adopt(&own_over[0]);
+    next.adopt(&own_over[0], Past::Relived);
     assert_eq!(told(&mut next, 70, &[]), NOTHING);
 }
 
