@@ -161,9 +161,10 @@ async fn the_group_that_a_container_logs_to_is_not_read() {
         let sim = simulation().await;
         let mut it = Listening::start(&sim, head, &shop(ACCESS, lambda), &ecs);
         it.until("readiness", || it.get("/readyz").0 == 200);
-        let asked = sim.requests(ACCESS);
-        it.until("more reads", || sim.requests(ACCESS) >= asked + 3);
-        assert_eq!(sim.requests(LAMBDA) > 0, is_read, "{lambda} {head}");
+        // At the start it is asked once what an earlier life has told.
+        let asked = (sim.requests(ACCESS), sim.requests(LAMBDA));
+        it.until("more reads", || sim.requests(ACCESS) >= asked.0 + 3);
+        assert_eq!(sim.requests(LAMBDA) > asked.1.max(1), is_read, "{lambda} {head}");
         assert_eq!(it.daemon.terminate(PATIENCE), 0);
         let said = it.daemon.stderr_text().matches("gatewatch's own output goes there").count();
         assert_eq!(said, usize::from(!is_read), "{}", it.daemon.stderr_text());
