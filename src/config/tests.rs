@@ -413,7 +413,8 @@ fn the_listener_is_off_until_it_has_an_address() {
 fn its_own_log_group_is_no_source() {
     let text =
         "[[api]]\nname = \"shop\"\naccess_log_groups = [\"/a\"]\nlambda_log_groups = [\"/ecs/shop\", \"/ecs/*\"]\n";
-    let own = OwnGroup { name: "/ecs/shop".to_owned(), region: Some("eu-west-1".to_owned()), account: None, streams: None };
+    let own =
+        OwnGroup { name: "/ecs/shop".to_owned(), region: Some("eu-west-1".to_owned()), account: None, streams: None };
     let read = |text: &str, region: &str| {
         let mut config = parse(text).unwrap();
         config.refuse(Some(&own));
