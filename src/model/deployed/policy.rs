@@ -13,10 +13,8 @@ use super::Statement;
 #[must_use]
 pub fn statements(json: &str) -> Option<Vec<Statement>> {
     let policy: Value = serde_json::from_str(json).ok()?;
-    match policy.get("Statement")? {
-        Value::Array(statements) => statements.iter().map(statement).collect(),
-        one => Some(vec![statement(one)?]),
-    }
+    let said = policy.get("Statement")?;
+    said.as_array().map_or_else(|| Some(vec![statement(said)?]), |several| several.iter().map(statement).collect())
 }
 
 fn statement(value: &Value) -> Option<Statement> {
@@ -64,19 +62,13 @@ fn conditions(operator: &str, keys: &Map<String, Value>, statement: &mut Stateme
 
 /// `"*"`, or `{"Service": .., "AWS": [..]}`.
 fn principals(value: &Value) -> Vec<Arc<str>> {
-    match value {
-        Value::Object(kinds) => kinds.values().flat_map(texts).collect(),
-        other => texts(other),
-    }
+    value.as_object().map_or_else(|| texts(value), |kinds| kinds.values().flat_map(texts).collect())
 }
 
 /// One text, or several.
 fn texts(value: &Value) -> Vec<Arc<str>> {
-    match value {
-        Value::String(text) => vec![text.as_str().into()],
-        Value::Array(several) => several.iter().filter_map(Value::as_str).map(Arc::from).collect(),
-        _ => Vec::new(),
-    }
+    let several = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    several.iter().filter_map(Value::as_str).map(Arc::from).collect()
 }
 
 #[cfg(test)]
