@@ -34,7 +34,7 @@ impl SourceId {
 }
 
 /// Which kind of API Gateway API; decides how status codes and the default timeout are read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ApiKind {
     /// Not stated.
     #[default]
