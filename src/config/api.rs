@@ -120,6 +120,12 @@ impl ApiConfig {
         }
     }
 
+    /// Whether there is anything to read: not as long as it is to be found out.
+    #[must_use]
+    pub fn has_logs(&self) -> bool {
+        !self.groups().is_empty()
+    }
+
     /// Its log groups and patterns, and what each is.
     pub(super) fn groups(&self) -> Vec<(&str, KindOf)> {
         let access = self.access_log_groups.iter().map(|g| (g.as_str(), SourceKind::Access as KindOf));

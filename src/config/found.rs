@@ -211,13 +211,17 @@ fn lambda_log_groups(deployed: &Deployed, gaps: &mut Vec<Gap>) -> Vec<String> {
     groups.into_iter().take(GROUPS_MAX).collect()
 }
 
-/// Which function serves an endpoint.
+/// Which function serves an endpoint. Where a canary leads to another function, none is said: requests tell.
 fn functions(integrations: &[Integration], gaps: &mut Vec<Gap>) -> BTreeMap<String, Arc<str>> {
-    let mut functions = BTreeMap::new();
+    let mut functions: BTreeMap<String, Option<Arc<str>>> = BTreeMap::new();
     for Integration { endpoint, target, .. } in integrations {
         match target {
             Target::Lambda(function) if !function.name.trim().is_empty() => {
-                functions.extend(key(endpoint).map(|key| (key, Arc::clone(&function.name))));
+                let Some(key) = key(endpoint) else { continue };
+                let known = functions.entry(key).or_insert_with(|| Some(Arc::clone(&function.name)));
+                if known.as_ref().is_some_and(|known| *known != function.name) {
+                    *known = None;
+                }
             }
             Target::Unclear { uri, variable } => gaps.push(Gap::Unclear {
                 endpoint: endpoint.to_string(),
@@ -227,7 +231,7 @@ fn functions(integrations: &[Integration], gaps: &mut Vec<Gap>) -> BTreeMap<Stri
             Target::Lambda(_) | Target::Http { .. } | Target::Service { .. } | Target::Mock => {}
         }
     }
-    functions
+    functions.into_iter().filter_map(|(endpoint, function)| Some((endpoint, function?))).collect()
 }
 
 /// An endpoint as a key of `functions`. A route without a method takes every one.

@@ -332,7 +332,10 @@ impl Config {
         let mut seen = BTreeSet::new();
         rules.retain(|name| seen.insert(*name));
         let sinks: Vec<_> = self.sinks.iter().map(|s| &*s.audience.name).collect();
-        let apis: Vec<_> = self.apis.iter().map(|a| a.name.as_str()).collect();
+        let name = |api: &ApiConfig| {
+            if api.has_logs() { api.name.clone() } else { format!("{} (to be discovered)", api.name) }
+        };
+        let apis: Vec<_> = self.apis.iter().map(name).collect();
         let groups: BTreeSet<_> = self.apis.iter().flat_map(|a| a.groups()).map(|(name, _)| name).collect();
         let groups = groups.len();
         format!(

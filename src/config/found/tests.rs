@@ -199,6 +199,16 @@ fn what_answers_is_said_where_it_is_not_known() {
 }
 
 #[test]
+fn an_endpoint_that_a_canary_leads_elsewhere_has_no_one_function() {
+    let mut deployed = shop();
+    let canary = function("checkout-next", "/aws/lambda/checkout-next");
+    deployed.integrations.push(integration("ANY", "/{proxy+}", Target::Lambda(canary.reference.clone())));
+    deployed.functions.push(canary);
+    let (found, _) = Found::of(&deployed);
+    assert_eq!((found.functions.len(), found.lambda_log_groups.len()), (0, 2));
+}
+
+#[test]
 fn what_is_found_is_filled_in_beside_what_is_configured() {
     let text = "[[api]]\nname = \"s\"\ndiscover = \"shop/prod\"\nintegration_timeout = \"10s\"\n\
                 [api.functions]\n\"ANY /{proxy+}\" = \"mine\"\n\
