@@ -54,7 +54,7 @@ impl Named<'_> {
         let known: Vec<_> = base.apis.iter().map(|api| api.name.as_str()).collect();
         let unknown = format!("no API `{}` in the configuration; it has {}", self.label, known.join(", "));
         let also = |why: String| {
-            let words = if file.is_some() { format!("{unknown}\nNor was it found in AWS: {why}") } else { why };
+            let words = if file.is_some() { format!("{unknown}; nor was it found in AWS: {why}") } else { why };
             Failure::Usage(words)
         };
         self.discovered(base).await.map_err(also)
