@@ -98,7 +98,7 @@ async fn run_live(cli: Cli) -> Result<(), Failure> {
     if let Some(Command::Init(args)) = cli.command {
         let init = init::Init { api: args.api, region: cli.region, file: args.output, force: args.force };
         let (mut out, mut notes) = (io::stdout(), io::stderr());
-        let written = stop.run_until_cancelled(init::run(&init, &mut out, &mut notes)).await;
+        let written = stop.run_until_cancelled(Box::pin(init::run(&init, &mut out, &mut notes))).await;
         return written.context("stopped before anything was written")?;
     }
     let label = cli.follow.as_deref().expect("without a command, and no daemon, it follows");
@@ -109,7 +109,7 @@ async fn run_live(cli: Cli) -> Result<(), Failure> {
         lambda_log_groups: &cli.following.lambda_log_group,
         region: cli.region.as_deref(),
     };
-    let Some(resolved) = stop.run_until_cancelled(named.resolve()).await else { return Ok(()) };
+    let Some(resolved) = stop.run_until_cancelled(Box::pin(named.resolve())).await else { return Ok(()) };
     let (config, clients) = resolved?;
     let show = show(cli.following.output);
     Ok(follow::run(config, clients, Clock::wall(), cli.following.since, show, stop).await?)

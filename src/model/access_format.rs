@@ -41,13 +41,13 @@ const REST_ONLY: [&str; 3] = ["authorizerRequestId", "wafError", "xrayTraceId"];
 pub fn recommended(kind: ApiKind) -> String {
     let mut keys = Vec::new();
     for (key, variable) in REST {
-        let (key, variable) = match (kind, *key) {
-            (ApiKind::Auto | ApiKind::Rest, _) => (*key, *variable),
-            (ApiKind::Http | ApiKind::WebSocket, key) if REST_ONLY.contains(&key) => continue,
-            (ApiKind::Http | ApiKind::WebSocket, "resourcePath") => ("routeKey", "routeKey"),
+        let is_rest = matches!(kind, ApiKind::Auto | ApiKind::Rest);
+        let (key, variable) = match *key {
+            key if !is_rest && REST_ONLY.contains(&key) => continue,
+            "resourcePath" if !is_rest => ("routeKey", "routeKey"),
             // The gateway gives each message of a connection a type instead.
-            (ApiKind::WebSocket, "httpMethod") => ("eventType", "eventType"),
-            (ApiKind::Http | ApiKind::WebSocket, _) => (*key, *variable),
+            "httpMethod" if kind == ApiKind::WebSocket => ("eventType", "eventType"),
+            key => (key, *variable),
         };
         keys.push(format!("\"{key}\":\"$context.{variable}\""));
     }

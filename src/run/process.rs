@@ -65,7 +65,7 @@ pub async fn run(place: Place, region: Option<String>) -> Result<(), Failure> {
         reload: Some(Reload { asked, load, service }),
         stop: stop.clone(),
     };
-    let outcome = daemon::run(config, clients_now, options, |_| {}).await;
+    let outcome = Box::pin(daemon::run(config, clients_now, options, |_| {})).await;
     // Also where it ended by a failure: the service manager is told.
     stop.cancel();
     let _ = informing.await;
