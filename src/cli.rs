@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use gatewatch::config::place::{DEFAULT_FILE, VARIABLE};
 use gatewatch::model::time::parse_human;
 
 /// How the program is called.
@@ -31,8 +32,12 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Watch one API at the terminal: by its name in the configuration, or any label together with
-    /// --access-log-group
+    /// AWS Region [default: the configuration's, else `AWS_REGION`, else the profile's]
+    #[arg(long, global = true, value_name = "REGION")]
+    pub region: Option<String>,
+
+    /// Watch one API at the terminal: by its name in the configuration, by its name or ID in AWS, with a stage
+    /// (shop/prod) if it has several, or by any label together with --access-log-group
     #[arg(long, value_name = "API")]
     pub follow: Option<String>,
 
@@ -79,6 +84,8 @@ pub enum Format {
 /// Other ways of running.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a configuration file for a live API: its logs, functions and timeouts, with comments
+    Init(Init),
     /// Run the same engine over files and report
     Replay(Replay),
     /// Send a test message through each configured sink and say what became of it
@@ -93,6 +100,22 @@ pub enum Command {
     /// Write manual pages and shell completions into a folder: for those who make packages
     #[command(hide = true)]
     Generate(Generate),
+}
+
+/// Options of init.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The API: its name or ID, with a stage (shop/prod) if it has several
+    #[arg(long, value_name = "API")]
+    pub api: String,
+
+    /// Where to write it [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Replace the file if it is there
+    #[arg(long, requires = "output")]
+    pub force: bool,
 }
 
 /// Options of replay.
@@ -188,6 +211,23 @@ pub struct Generate {
     /// The folder; it must be there
     #[arg(value_name = "FOLDER")]
     pub folder: PathBuf,
+}
+
+/// What is said to somebody who has configured nothing yet.
+#[must_use]
+pub fn welcome() -> String {
+    format!(
+        "there is no configuration yet.
+
+  gatewatch demo                    see all of it on a simulated AWS: no account, a minute
+  gatewatch --follow API            watch an API now, by its name or ID in AWS, with nothing configured
+  gatewatch init --api API -o FILE  write a configuration for a live API
+  gatewatch --config FILE           watch as a daemon what FILE says
+
+API is shop, shop/prod or a1b2c3d4e5/prod; credentials and Region come from the usual AWS places.
+A configuration is looked for in ${VARIABLE} (its text), then in {DEFAULT_FILE};
+config.example.toml explains every key. `gatewatch --help` shows the rest."
+    )
 }
 
 /// Writes the manual pages (`gatewatch.1`, and one for each command that is shown) and the completions of each shell, all

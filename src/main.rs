@@ -3,84 +3,35 @@
 mod cli;
 
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
 use cli::{Cli, Command, Format};
-use gatewatch::aws::clients::{Clients, NoTrust, check_trust};
-use gatewatch::config::place::{DEFAULT_FILE, Place, VARIABLE};
-use gatewatch::config::{Config, ConfigError, LogConfig, LogLevel};
+use gatewatch::aws::clients::{Clients, check_trust};
+use gatewatch::config::place::Place;
+use gatewatch::config::{Config, LogConfig, LogLevel};
 use gatewatch::model::own::marked;
 use gatewatch::ops::clock::Clock;
-use gatewatch::ops::http::Listener;
-use gatewatch::ops::service::Service;
-use gatewatch::ops::{ecs, inquiry, signals, telemetry};
+use gatewatch::ops::{signals, telemetry};
 use gatewatch::read::Template;
+use gatewatch::run::failure::Failure;
 use gatewatch::run::follow::Show;
-use gatewatch::run::reload::{Load, Reload};
-use gatewatch::run::sinks::Unusable;
-use gatewatch::run::{daemon, demo, follow, health, replay, send_test, sim, sinks};
+use gatewatch::run::named::Named;
+use gatewatch::run::{demo, follow, health, init, process, replay, send_test, sim, sinks};
 use gatewatch::view::Paint;
 use tokio_util::sync::CancellationToken;
 
-/// Failed while running.
-const FAILED: u8 = 1;
-/// Wrong usage or configuration.
-const USAGE: u8 = 2;
-
-/// Why a run ended badly.
-enum Failure {
-    /// Nothing was started.
-    Usage(String),
-    /// It was running.
-    Run(anyhow::Error),
-}
-
-impl From<ConfigError> for Failure {
-    fn from(e: ConfigError) -> Self {
-        Self::Usage(e.to_string())
-    }
-}
-
-impl From<Unusable> for Failure {
-    fn from(e: Unusable) -> Self {
-        Self::Usage(e.to_string())
-    }
-}
-
-impl From<NoTrust> for Failure {
-    fn from(e: NoTrust) -> Self {
-        Self::Usage(e.to_string())
-    }
-}
-
-impl From<anyhow::Error> for Failure {
-    fn from(e: anyhow::Error) -> Self {
-        // The daemon makes its sinks before anything starts.
-        match e.downcast::<Unusable>() {
-            Ok(unusable) => unusable.into(),
-            Err(e) => Self::Run(e),
-        }
-    }
-}
-
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let code = match run(cli) {
-        Ok(()) => return ExitCode::SUCCESS,
-        Err(Failure::Usage(why)) => {
-            complain(&why);
-            USAGE
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            complain(&failure.words());
+            ExitCode::from(failure.code())
         }
-        Err(Failure::Run(why)) => {
-            complain(&format!("{why:#}"));
-            FAILED
-        }
-    };
-    ExitCode::from(code)
+    }
 }
 
 #[expect(clippy::print_stderr, reason = "the last words of the process")]
@@ -91,7 +42,11 @@ fn complain(why: &str) {
 
 fn run(cli: Cli) -> Result<(), Failure> {
     if cli.command.is_none() && cli.follow.is_none() {
-        return in_runtime(run_daemon(cli));
+        let place = Place::of(cli.config.as_deref());
+        if !place.is_given() {
+            return Err(Failure::Usage(cli::welcome()));
+        }
+        return in_runtime(process::run(place, cli.region));
     }
     // At a terminal what goes well is not worth a word.
     telemetry::init(LogConfig { level: LogLevel::Warn, ..LogConfig::default() });
@@ -102,7 +57,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             let cannot = || format!("cannot write into {}", args.folder.display());
             return Ok(cli::generate(&args.folder).with_context(cannot)?);
         }
-        Some(Command::SendTest(_) | Command::Demo(_) | Command::Sim(_)) | None => {}
+        Some(Command::Init(_) | Command::SendTest(_) | Command::Demo(_) | Command::Sim(_)) | None => {}
     }
     in_runtime(run_live(cli))
 }
@@ -140,55 +95,24 @@ async fn run_live(cli: Cli) -> Result<(), Failure> {
     if let Some(Command::SendTest(args)) = &cli.command {
         return send_test(&cli, args, stop).await;
     }
+    if let Some(Command::Init(args)) = cli.command {
+        let init = init::Init { api: args.api, region: cli.region, file: args.output, force: args.force };
+        let (mut out, mut notes) = (io::stdout(), io::stderr());
+        let written = stop.run_until_cancelled(Box::pin(init::run(&init, &mut out, &mut notes))).await;
+        return written.context("stopped before anything was written")?;
+    }
     let label = cli.follow.as_deref().expect("without a command, and no daemon, it follows");
-    let config = followed(&cli, label)?;
-    let clients = clients(&config).await?;
+    let named = Named {
+        place: &Place::of(cli.config.as_deref()),
+        label,
+        access_log_groups: &cli.following.access_log_group,
+        lambda_log_groups: &cli.following.lambda_log_group,
+        region: cli.region.as_deref(),
+    };
+    let Some(resolved) = stop.run_until_cancelled(Box::pin(named.resolve())).await else { return Ok(()) };
+    let (config, clients) = resolved?;
     let show = show(cli.following.output);
     Ok(follow::run(config, clients, Clock::wall(), cli.following.since, show, stop).await?)
-}
-
-async fn run_daemon(cli: Cli) -> Result<(), Failure> {
-    let place = Place::of(cli.config.as_deref());
-    let mut config = place.load()?;
-    check_trust()?;
-    telemetry::init(config.log);
-    let listener = Listener::bind(&config.http).await.map_err(|e| Failure::Usage(e.to_string()))?;
-    let own = ecs::own_log_group().await;
-    config.refuse(own.as_ref());
-    let stop = CancellationToken::new();
-    signals::stop_on_signals(stop.clone()).context("cannot listen for signals")?;
-    let asked = signals::reload_on_signal().context("cannot listen for signals")?;
-    let clients = clients(&config).await?;
-    let service = Service::of_environment();
-    let (inquiry, questions) = inquiry::channel();
-    if let Some(listener) = listener {
-        tokio::spawn(listener.serve(health::pages(&config.http, inquiry.clone()), stop.clone()));
-    }
-    let informing = tokio::spawn(service.clone().inform(inquiry, stop.clone()));
-    let own_log_group = own.clone();
-    let load: Load = Box::new(move || {
-        let (place, own) = (place.clone(), own.clone());
-        Box::pin(async move {
-            let mut config = place.load().map_err(|e| e.to_string())?;
-            config.refuse(own.as_ref());
-            let clients = clients_of(&config).await?;
-            Ok((config, clients))
-        })
-    });
-    let options = daemon::Options {
-        clock: Clock::wall(),
-        requests: false,
-        state_dir: config.state_dir.clone().or_else(state_directory),
-        own_log_group,
-        questions: Some(questions),
-        reload: Some(Reload { asked, load, service }),
-        stop: stop.clone(),
-    };
-    let outcome = daemon::run(config, clients, options, |_| {}).await;
-    // Also where it ended by a failure: the service manager is told.
-    stop.cancel();
-    let _ = informing.await;
-    Ok(outcome?)
 }
 
 /// No threads, no AWS: it is run every few seconds.
@@ -218,7 +142,7 @@ async fn send_test(cli: &Cli, args: &cli::SendTest, stop: CancellationToken) -> 
         }
     }
     // Each topic's Region stands in its ARN.
-    let mut clients = Clients::load(config.region.as_deref()).await;
+    let mut clients = Clients::load(cli.region.as_deref().or(config.region.as_deref())).await;
     let sinks = sinks::open(&config, &mut clients, &mut None)?;
     let mut out = io::stdout();
     let tested = stop.run_until_cancelled(send_test::run(sinks, &Clock::wall(), &mut out)).await;
@@ -226,57 +150,6 @@ async fn send_test(cli: &Cli, args: &cli::SendTest, stop: CancellationToken) -> 
         return Err(anyhow::anyhow!("not every sink took its test message").into());
     }
     Ok(())
-}
-
-/// The folder that systemd makes for a unit with `StateDirectory=`; the first of several. Source: systemd.exec(5).
-fn state_directory() -> Option<PathBuf> {
-    let folders = std::env::var_os("STATE_DIRECTORY")?;
-    let first = folders.to_str()?.split(':').next()?;
-    (!first.is_empty()).then(|| first.into())
-}
-
-/// A missing Region is a mistake in the configuration, to be said before anything starts.
-async fn clients(config: &Config) -> Result<Clients, Failure> {
-    clients_of(config).await.map_err(Failure::Usage)
-}
-
-async fn clients_of(config: &Config) -> Result<Clients, String> {
-    let clients = Clients::load(config.region.as_deref()).await;
-    if clients.region().is_none() && config.apis.iter().any(|api| api.region.is_none()) {
-        let how = "no AWS Region: set `region` in the configuration, AWS_REGION, or a region in the AWS profile";
-        return Err(how.to_owned());
-    }
-    Ok(clients)
-}
-
-/// The configuration of what `--follow` names.
-fn followed(cli: &Cli, label: &str) -> Result<Config, Failure> {
-    let place = Place::of(cli.config.as_deref());
-    let groups = &cli.following;
-    // Whoever names log groups needs no file, and the usual one says nothing about them.
-    let wanted = groups.access_log_group.is_empty() || place != Place::Default;
-    let file = if wanted && place.is_given() { Some(place.load()?) } else { None };
-    if !groups.access_log_group.is_empty() {
-        let ad_hoc = Config::ad_hoc(label, groups.access_log_group.clone(), groups.lambda_log_group.clone());
-        return Ok(match file {
-            Some(file) => Config { apis: ad_hoc.apis, ..file },
-            None => ad_hoc,
-        });
-    }
-    let Some(mut config) = file else {
-        let how = format!(
-            "there is neither {DEFAULT_FILE} nor ${VARIABLE} to find API `{label}` in: name a file with --config, or its \
-             log groups with --access-log-group and --lambda-log-group"
-        );
-        return Err(Failure::Usage(how));
-    };
-    let known: Vec<_> = config.apis.iter().map(|a| a.name.clone()).collect();
-    config.apis.retain(|a| a.name == label);
-    if config.apis.is_empty() {
-        let how = format!("no API `{label}` in the configuration; it has {}", known.join(", "));
-        return Err(Failure::Usage(how));
-    }
-    Ok(config)
 }
 
 fn run_replay(cli: &Cli, args: &cli::Replay) -> Result<(), Failure> {

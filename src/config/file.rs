@@ -1,26 +1,22 @@
 //! The file as it was written, and how it becomes settings.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
+use super::api::{ApiTable, apis};
 use super::notify::Known;
 use super::problem::{ConfigError, Source};
 use super::rules::RuleTable;
 use super::sinks::SinkTable;
 use super::word::word;
-use super::{ALL_GROUPS_MAX, APIS_MAX, ApiConfig, Config, GROUPS_MAX, WINDOW_MAX, group_name, shared_access_groups};
+use super::{Config, WINDOW_MAX};
 use crate::engine::rules::Rule;
 use crate::engine::window::SLOT;
 use crate::model::alert::Severity;
-use crate::model::inventory::ApiKind;
 use crate::model::time::{human, parse_human};
 use crate::notify::plan;
-use crate::read::Template;
-use crate::tail::groups::Pattern;
 
 /// A duration as text, such as `"30s"`.
 #[derive(Clone, Copy, Debug)]
@@ -60,43 +56,6 @@ pub(super) struct File {
     sink: Vec<Spanned<SinkTable>>,
     #[serde(default)]
     silence: Vec<Spanned<super::notify::SilenceTable>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum ApiType {
-    Auto,
-    Rest,
-    Http,
-    Websocket,
-}
-
-/// By hand, so that a mistake is told in plain words.
-impl<'de> Deserialize<'de> for ApiType {
-    fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
-        word(
-            de,
-            "type of an API",
-            &[("auto", Self::Auto), ("rest", Self::Rest), ("http", Self::Http), ("websocket", Self::Websocket)],
-        )
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ApiTable {
-    name: Spanned<String>,
-    r#type: Option<ApiType>,
-    region: Option<Spanned<String>>,
-    role_arn: Option<Spanned<String>>,
-    #[serde(default)]
-    access_log_groups: Vec<Spanned<String>>,
-    #[serde(default)]
-    lambda_log_groups: Vec<Spanned<String>>,
-    access_log_format: Option<Spanned<String>>,
-    execution_log_group: Option<Spanned<String>>,
-    #[serde(default)]
-    functions: BTreeMap<Spanned<String>, Spanned<String>>,
-    integration_timeout: Option<Spanned<Span>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -158,22 +117,15 @@ impl File {
             source_blind: rules.source_blind,
             sinks,
         };
-        let all: usize = config.apis.iter().map(|api| api.groups().len()).sum();
-        if all > ALL_GROUPS_MAX {
-            return Err(source.missing(format!("{all} log groups in all: at most {ALL_GROUPS_MAX}")));
-        }
-        if let Some((group, a, b)) = shared_access_groups(&config.apis, config.region.as_deref()) {
-            return Err(source.missing(format!(
-                "access_log_groups: `{group}` is named by both `{a}` and `{b}`: an access log belongs to one API, else \
-                 its requests count twice"
-            )));
+        if let Some(why) = config.too_much(config.region.as_deref()) {
+            return Err(source.missing(why));
         }
         Ok(config)
     }
 }
 
 /// `arn:aws:iam::111122223333:role/NAME`, in any partition.
-fn role_arn(source: &Source<'_>, arn: &Spanned<String>) -> Result<String, ConfigError> {
+pub(super) fn role_arn(source: &Source<'_>, arn: &Spanned<String>) -> Result<String, ConfigError> {
     let parts: Vec<&str> = arn.get_ref().splitn(6, ':').collect();
     match parts.as_slice() {
         ["arn", _, "iam", "", account, role] if account.len() == 12 && role.starts_with("role/") => {
@@ -243,111 +195,4 @@ pub(super) fn count(
         return Err(source.wrong(value.span(), format!("{n} is out of range: {least} to {most}")));
     }
     Ok(usize::try_from(n).unwrap_or(usize::MAX))
-}
-
-fn apis(source: &Source<'_>, tables: &[Spanned<ApiTable>]) -> Result<Vec<ApiConfig>, ConfigError> {
-    if tables.is_empty() {
-        return Err(source.missing("no [[api]]: name at least one API with its access_log_groups"));
-    }
-    if tables.len() > APIS_MAX {
-        return Err(source.missing(format!("{} [[api]] tables: at most {APIS_MAX}", tables.len())));
-    }
-    let mut names = BTreeSet::new();
-    let mut apis = Vec::new();
-    for table in tables {
-        let api = table.get_ref();
-        let name = filled(source, &api.name, "name")?;
-        if !names.insert(name.clone()) {
-            return Err(source.wrong(api.name.span(), format!("two APIs are named `{name}`: names must differ")));
-        }
-        if api.access_log_groups.is_empty() && api.execution_log_group.is_none() {
-            let wrong = format!(
-                "API `{name}` has no access_log_groups (and no execution_log_group): without a log there is nothing to \
-                 watch"
-            );
-            return Err(source.wrong(table.span(), wrong));
-        }
-        let kind = match api.r#type.unwrap_or(ApiType::Auto) {
-            ApiType::Auto => ApiKind::Auto,
-            ApiType::Rest => ApiKind::Rest,
-            ApiType::Http => ApiKind::Http,
-            ApiType::Websocket => ApiKind::WebSocket,
-        };
-        let timeout = api.integration_timeout.as_ref();
-        apis.push(ApiConfig {
-            name,
-            kind,
-            region: api.region.as_ref().map(|r| filled(source, r, "region")).transpose()?,
-            role_arn: api.role_arn.as_ref().map(|r| role_arn(source, r)).transpose()?,
-            access_log_groups: groups(source, &api.access_log_groups)?,
-            lambda_log_groups: groups(source, &api.lambda_log_groups)?,
-            access_log_format: access_log_format(source, api.access_log_format.as_ref())?,
-            execution_log_group: one_group(source, api.execution_log_group.as_ref())?,
-            functions: functions(source, &api.functions)?,
-            integration_timeout: between(source, timeout, "50ms", "15m", kind.default_timeout())?,
-        });
-    }
-    Ok(apis)
-}
-
-/// `auto`, or the stage's own format.
-fn access_log_format(source: &Source<'_>, format: Option<&Spanned<String>>) -> Result<Option<Template>, ConfigError> {
-    let Some(format) = format.filter(|f| f.get_ref() != "auto") else { return Ok(None) };
-    let wrong = |e| source.wrong(format.span(), format!("access_log_format {e}, or write \"auto\""));
-    Template::compile(format.get_ref()).map(Some).map_err(wrong)
-}
-
-/// Endpoint -> function name.
-fn functions(
-    source: &Source<'_>,
-    table: &BTreeMap<Spanned<String>, Spanned<String>>,
-) -> Result<BTreeMap<String, Arc<str>>, ConfigError> {
-    let mut functions = BTreeMap::new();
-    for (endpoint, function) in table {
-        let Some((method, route)) = endpoint.get_ref().split_once(' ') else {
-            let wrong = format!("`{}` is no endpoint: write it as \"POST /checkout\"", endpoint.get_ref());
-            return Err(source.wrong(endpoint.span(), wrong));
-        };
-        let name = filled(source, function, "the function's name")?;
-        functions.insert(format!("{} {}", method.to_ascii_uppercase(), route.trim()), name.as_str().into());
-    }
-    Ok(functions)
-}
-
-/// Log groups by name, ARN, or a pattern of either.
-fn groups(source: &Source<'_>, groups: &[Spanned<String>]) -> Result<Vec<String>, ConfigError> {
-    if groups.len() > GROUPS_MAX {
-        return Err(source.missing(format!("{} log groups for one API: at most {GROUPS_MAX}", groups.len())));
-    }
-    let mut seen = BTreeSet::new();
-    let mut out = Vec::new();
-    for group in groups {
-        let name = group.get_ref();
-        let name = group_name(name);
-        // Names: 1 to 512 of these characters (AWS documentation, CreateLogGroup).
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/' | '.' | '#' | ':' | '*');
-        if name.is_empty() || name.len() > 2048 || !name.chars().all(allowed) {
-            let wrong = format!("`{name}` is no log group: give its name or ARN, or a pattern with * in it");
-            return Err(source.wrong(group.span(), wrong));
-        }
-        if Pattern::of(name).is_some_and(|pattern| pattern.prefix().is_empty()) {
-            let wrong = format!("`{name}` fits every log group of the account: begin the pattern with a name");
-            return Err(source.wrong(group.span(), wrong));
-        }
-        if !seen.insert(name) {
-            return Err(source.wrong(group.span(), format!("`{name}` is named twice")));
-        }
-        out.push(name.to_owned());
-    }
-    Ok(out)
-}
-
-/// A log group that is no pattern.
-fn one_group(source: &Source<'_>, group: Option<&Spanned<String>>) -> Result<Option<String>, ConfigError> {
-    let Some(group) = group else { return Ok(None) };
-    if Pattern::of(group.get_ref()).is_some() {
-        let wrong = format!("`{}`: a stage has one execution-log group; give its name or ARN", group.get_ref());
-        return Err(source.wrong(group.span(), wrong));
-    }
-    groups(source, std::slice::from_ref(group)).map(|mut groups| groups.pop())
 }

@@ -4,8 +4,11 @@
 //! that has a default. Not the settings' meaning: the modules that use them own their types. Rule: a mistake is one
 //! message that names the file, the line, the key with its value, and what would be right; nothing is guessed.
 
+pub mod api;
 mod file;
 mod format;
+pub mod found;
+pub mod gap;
 mod http;
 mod log;
 mod notify;
@@ -14,23 +17,27 @@ mod poll;
 mod problem;
 mod rules;
 mod sinks;
+pub mod sought;
 mod watched;
 mod word;
+pub mod written;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use api::{ApiConfig, Discover};
 pub use log::{LogConfig, LogFormat, LogLevel};
 pub use problem::ConfigError;
 pub use watched::Watched;
 
+use self::api::{group_name, region_of_arn};
 use self::problem::Source;
 use crate::engine::rules::{Rules, SourceBlind};
-use crate::model::inventory::{self, Api, ApiId, ApiKind, Inventory, SourceKind};
+use crate::model::inventory::{self, Api, Inventory, SourceKind};
 use crate::model::own::OwnGroup;
 use crate::model::time::human;
 use crate::notify::audience::Audience;
@@ -43,10 +50,6 @@ use crate::read::Template;
 use crate::tail::groups::Pattern;
 use crate::tail::pace::Interval;
 
-/// APIs in one configuration: each is a number of sixteen bits, and a daemon polls far fewer.
-const APIS_MAX: usize = 1000;
-/// Log groups of one API.
-const GROUPS_MAX: usize = 500;
 /// Log groups of all APIs: even at the highest quota reading them all once takes minutes.
 const ALL_GROUPS_MAX: usize = 10_000;
 /// The longest window: slots of 10 s are kept for it, for each endpoint.
@@ -141,6 +144,8 @@ pub struct PollConfig {
     pub max_catchup: Duration,
     /// Event ids remembered, of all log groups together.
     pub max_ids: usize,
+    /// Between two looks at an API that is discovered.
+    pub discover_interval: Duration,
 }
 
 impl Default for PollConfig {
@@ -152,33 +157,9 @@ impl Default for PollConfig {
             quota_share: 0.5,
             max_catchup: Duration::from_hours(6),
             max_ids: 5_000_000,
+            discover_interval: Duration::from_mins(10),
         }
     }
-}
-
-/// One API.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ApiConfig {
-    /// Label, unique.
-    pub name: String,
-    /// Kind.
-    pub kind: ApiKind,
-    /// Region, if another than the default.
-    pub region: Option<String>,
-    /// Role to take on for reading, if another than the default.
-    pub role_arn: Option<String>,
-    /// Access-log groups.
-    pub access_log_groups: Vec<String>,
-    /// Lambda log groups.
-    pub lambda_log_groups: Vec<String>,
-    /// The stage's access-log format; `None` recognises it.
-    pub access_log_format: Option<Template>,
-    /// Execution-log group.
-    pub execution_log_group: Option<String>,
-    /// Which function serves an endpoint.
-    pub functions: BTreeMap<String, Arc<str>>,
-    /// When the gateway gives up on the integration.
-    pub integration_timeout: Duration,
 }
 
 /// One sink.
@@ -259,24 +240,12 @@ impl Config {
     /// One API that no file names.
     #[must_use]
     pub fn ad_hoc(name: &str, access_log_groups: Vec<String>, lambda_log_groups: Vec<String>) -> Self {
-        let kind = ApiKind::Auto;
         let clean = |groups: Vec<String>| {
             let names: BTreeSet<_> = groups.iter().map(|g| group_name(g).to_owned()).collect();
             names.into_iter().collect()
         };
         let (access_log_groups, lambda_log_groups) = (clean(access_log_groups), clean(lambda_log_groups));
-        let api = ApiConfig {
-            name: name.to_owned(),
-            kind,
-            region: None,
-            role_arn: None,
-            access_log_groups,
-            lambda_log_groups,
-            access_log_format: None,
-            execution_log_group: None,
-            functions: BTreeMap::new(),
-            integration_timeout: kind.default_timeout(),
-        };
+        let api = ApiConfig { access_log_groups, lambda_log_groups, ..ApiConfig::named(name) };
         Self { apis: vec![api], ..Self::default() }
     }
 
@@ -363,7 +332,10 @@ impl Config {
         let mut seen = BTreeSet::new();
         rules.retain(|name| seen.insert(*name));
         let sinks: Vec<_> = self.sinks.iter().map(|s| &*s.audience.name).collect();
-        let apis: Vec<_> = self.apis.iter().map(|a| a.name.as_str()).collect();
+        let name = |api: &ApiConfig| {
+            if api.has_logs() { api.name.clone() } else { format!("{} (to be discovered)", api.name) }
+        };
+        let apis: Vec<_> = self.apis.iter().map(name).collect();
         let groups: BTreeSet<_> = self.apis.iter().flat_map(|a| a.groups()).map(|(name, _)| name).collect();
         let groups = groups.len();
         format!(
@@ -378,24 +350,6 @@ impl Config {
     }
 }
 
-/// What a log group is for an API.
-type KindOf = fn(ApiId) -> SourceKind;
-
-impl ApiConfig {
-    /// Its log groups and patterns, and what each is.
-    fn groups(&self) -> Vec<(&str, KindOf)> {
-        let access = self.access_log_groups.iter().map(|g| (g.as_str(), SourceKind::Access as KindOf));
-        let lambda = self.lambda_log_groups.iter().map(|g| (g.as_str(), (|_| SourceKind::Lambda) as _));
-        let execution = self.execution_log_group.iter().map(|g| (g.as_str(), SourceKind::Execution as _));
-        access.chain(lambda).chain(execution).collect()
-    }
-}
-
-/// The Region of a log group that is given by its ARN.
-fn region_of_arn(name: &str) -> Option<&str> {
-    if name.starts_with("arn:") { name.split(':').nth(3).filter(|region| !region.is_empty()) } else { None }
-}
-
 impl SinkKind {
     /// What a sink is called that has no name of its own.
     fn name(&self) -> Cow<'_, str> {
@@ -405,26 +359,6 @@ impl SinkKind {
             Self::Webhook(settings) => settings.name().into(),
         }
     }
-}
-
-/// A log group's name or ARN as the service wants it: an ARN that the console shows ends in `:*`.
-fn group_name(group: &str) -> &str {
-    if group.starts_with("arn:") { group.trim_end_matches(":*") } else { group }
-}
-
-/// Two APIs may share Lambda log groups, but two access logs of one group would count each request twice. `region` is
-/// that of APIs that name none.
-fn shared_access_groups<'a>(apis: &'a [ApiConfig], region: Option<&'a str>) -> Option<(&'a str, &'a str, &'a str)> {
-    let mut owner: BTreeMap<(Option<&str>, &str), &str> = BTreeMap::new();
-    for api in apis {
-        for group in api.access_log_groups.iter().chain(&api.execution_log_group) {
-            let name = group.rsplit(":log-group:").next().unwrap_or(group);
-            if let Some(other) = owner.insert((api.region.as_deref().or(region), name), &api.name) {
-                return Some((group, other, &api.name));
-            }
-        }
-    }
-    None
 }
 
 #[cfg(test)]

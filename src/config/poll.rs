@@ -19,6 +19,7 @@ pub(super) struct PollTable {
     quota_share: Option<Spanned<f64>>,
     max_catchup: Option<Spanned<Span>>,
     max_ids: Option<Spanned<u64>>,
+    discover_interval: Option<Spanned<Span>>,
 }
 
 /// What the table says, checked.
@@ -46,5 +47,6 @@ pub(super) fn poll(source: &Source<'_>, table: &PollTable, defaults: &PollConfig
         quota_share: number(table.quota_share.as_ref(), 0.05, 1.0)?.unwrap_or(defaults.quota_share),
         max_catchup: between(source, table.max_catchup.as_ref(), "0s", "336h", defaults.max_catchup)?,
         max_ids: count(source, table.max_ids.as_ref(), 10_000, 1_000_000_000, defaults.max_ids)?,
+        discover_interval: between(source, table.discover_interval.as_ref(), "10s", "24h", defaults.discover_interval)?,
     })
 }

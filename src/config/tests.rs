@@ -5,6 +5,7 @@ mod rules;
 use super::*;
 use crate::engine::rules::{By, Ladder, Rule};
 use crate::model::alert::{Measure, Severity};
+use crate::model::inventory::ApiKind;
 use crate::model::notice::Notice;
 use crate::model::time::Timestamp;
 use crate::notify::plan::bucket::Rate;
@@ -40,6 +41,7 @@ fn the_example_is_the_defaults() {
         execution_log_group: None,
         functions: std::collections::BTreeMap::new(),
         integration_timeout: ApiKind::Auto.default_timeout(),
+        discover: None,
     };
     let topic = SinkKind::Sns {
         topic_arn: "arn:aws:sns:eu-west-1:111122223333:ops-alerts".to_owned(),

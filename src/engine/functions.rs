@@ -120,7 +120,7 @@ impl Functions {
     /// The function that serves an endpoint, if that is known.
     #[must_use]
     pub fn serving(&self, inventory: &Inventory, api: ApiId, endpoint: &Arc<Endpoint>) -> Option<Function> {
-        if let Some(name) = inventory.api(api).functions.get(&endpoint.to_string()) {
+        if let Some(name) = inventory.api(api).function(endpoint) {
             return Some(Function { group: format!("/aws/lambda/{name}").into(), name: Some(Arc::clone(name)) });
         }
         self.learned.get(&(api, Arc::clone(endpoint))).cloned().flatten()

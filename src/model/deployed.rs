@@ -8,6 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::inventory::ApiKind;
 use super::problem::Problem;
 use super::request::Endpoint;
@@ -19,7 +21,7 @@ pub mod uri;
 pub use choice::{Choice, choose};
 
 /// Which API somebody means: `shop`, `a1b2c3d4e5`, `shop/prod`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Wanted {
     /// Its name or ID.
     pub api: String,

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::request::Endpoint;
+
 /// Number of an API: its place in [`Inventory::apis`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ApiId(pub u16);
@@ -34,7 +36,7 @@ impl SourceId {
 }
 
 /// Which kind of API Gateway API; decides how status codes and the default timeout are read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ApiKind {
     /// Not stated.
     #[default]
@@ -67,7 +69,7 @@ pub struct Api {
     pub kind: ApiKind,
     /// When the gateway gives up on the integration.
     pub integration_timeout: Duration,
-    /// Which function serves an endpoint (`POST /checkout`), as configured.
+    /// Which function serves an endpoint (`POST /checkout`, or `ANY /checkout` for every method of it), as configured.
     pub functions: BTreeMap<String, Arc<str>>,
 }
 
@@ -77,6 +79,13 @@ impl Api {
     pub fn plain(name: &str) -> Self {
         let kind = ApiKind::default();
         Self { name: name.into(), kind, integration_timeout: kind.default_timeout(), functions: BTreeMap::new() }
+    }
+
+    /// The function that serves an endpoint, as configured.
+    #[must_use]
+    pub fn function(&self, endpoint: &Endpoint) -> Option<&Arc<str>> {
+        let any = || self.functions.get(&format!("ANY {}", endpoint.route));
+        self.functions.get(&endpoint.to_string()).or_else(any)
     }
 }
 
@@ -245,6 +254,23 @@ mod tests {
         let arn = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/pay";
         assert_eq!(lambda(arn).function.as_deref(), Some("pay"));
         assert_eq!(Source::group("/aws/lambda/x", None, SourceKind::Access(ApiId(0))).function, None);
+    }
+
+    #[test]
+    fn a_route_that_takes_every_method_is_served_by_one_function_unless_a_method_is_named() {
+        let functions = [("ANY /{proxy+}", "web"), ("POST /{proxy+}", "orders"), ("ANY $default", "rest")];
+        let functions = functions.map(|(endpoint, function)| (endpoint.to_owned(), function.into()));
+        let api = Api { functions: functions.into(), ..Api::plain("shop") };
+        let cases = [
+            ("GET", "/{proxy+}", Some("web")),
+            ("ANY", "/{proxy+}", Some("web")),
+            ("POST", "/{proxy+}", Some("orders")),
+            ("-", "$default", Some("rest")),
+            ("GET", "/", None),
+        ];
+        for (method, route, function) in cases {
+            assert_eq!(api.function(&Endpoint::new(method, route)).map(|f| &**f), function, "{method} {route}");
+        }
     }
 
     #[test]

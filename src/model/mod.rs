@@ -3,6 +3,7 @@
 //! What it is: requests, invocation facts, causes, alerts and the inventory of what is watched. What it is not: no
 //! parsing, no decisions, no clock, no I/O. Rule: every other folder may know this one; this one knows nothing.
 
+pub mod access_format;
 pub mod alert;
 pub mod cause;
 pub mod deployed;

@@ -29,6 +29,8 @@ pub struct Report {
     pub sources: Vec<SourceReport>,
     /// Patterns of log groups that were not looked up yet.
     pub unlisted: usize,
+    /// APIs whose logs are found out.
+    pub discoveries: Vec<DiscoveryReport>,
     /// Figures of the endpoints over the display window, where [`Detail::Full`] was asked for.
     pub summary: Option<Summary>,
     /// Length of the display window.
@@ -71,6 +73,21 @@ pub struct ApiReport {
     pub failures: u64,
     /// Episodes of alerts that fired.
     pub alerts: u64,
+}
+
+/// One API whose logs are found out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiscoveryReport {
+    /// Its name.
+    pub api: Arc<str>,
+    /// It was looked at since the process began, and what was found, if anything, is what is watched.
+    pub tried: bool,
+    /// It is watched: something was found, now or earlier.
+    pub watched: bool,
+    /// Looks that failed, in this process.
+    pub failed: u64,
+    /// Why the last one failed; `None` if it did not.
+    pub why: Option<Arc<str>>,
 }
 
 /// One log group.
@@ -183,10 +200,13 @@ impl Turns {
 }
 
 impl Report {
-    /// Whether every source was tried since reading began: it was read, or the reason why not is known.
+    /// Whether every source was tried since reading began: it was read, or the reason why not is known. So were the APIs
+    /// whose logs are found out.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.unlisted == 0 && self.sources.iter().all(|source| source.tried)
+        self.unlisted == 0
+            && self.sources.iter().all(|source| source.tried)
+            && self.discoveries.iter().all(|discovery| discovery.tried)
     }
 
     /// How far the source that is furthest behind is behind, if all were ever read.

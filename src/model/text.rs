@@ -1,5 +1,7 @@
 //! Text: made fit to be shown (bounded, without control characters), fitted to a pattern, and that of errors.
 
+use std::borrow::Cow;
+
 /// The longest beginning of `text` that has at most `max` bytes and ends at a character boundary.
 #[must_use]
 pub fn cut(text: &str, max: usize) -> &str {
@@ -25,6 +27,17 @@ pub fn fits(pattern: &str, text: &str) -> bool {
         rest = &rest[at + part.len()..];
     }
     rest.ends_with(last)
+}
+
+/// Text as one word of a shell, for commands that people paste.
+#[must_use]
+pub fn shell_word(text: &str) -> Cow<'_, str> {
+    let is_plain =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '@' | '+' | '=' | ',');
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!("'{}'", printable(text).replace('\'', "'\\''")))
 }
 
 /// An error and what caused it, in one line.
@@ -53,6 +66,14 @@ mod tests {
         assert_eq!(cut("abc", 2), "ab");
         assert_eq!(cut("añb", 2), "a");
         assert_eq!(cut("\u{1F600}", 3), "");
+    }
+
+    #[test]
+    fn a_word_of_a_shell_stays_one() {
+        let cases = [("shop-prod", "shop-prod"), ("$default", "'$default'"), ("a b", "'a b'"), ("", "''")];
+        for (text, word) in cases.into_iter().chain([("it's\n$(x)", "'it'\\''s $(x)'")]) {
+            assert_eq!(shell_word(text), word);
+        }
     }
 
     #[test]

@@ -200,6 +200,10 @@ fn status(report: &Report) -> String {
     if let Some((name, trouble)) = troubled.first() {
         said.push(format!("not read: {name} ({}){}", trouble.problem.phrase(), more(troubled.len() - 1)));
     }
+    let undiscovered: Vec<_> = report.discoveries.iter().filter(|discovery| !discovery.watched).collect();
+    if let Some(discovery) = undiscovered.first() {
+        said.push(format!("not discovered: API {}{}", discovery.api, more(undiscovered.len() - 1)));
+    }
     let read_to = report.sources.iter().filter(|s| s.reading.trouble.is_none()).filter_map(|s| s.reading.read_to);
     let behind = read_to.map(|at| report.now.since(at)).max().filter(|lag| *lag >= UP_TO_DATE);
     if let Some(lag) = behind {
@@ -259,6 +263,7 @@ mod tests {
             apis: vec![api],
             sources: tried.iter().enumerate().map(source).collect(),
             unlisted: 0,
+            discoveries: Vec::new(),
             summary: None,
             window: Duration::from_mins(5),
             firing: Vec::new(),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use tokio_util::sync::CancellationToken;
 
+use super::discovery::{Discovery, Explorer};
 use super::keep::{Keep, Restored, Synced, VERSION};
 use super::live::{Ear, Live};
 use super::pipeline::Said;
@@ -74,7 +75,10 @@ pub async fn run(mut config: Config, mut clients: Clients, options: Options, hea
         opening.sink(name, sink);
     }
     let account = Account::default();
-    let mut desk = Desk { post: opening.start(), changes, account: account.clone(), hear };
+    let (discovery, looking) = Discovery::start(Explorer::default(), keep.as_ref().map(Keep::store), clock.clone());
+    config = discovery.seek(config, &region, clock.now());
+    let mut desk = Desk { post: opening.start(), changes, account: account.clone(), discovery, hear };
+    let discovery = desk.discovery.clone();
     let outcome = loop {
         let change = stop.child_token();
         let live = Live {
@@ -91,12 +95,17 @@ pub async fn run(mut config: Config, mut clients: Clients, options: Options, hea
         };
         let (end, new) = {
             let mut watching = Box::pin(live.until(&change, &mut clients, &mut desk));
-            tokio::select! {
-                end = &mut watching => (end, None),
-                new = wanted(&mut reload, &config, &mut writer, &account) => {
+            let new = tokio::select! {
+                end = &mut watching => Err(end),
+                new = wanted(&mut reload, &config, &mut writer, &account) => Ok(Why::Reloaded(Box::new(new))),
+                () = discovery.changed() => Ok(Why::Discovered),
+            };
+            match new {
+                Ok(new) => {
                     change.cancel();
                     (watching.await, Some(new))
                 }
+                Err(end) => (end, None),
             }
         };
         let next = match end {
@@ -106,18 +115,36 @@ pub async fn run(mut config: Config, mut clients: Clients, options: Options, hea
         // A stop that came meanwhile ended it for good.
         let (Some(next), Some(new)) = (next, new) else { break Ok(()) };
         (questions, keep, restored) = (next.questions, next.keep, next.restored);
-        (config, clients) = (new.config, new.clients);
-        clients.region().unwrap_or("-").clone_into(&mut region);
-        desk.change(new.sinks);
-        tracing::info!(region, "the configuration is reloaded: {}", config.summary());
-        if let Some(reload) = &reload {
-            reload.done(&account);
+        match new {
+            Why::Reloaded(new) => {
+                clients = new.clients;
+                clients.region().unwrap_or("-").clone_into(&mut region);
+                config = discovery.seek(new.config, &region, clock.now());
+                desk.change(new.sinks);
+                tracing::info!(region, "the configuration is reloaded: {}", config.summary());
+                if let Some(reload) = &reload {
+                    reload.done(&account);
+                }
+            }
+            Why::Discovered => {
+                config = discovery.fill();
+                tracing::info!(region, "what is watched has changed: {}", config.summary());
+            }
         }
     };
+    looking.stop().await;
     desk.post.stop().await;
     outcome?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Why a life ends and another begins.
+enum Why {
+    /// The configuration was read anew.
+    Reloaded(Box<New>),
+    /// An API that is discovered is made of something else than before.
+    Discovered,
 }
 
 /// The next configuration; for ever where none can be asked for.
@@ -134,6 +161,7 @@ struct Desk<H> {
     /// By name of the sink.
     changes: BTreeMap<Arc<str>, Change>,
     account: Account,
+    discovery: Discovery,
     hear: H,
 }
 
@@ -179,6 +207,7 @@ impl<H: FnMut(&Said)> Ear for Desk<H> {
     fn report(&self, report: &mut Report) {
         report.sinks = self.post.report();
         report.reloads = self.account.read();
+        report.discoveries = self.discovery.report();
     }
 }
 

@@ -5,8 +5,11 @@
 
 pub mod daemon;
 pub mod demo;
+pub mod discovery;
+pub mod failure;
 pub mod follow;
 pub mod health;
+pub mod init;
 mod input;
 pub mod keep;
 mod ledger;
@@ -14,10 +17,12 @@ pub mod live;
 mod lookout;
 mod merge;
 mod meter;
+pub mod named;
 mod output;
 pub mod pipeline;
 mod poll;
 pub mod post;
+pub mod process;
 mod progress;
 pub mod recollect;
 pub mod reload;

@@ -34,7 +34,7 @@ impl Course {
         self.tried[source.index()] = true;
     }
 
-    /// How it is. Sinks and reloads are not known here.
+    /// How it is. Sinks, reloads and discovery are not known here.
     pub fn report(&self, pipeline: &Pipeline, sources: &Sources<'_>, detail: Detail, now: Timestamp) -> Report {
         let (engine, inventory) = (pipeline.engine(), sources.inventory());
         let apis = inventory.apis.iter().zip(engine.counted()).zip(0_u16..).map(|((api, counted), id)| ApiReport {
@@ -71,6 +71,7 @@ impl Course {
             apis: apis.collect(),
             sources: read.collect(),
             unlisted: sources.unlisted(),
+            discoveries: Vec::new(),
             // The slot that has begun is among them: what was just counted is there.
             summary: (detail == Detail::Full).then(|| engine.snapshot(now.floor(SLOT).plus(SLOT))),
             window: engine.window(),

@@ -208,7 +208,7 @@ fn the_configuration_may_stand_wholly_in_the_environment() {
     // A good one is used: it gets as far as the Region that nobody has set, and knows its APIs.
     assert!(run_with_variable(&folder, &[], API).contains("no AWS Region"));
     let said = run_with_variable(&folder, &["--follow", "shopp"], API);
-    assert!(said.contains("`shopp`") && said.ends_with("it has shop"), "{said}");
+    assert!(said.contains("`shopp`") && said.contains("it has shop; "), "{said}");
 }
 
 #[test]
@@ -219,10 +219,22 @@ fn without_any_configuration_it_says_what_to_do() {
     }
     let ended = run(&folder(&[]), &[]);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{}", ended.stderr);
-    assert_eq!(ended.stderr.trim_end().lines().count(), 1, "{}", ended.stderr);
-    for word in ["/etc/gatewatch/config.toml", "config.example.toml", "--config", "$GATEWATCH_CONFIG_TOML"] {
+    for word in [
+        "gatewatch demo",
+        "gatewatch --follow API",
+        "gatewatch init --api API",
+        "gatewatch --config FILE",
+        "$GATEWATCH_CONFIG_TOML",
+        "/etc/gatewatch/config.toml",
+        "config.example.toml",
+    ] {
         assert!(ended.stderr.contains(word), "{word} is missing: {}", ended.stderr);
     }
+    assert!(ended.stderr.lines().count() <= 12, "a few lines: {}", ended.stderr);
+    assert!(ended.stderr.lines().all(|line| line.starts_with("gatewatch|")), "in a container they are log events");
+    // What needs a configuration says so in a line.
+    let ended = run(&folder(&[]), &["send-test"]);
+    assert_eq!((ended.code, ended.stderr.trim_end().lines().count()), (Some(2), 1), "{}", ended.stderr);
 }
 
 #[test]
@@ -252,6 +264,23 @@ fn without_a_region_nothing_starts() {
         assert_eq!(ended.stderr.trim_end().lines().count(), 1, "{}", ended.stderr);
         assert!(ended.stderr.contains("Region") && ended.stderr.contains("AWS_REGION"), "{}", ended.stderr);
     }
+    for arguments in [&["--follow", "shop"][..], &["init", "--api", "shop"]] {
+        let ended = run(&folder, arguments);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{}", ended.stderr);
+        assert!(ended.stderr.contains("no AWS Region") && ended.stderr.contains("--region"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn init_refuses_what_is_no_name_and_a_file_that_is_there() {
+    let folder = folder(&[("config.toml", "mine")]);
+    let ended = run(&folder, &["init", "--api", "shop/"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{}", ended.stderr);
+    assert!(ended.stderr.contains("`shop/` names no API") && ended.stderr.contains("NAME_OR_ID/STAGE"));
+    let ended = run(&folder, &["init", "--region", "eu-west-1", "--api", "shop", "-o", "config.toml"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{}", ended.stderr);
+    assert!(ended.stderr.contains("config.toml is there already") && ended.stderr.contains("--force"));
+    assert_eq!(fs::read_to_string(folder.path().join("config.toml")).expect("it is there"), "mine");
 }
 
 #[test]
@@ -260,7 +289,8 @@ fn following_what_is_not_known_says_what_is() {
     let ended = run(&folder, &["--config", "config.toml", "--follow", "shopp"]);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{}", ended.stderr);
     assert_eq!(ended.stderr.trim_end().lines().count(), 1, "{}", ended.stderr);
-    assert!(ended.stderr.contains("`shopp`") && ended.stderr.contains("shop\n"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("`shopp`") && ended.stderr.contains("it has shop; "), "{}", ended.stderr);
+    assert!(ended.stderr.contains("nor was it found in AWS: no AWS Region"), "{}", ended.stderr);
 }
 
 #[test]
@@ -295,6 +325,8 @@ fn wrong_usage_is_2() {
         &["--config", "config.toml", "--follow", "shop", "--since", "1000h"],
         &["--follow", "shop", "--lambda-log-group", "/aws/lambda/x"],
         &["demo", "--speed", "0"],
+        &["init"],
+        &["init", "--api", "shop", "--force"],
     ] {
         let ended = run(&folder, arguments);
         assert_eq!(ended.code, Some(2), "{arguments:?}: {}", ended.stderr);

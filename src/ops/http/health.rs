@@ -20,6 +20,8 @@ pub enum NotReady {
     Untried(Arc<str>),
     /// A log group is not read, or not up to date.
     Unread(Arc<str>, Problem, Arc<str>),
+    /// An API's logs are not found out, and why, if that is known.
+    Undiscovered(Arc<str>, Option<Arc<str>>),
     /// No sink takes messages.
     Sinks(usize),
 }
@@ -33,6 +35,10 @@ impl fmt::Display for NotReady {
             Self::Unread(name, problem, said) => {
                 write!(f, "log group {name} is not read: {}: {}", problem.phrase(), printable(&mask(said)))
             }
+            Self::Undiscovered(api, None) => write!(f, "API {api} is not discovered yet"),
+            Self::Undiscovered(api, Some(why)) => {
+                write!(f, "API {api} is not discovered: {}", printable(&mask(why)))
+            }
             Self::Sinks(n) => write!(f, "none of {n} sinks takes messages"),
         }
     }
@@ -44,6 +50,9 @@ pub fn not_ready(report: &Report) -> Vec<NotReady> {
     let mut reasons = Vec::new();
     if report.unlisted > 0 {
         reasons.push(NotReady::Unlisted(report.unlisted));
+    }
+    for discovery in report.discoveries.iter().filter(|discovery| !discovery.watched) {
+        reasons.push(NotReady::Undiscovered(Arc::clone(&discovery.api), discovery.why.clone()));
     }
     for source in &report.sources {
         let name = Arc::clone(&source.name);

@@ -138,6 +138,11 @@ impl Shown {
         let r = &self.report;
         let unlisted = one(float(r.unlisted as u64));
         to.gauges("unlisted_patterns", "Patterns of log groups that were not looked up yet", None, unlisted)?;
+        let undiscovered = r.discoveries.iter().filter(|discovery| !discovery.watched).count();
+        let help = "APIs whose log groups are not found out";
+        to.gauges("undiscovered_apis", help, None, one(float(undiscovered as u64)))?;
+        let failed = r.discoveries.iter().map(|d| (vec![("api", &*d.api)], float(d.failed)));
+        to.counters("discovery_failures", "Looks at an API that found nothing to watch", None, failed)?;
         let each = |value: &dyn Fn(&SourceReport) -> Option<f64>| -> Vec<_> {
             r.sources.iter().filter_map(|source| Some((of_source(source), value(source)?))).collect()
         };

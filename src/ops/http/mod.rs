@@ -259,6 +259,7 @@ mod tests {
             apis: vec![api],
             sources: vec![source],
             unlisted: 0,
+            discoveries: Vec::new(),
             summary: None,
             window: Duration::from_mins(5),
             firing: Vec::new(),

@@ -25,6 +25,7 @@ struct StatusJson<'a> {
     lag_s: Option<f64>,
     alerts_firing: usize,
     apis: Vec<ApiJson<'a>>,
+    discoveries: Vec<DiscoveryJson<'a>>,
     sources: Vec<SourceJson<'a>>,
     sinks: Vec<SinkJson<'a>>,
     reloads: ReloadsJson,
@@ -38,6 +39,15 @@ struct ApiJson<'a> {
     requests: u64,
     failures: u64,
     alerts: u64,
+}
+
+#[derive(Serialize)]
+struct DiscoveryJson<'a> {
+    api: &'a str,
+    tried: bool,
+    watched: bool,
+    failed: u64,
+    error: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -99,6 +109,13 @@ pub fn status(report: &Report) -> String {
         failures: api.failures,
         alerts: api.alerts,
     });
+    let discoveries = report.discoveries.iter().map(|discovery| DiscoveryJson {
+        api: &discovery.api,
+        tried: discovery.tried,
+        watched: discovery.watched,
+        failed: discovery.failed,
+        error: discovery.why.as_ref().map(|why| shown(why)),
+    });
     let sinks = report.sinks.iter().map(|sink| SinkJson {
         name: &sink.name,
         queued: sink.queued,
@@ -119,6 +136,7 @@ pub fn status(report: &Report) -> String {
         lag_s: report.lag().map(|lag| lag.as_secs_f64()),
         alerts_firing: report.firing.len(),
         apis: apis.collect(),
+        discoveries: discoveries.collect(),
         sources: report.sources.iter().map(|source| SourceJson::of(source, report)).collect(),
         sinks: sinks.collect(),
         reloads: ReloadsJson {
