@@ -7,6 +7,7 @@ mod cli;
 mod control_plane;
 mod daemon;
 mod discovery;
+mod entry;
 mod exactness;
 mod faults;
 mod http;
