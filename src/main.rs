@@ -19,7 +19,7 @@ use gatewatch::ops::http::Listener;
 use gatewatch::ops::service::Service;
 use gatewatch::ops::{ecs, inquiry, signals, telemetry};
 use gatewatch::read::Template;
-use gatewatch::run::follow::Show;
+use gatewatch::run::follow::{Mode, Show, terminal};
 use gatewatch::run::reload::{Load, Reload};
 use gatewatch::run::sinks::Unusable;
 use gatewatch::run::{daemon, demo, follow, health, replay, send_test, sim, sinks};
@@ -122,7 +122,7 @@ fn in_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Fai
 
 async fn run_live(cli: Cli) -> Result<(), Failure> {
     let stop = CancellationToken::new();
-    signals::stop_on_signals(stop.clone()).context("cannot listen for signals")?;
+    signals::stop_on_signals(stop.clone(), terminal::give_back).context("cannot listen for signals")?;
     if let Some(Command::Sim(args)) = cli.command {
         let options = sim::Options {
             listen: args.listen,
@@ -134,6 +134,9 @@ async fn run_live(cli: Cli) -> Result<(), Failure> {
     }
     check_trust()?;
     if let Some(Command::Demo(args)) = &cli.command {
+        if args.screen {
+            return Ok(demo::screen(args.speed, Paint(has_colour()), stop).await?);
+        }
         let json = args.output.map_or_else(|| !io::stdout().is_terminal(), |f| f == Format::Json);
         return Ok(demo::run(args.speed, json, stop).await?);
     }
@@ -143,8 +146,9 @@ async fn run_live(cli: Cli) -> Result<(), Failure> {
     let label = cli.follow.as_deref().expect("without a command, and no daemon, it follows");
     let config = followed(&cli, label)?;
     let clients = clients(&config).await?;
-    let show = show(cli.following.output);
-    Ok(follow::run(config, clients, Clock::wall(), cli.following.since, show, stop).await?)
+    let mode = mode(&cli.following);
+    let since = cli.following.since.unwrap_or_else(|| mode.since(&config));
+    Ok(follow::run(config, clients, Clock::wall(), since, mode, stop).await?)
 }
 
 async fn run_daemon(cli: Cli) -> Result<(), Failure> {
@@ -156,7 +160,7 @@ async fn run_daemon(cli: Cli) -> Result<(), Failure> {
     let own = ecs::own_log_group().await;
     config.refuse(own.as_ref());
     let stop = CancellationToken::new();
-    signals::stop_on_signals(stop.clone()).context("cannot listen for signals")?;
+    signals::stop_on_signals(stop.clone(), || {}).context("cannot listen for signals")?;
     let asked = signals::reload_on_signal().context("cannot listen for signals")?;
     let clients = clients(&config).await?;
     let service = Service::of_environment();
@@ -311,9 +315,24 @@ fn run_replay(cli: &Cli, args: &cli::Replay) -> Result<(), Failure> {
 }
 
 fn show(format: Format) -> Show {
-    let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     match format {
-        Format::Text => Show::Text(Paint(colour)),
+        Format::Text => Show::Text(Paint(has_colour())),
         Format::Json => Show::Json,
     }
+}
+
+/// A full screen needs a terminal that can move its cursor, for the picture and for the keys.
+fn mode(following: &cli::Following) -> Mode {
+    let is_terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    if following.output == Format::Text && !following.plain && is_terminal && !is_dumb {
+        Mode::Screen(Paint(has_colour()))
+    } else {
+        Mode::Lines(show(following.output))
+    }
+}
+
+/// See no-color.org: any value but none at all says no.
+fn has_colour() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

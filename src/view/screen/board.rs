@@ -13,6 +13,7 @@ use crate::model::cause::Failure;
 use crate::model::inventory::SourceKind;
 use crate::model::report::{Report, SourceReport};
 use crate::model::request::Request;
+use crate::model::text::cut;
 use crate::model::time::Timestamp;
 
 /// Notes that are kept.
@@ -113,7 +114,12 @@ impl Board {
     /// Something is said.
     pub fn note(&mut self, at: Timestamp, text: &str, is_warning: bool) {
         self.changes += 1;
-        let text = crate::model::text::cut(text.trim(), NOTE_MAX).to_owned();
+        let text = cut(text.trim(), NOTE_MAX).to_owned();
+        // Each sink is told the same.
+        if let Some(last) = self.notes.back_mut().filter(|last| last.text == text) {
+            last.at = at;
+            return;
+        }
         if self.notes.len() == NOTES_MAX {
             self.notes.pop_front();
         }
