@@ -20,8 +20,10 @@ mod restoring;
 #[cfg(target_os = "linux")]
 mod runtime_client;
 mod scenarios;
+mod screen;
 mod service;
 mod sinks;
 mod sns_proxy;
+mod terminal;
 mod topics;
 mod verdicts;

@@ -267,3 +267,6 @@ impl Stage {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@ pub fn draw(mut on: Canvas<'_>, board: &Board, state: &State, ink: Ink, now: Tim
     let rows = state.wanted.alerts(board);
     let all = board.last_report().map_or(0, |report| report.firing.len());
     let focused = state.pane == Pane::Alerts;
-    Head { name: "alerts", shown: rows.len(), all, aside: "", focused }.draw(&mut on, ink);
+    Head { name: "alerts", rows: Some((rows.len(), all)), aside: "", focused }.draw(&mut on, ink);
     if rows.is_empty() {
         return;
     }

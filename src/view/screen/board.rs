@@ -217,11 +217,16 @@ impl Board {
         is_behind || self.counting().any(|source| source.reading.trouble.is_some())
     }
 
-    /// How long the requests of the display window were counted for, at `now`: less than the window at first.
+    /// How long the requests of the display window were counted for, at `now`: less than the window at first, and where
+    /// the log that tells of them is not read.
     #[must_use]
     pub fn counted_for(&self, now: Timestamp) -> Duration {
         let Some(report) = self.last_report() else { return Duration::ZERO };
-        now.since(self.since.max(now.minus(report.window)))
+        let begin = self.since.max(now.minus(report.window));
+        match self.reach() {
+            Reach::To(end) if self.is_blind(now) => end.min(now).since(begin),
+            Reach::To(_) | Reach::Nowhere => now.since(begin),
+        }
     }
 
     /// A failure by its number.

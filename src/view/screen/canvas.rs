@@ -129,7 +129,7 @@ mod tests {
         for (text, want) in [
             ("abc", " abc      "),
             ("abcdefghijk", " abcdef…  "),
-            ("a\u{1b}[31mb\n", " a [31mb  "),
+            ("a\u{1b}[31mb", " a [31mb  "),
             ("漢字", " 漢 字      "),
             ("漢字漢字漢字", " 漢 字 漢 …  "),
             ("a\u{202e}b\u{200b}c", " abc      "),

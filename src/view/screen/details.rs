@@ -53,8 +53,7 @@ pub fn rows(f: &Failed, width: u16, now: Timestamp) -> Vec<Row> {
                 Certainty::Likely => "likely: the evidence fits this best",
                 Certainty::Unknown => "not known",
             };
-            let again =
-                if failure.revision > 1 { format!(", revised {} times", failure.revision - 1) } else { String::new() };
+            let again = if failure.revision > 1 { format!(", revision {}", failure.revision) } else { String::new() };
             let candidates = match e.cause.candidates {
                 0 | 1 => String::new(),
                 n => format!(" of {n} that came into question"),

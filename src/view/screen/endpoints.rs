@@ -41,8 +41,12 @@ pub fn draw(mut on: Canvas<'_>, board: &Board, state: &State, ink: Ink, now: Tim
     let order = if state.wanted.column.begins_with_most() == state.wanted.reversed { "up" } else { "down" };
     let errors = if state.wanted.only_errors { ", only errors" } else { "" };
     let aside = format!("by {} {order}{errors}", state.wanted.column.name());
-    let head =
-        Head { name: "endpoints", shown: rows.len(), all, aside: &aside, focused: state.pane == Pane::Endpoints };
+    let head = Head {
+        name: "endpoints",
+        rows: Some((rows.len(), all)),
+        aside: &aside,
+        focused: state.pane == Pane::Endpoints,
+    };
     head.draw(&mut on, ink);
     let columns = columns(on.width());
     headings(&mut on, &columns, state, ink);
@@ -127,7 +131,8 @@ fn headings(on: &mut Canvas<'_>, columns: &[(Column, u16, u16)], state: &State, 
                 on.put(*x, 1, *cells, name, style);
             }
             Column::Cause => {
-                on.put(*x, 1, *cells, "most frequent cause", style);
+                let name = if *cells < 20 { name } else { "most frequent cause" };
+                on.put(*x, 1, *cells, name, style);
             }
             Column::Failures | Column::Share | Column::Requests | Column::P50 | Column::P95 | Column::P99 => {
                 on.put_right(*x, 1, *cells, name, style);

@@ -18,8 +18,8 @@ pub fn draw(mut on: Canvas<'_>, board: &Board, state: &State, ink: Ink, now: Tim
     let waiting = rows.iter().filter(|(_, failed)| failed.explained.is_none()).count();
     let aside =
         if waiting > 0 { format!("newest first, {waiting} wait for Lambda lines") } else { "newest first".to_owned() };
-    let (shown, all, focused) = (rows.len(), board.latest().len(), state.pane == Pane::Failures);
-    Head { name: "failures", shown, all, aside: &aside, focused }.draw(&mut on, ink);
+    let (all, focused) = (board.latest().len(), state.pane == Pane::Failures);
+    Head { name: "failures", rows: Some((rows.len(), all)), aside: &aside, focused }.draw(&mut on, ink);
     if rows.is_empty() {
         let text =
             if all == 0 { "none so far".to_owned() } else { format!("none of {all} has `{}`", state.wanted.filter) };
@@ -48,7 +48,7 @@ fn row(on: &mut Canvas<'_>, y: u16, f: &Failed, ink: Ink, now: Timestamp) {
         }
         Some(failure) => {
             let cause = &failure.explanation.cause;
-            let what = words::cause(&failure.explanation);
+            let what = words::brief(&failure.explanation);
             let mut x = on.put(x, y, left, &what, Ink::bold());
             for doubt in words::doubt(cause.certainty).into_iter().chain((failure.revision > 1).then_some("revised")) {
                 x = on.put(x + 1, y, width.saturating_sub(x + 1), &format!("[{doubt}]"), ink.warn());

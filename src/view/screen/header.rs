@@ -57,8 +57,8 @@ fn title(on: &mut Canvas<'_>, board: &Board, ink: Ink, now: Timestamp) {
             (format!(" {} {} {noun} ", worst.word().to_uppercase(), firing.len()), ink.severity(worst))
         }
         None if board.is_blind(now) => (" NOT READ ".to_owned(), ink.bad()),
-        None if !board.is_ready() => ("reading".to_owned(), ink.dim()),
-        None => ("no alerts".to_owned(), ink.good()),
+        None if !board.is_ready() => ("reading ".to_owned(), ink.dim()),
+        None => ("no alerts ".to_owned(), ink.good()),
     };
     let wide = u16::try_from(badge.len()).unwrap_or(u16::MAX).min(right);
     on.put(right - wide, 0, wide, &badge, style);
@@ -95,11 +95,11 @@ fn bars(
         };
         let (sign, style) = if n > 0 {
             (bar(n, most), high)
-        } else if begin.plus(SLOT) <= board.since() {
+        } else if begin.plus(SLOT) <= board.since() || beat.is_none() {
             (' ', ink.dim())
-        } else if is_read && beat.is_some() {
+        } else if is_read {
             (BARS[0], ink.dim())
-        } else if is_read || !is_blind {
+        } else if !is_blind {
             ('·', ink.dim())
         } else {
             ('?', ink.bad())
@@ -110,9 +110,10 @@ fn bars(
 
 /// Something is never as low as nothing.
 fn bar(n: u64, most: u64) -> char {
-    let steps = BARS.len() as u64 - 1;
-    let step = 1 + n.saturating_mul(steps).saturating_sub(1) / most.max(1);
-    BARS[usize::try_from(step.min(steps)).unwrap_or(0)]
+    let steps = BARS.len() - 1;
+    let share = u128::from(n) * steps as u128;
+    let step = usize::try_from(share.div_ceil(u128::from(most.max(1)))).unwrap_or(steps);
+    BARS[step.clamp(1, steps)]
 }
 
 /// How far each kind of log is read; or what is in trouble.

@@ -12,10 +12,8 @@ use super::ink::Ink;
 pub struct Head<'a> {
     /// What it is a list of.
     pub name: &'a str,
-    /// Rows that pass the filter.
-    pub shown: usize,
-    /// All rows.
-    pub all: usize,
+    /// Rows that pass the filter, and all rows.
+    pub rows: Option<(usize, usize)>,
     /// More about it.
     pub aside: &'a str,
     /// Keys move in it.
@@ -29,8 +27,11 @@ impl Head<'_> {
         on.put(0, 0, width, &"─".repeat(usize::from(width)), ink.dim());
         let style = if self.focused { Ink::bold() } else { Ink::plain() };
         let sign = if self.focused { "▸ " } else { "─ " };
-        let number =
-            if self.shown == self.all { format!(" {}", self.all) } else { format!(" {} of {}", self.shown, self.all) };
+        let number = match self.rows {
+            Some((shown, all)) if shown == all => format!(" {all}"),
+            Some((shown, all)) => format!(" {shown} of {all}"),
+            None => String::new(),
+        };
         let x = on.line(0, 0, &[(sign, style), (self.name, style), (&number, style), (" ", style)]);
         if !self.aside.is_empty() {
             on.line(x, 0, &[("─ ", ink.dim()), (self.aside, ink.dim()), (" ", ink.dim())]);

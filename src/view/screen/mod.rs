@@ -110,9 +110,9 @@ impl Screen {
                 failures::draw(Canvas::new(buffer, places.failures), board, state, ink, now);
                 if let Some(beside) = places.beside {
                     let mut on = Canvas::new(buffer, beside);
-                    let head = list::Head { name: "picked", shown: 1, all: 1, aside: "", focused: false };
                     let picked = state.picked_failure(board);
-                    list::Head { shown: usize::from(picked.is_some()), ..head }.draw(&mut on, ink);
+                    list::Head { name: "picked", rows: None, aside: "enter opens it", focused: false }
+                        .draw(&mut on, ink);
                     if let Some((_, failed)) = picked {
                         details::draw(&mut on, &details::rows(failed, beside.width, now), 0, 1, ink);
                     }
@@ -148,9 +148,12 @@ impl Screen {
                 on.line(x, 0, &[(" ", style), (&note.text, style)]);
             }
             None => {
-                let keys = " ↑↓ move  tab list  enter open  / filter  s sort  e errors  p pause  ? keys  q quit";
+                let keys = " tab list  enter open  / filter  s sort  e errors  p pause  ? keys  q quit";
                 on.line(x, 0, &[(keys, ink.dim())]);
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

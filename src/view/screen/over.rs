@@ -27,23 +27,26 @@ const KEYS: [(&str, &str); 14] = [
     ("q, ctrl-c", "end, with the figures of the last window"),
 ];
 
+/// The row below them.
+const KEYS_END: u16 = 2 + KEYS.len() as u16;
+
 /// Draws the keys.
 pub fn help(mut on: Canvas<'_>, ink: Ink) {
     on.clear();
-    Head { name: "keys", shown: KEYS.len(), all: KEYS.len(), aside: "esc goes back", focused: true }.draw(&mut on, ink);
+    Head { name: "keys", rows: None, aside: "esc goes back", focused: true }.draw(&mut on, ink);
     for (y, (keys, what)) in (1..).zip(KEYS) {
         on.put(2, y, 14, keys, Ink::bold());
         on.put(17, y, on.width().saturating_sub(17), what, Ink::plain());
     }
     let meaning = "bars: 10 s each; a low bar is no request, . is not read yet, ? cannot be read";
-    on.put(2, 2 + KEYS.len() as u16, on.width().saturating_sub(2), meaning, ink.dim());
+    on.put(2, KEYS_END, on.width().saturating_sub(2), meaning, ink.dim());
 }
 
 /// Draws what was said, the newest below.
 pub fn notes(mut on: Canvas<'_>, board: &Board, ink: Ink) {
     on.clear();
     let n = board.notes().len();
-    Head { name: "said", shown: n, all: n, aside: "esc goes back", focused: true }.draw(&mut on, ink);
+    Head { name: "said", rows: Some((n, n)), aside: "esc goes back", focused: true }.draw(&mut on, ink);
     if n == 0 {
         on.put(2, 1, on.width().saturating_sub(2), "nothing so far", ink.dim());
     }
@@ -65,8 +68,7 @@ pub fn notes(mut on: Canvas<'_>, board: &Board, ink: Ink) {
 pub fn failure(mut on: Canvas<'_>, f: &Failed, top: usize, ink: Ink, now: Timestamp) {
     on.clear();
     let rows = details::rows(f, on.width(), now);
-    let (shown, all) = (rows.len(), rows.len());
-    Head { name: "failure", shown, all, aside: "esc goes back, arrows move", focused: true }.draw(&mut on, ink);
+    Head { name: "failure", rows: None, aside: "esc goes back, arrows move", focused: true }.draw(&mut on, ink);
     let below = details::draw(&mut on, &rows, top, 1, ink);
     if below > 0 {
         let more = format!(" {below} more below ");
@@ -81,7 +83,7 @@ pub fn beginning(mut on: Canvas<'_>, board: &Board, ink: Ink) {
     let sources = board.last_report().map(|report| &report.sources[..]).unwrap_or_default();
     let done = sources.iter().filter(|source| source.tried).count();
     let aside = format!("reading what came since {since}");
-    Head { name: "logs", shown: done, all: sources.len(), aside: &aside, focused: false }.draw(&mut on, ink);
+    Head { name: "logs", rows: Some((done, sources.len())), aside: &aside, focused: false }.draw(&mut on, ink);
     if sources.is_empty() {
         on.put(2, 1, on.width().saturating_sub(2), "looking up the log groups", ink.dim());
     }

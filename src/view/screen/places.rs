@@ -48,7 +48,7 @@ pub fn places(area: Rect, alerts: usize, endpoints: usize) -> Option<Places> {
     let band = |y: u16, height: u16| Rect { y: area.y + y, height, ..area };
     let left = area.height - HEADER - FOOTER;
     let alerts_max = if area.height >= TALL { 6 } else { 2 };
-    let for_alerts = if alerts == 0 { 0 } else { (HEAD + rows(alerts).min(alerts_max)).min(left / 4) };
+    let for_alerts = if alerts == 0 { 0 } else { (HEAD + rows(alerts).min(alerts_max)).min((left / 4).max(2)) };
     let lists = left - for_alerts;
     // No more than it has, and no more than its half: failures are why somebody looks.
     let for_endpoints = (ENDPOINTS_HEAD.saturating_add(rows(endpoints.max(1)))).min((lists / 2).max(3));

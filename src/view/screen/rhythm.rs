@@ -51,9 +51,9 @@ impl Rhythm {
             let begin = Timestamp::from_millis(slot.saturating_mul(millis(SLOT)));
             let place = usize::try_from(self.newest.saturating_sub(slot)).ok();
             let beat = match place {
-                // Nothing has come since.
-                None if self.beats.is_empty() => None,
+                // Nothing has come since, or at all.
                 None => Some(Beat::default()),
+                Some(_) if self.beats.is_empty() => Some(Beat::default()),
                 Some(back) => self.beats.len().checked_sub(back + 1).map(|place| self.beats[place]),
             };
             (begin, beat)
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn it_counts_by_event_time_and_ends_now() {
         let mut rhythm = Rhythm::default();
-        assert_eq!(requests(&rhythm, 2, 0), [None, None]);
+        assert_eq!(requests(&rhythm, 2, 0), [Some(0), Some(0)], "nothing came");
         rhythm.count(at(25), true, at(30));
         rhythm.count(at(3), false, at(30));
         rhythm.count(at(5), false, at(30));

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::model::alert::{Alert, CauseCount, Measure};
-use crate::model::cause::{Certainty, Explanation};
+use crate::model::cause::{CauseKind, Certainty, Explanation};
 use crate::model::time::Timestamp;
 
 /// What stands where nothing is known.
@@ -41,13 +41,13 @@ pub fn rate(n: u64, over: Duration) -> String {
     }
 }
 
-/// A share of requests, in at most five cells: `0`, `<0.1%`, `45.2%`, `100%`.
+/// A share of requests, in at most five cells: `0%`, `<0.1%`, `45.2%`, `100%`.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "for people")]
 pub fn share(part: u64, of: u64) -> String {
     match (part, of) {
         (_, 0) => NONE.to_owned(),
-        (0, _) => "0".to_owned(),
+        (0, _) => "0%".to_owned(),
         _ if part >= of => "100%".to_owned(),
         _ => percent(part as f64 / of as f64),
     }
@@ -107,12 +107,22 @@ pub const fn doubt(certainty: Certainty) -> Option<&'static str> {
     }
 }
 
-/// The most frequent cause: `TypeError: unhandled exception 7/12`; the error's own name first, because it says more.
+/// The same in few cells: `TypeError at index.js:12`. What the error is called says more than its kind.
+#[must_use]
+pub fn brief(e: &Explanation) -> String {
+    let site = e.site.as_ref().map(|s| format!(" at {s}")).unwrap_or_default();
+    format!("{}{site}", name(e.cause.kind, e.cause.error_type.as_deref()))
+}
+
+/// The most frequent cause: `TypeError 7/12`.
 #[must_use]
 pub fn most(cause: &CauseCount, errors: u64) -> String {
-    let kind = cause.kind.word().replace('_', " ");
-    let what = cause.sample.error_type.as_ref().map_or_else(|| kind.clone(), |t| format!("{t}: {kind}"));
+    let what = name(cause.kind, cause.sample.error_type.as_deref());
     if cause.count < errors { format!("{what} {}/{}", count(cause.count), count(errors)) } else { what }
+}
+
+fn name(kind: CauseKind, error_type: Option<&str>) -> String {
+    error_type.map_or_else(|| kind.word().replace('_', " "), str::to_owned)
 }
 
 /// What an alert measured: `45.2% (17 of 62)`.
@@ -167,7 +177,7 @@ mod tests {
         assert_eq!((rate(0, seconds(9)).as_str(), rate(5, Duration::ZERO).as_str()), ("0", "-"));
         assert_eq!((rate(1, seconds(300)).as_str(), rate(2430, seconds(300)).as_str()), ("<0.01", "8.1"));
         assert_eq!(rate(600_000, seconds(300)), "2000");
-        assert_eq!((share(0, 9).as_str(), share(9, 9).as_str(), share(0, 0).as_str()), ("0", "100%", "-"));
+        assert_eq!((share(0, 9).as_str(), share(9, 9).as_str(), share(0, 0).as_str()), ("0%", "100%", "-"));
         assert_eq!(
             (share(17, 62).as_str(), share(1, 5000).as_str(), share(9999, 10_000).as_str()),
             ("27.4%", "<0.1%", "99.9%")
