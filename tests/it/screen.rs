@@ -59,7 +59,7 @@ fn the_demos_incident_is_seen_keys_do_what_they_say_and_the_terminal_is_given_ba
     let after = terminal.until_given_back();
     assert!(!after.contains("failures"), "{after}");
     terminal.until_all(&["requests,", "answered 5xx", "unhandled exception"]);
-    assert_eq!(terminal.ended(), 0);
+    assert_eq!(terminal.ended(), Some(0));
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_signal_and_ctrl_c_give_the_terminal_back() {
     terminal.until_all(&["POST /checkout"]);
     send("TERM", terminal.id());
     terminal.until_given_back();
-    assert_eq!(terminal.ended(), 0);
+    assert_eq!(terminal.ended(), Some(0));
     let mut terminal = demo((80, 24), &[("NO_COLOR", "1")]);
     terminal.until_all(&["POST /checkout", "q quit"]);
     assert!(!terminal.has_colour());
@@ -77,7 +77,7 @@ fn a_signal_and_ctrl_c_give_the_terminal_back() {
     terminal.until_all(&["there is no shell to go back to"]);
     terminal.press("\u{3}");
     terminal.until_given_back();
-    assert_eq!(terminal.ended(), 0);
+    assert_eq!(terminal.ended(), Some(0));
 }
 
 #[test]
@@ -216,7 +216,7 @@ async fn a_failure_waits_on_the_screen_and_is_explained_and_troubles_are_told() 
     terminal.press("q");
     terminal.until_given_back();
     terminal.until_all(&["gatewatch: ", "1 request, 1 answered 5xx"]);
-    assert_eq!(terminal.ended(), 0);
+    assert_eq!(terminal.ended(), Some(0));
     sim.stop().await;
 }
 

@@ -3,14 +3,18 @@
 //! Not a terminal emulator that anybody looks at; [`Terminal::svg`] makes a picture of it. Rule: a test waits for what it
 //! expects to see, never for a time, and when it does not come the whole screen is part of the failure.
 
-use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::{Child, Command};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 use tempfile::TempDir;
 use vt100::{Cell, Color, Parser, Screen};
 
@@ -19,9 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A terminal with a program.
 pub(crate) struct Terminal {
-    master: Box<dyn MasterPty + Send>,
-    keys: Box<dyn Write + Send>,
-    child: Box<dyn Child + Send + Sync>,
+    /// Our end of it.
+    master: File,
+    child: Child,
     shown: Arc<Mutex<Parser>>,
     _home: TempDir,
 }
@@ -30,27 +34,40 @@ fn cells(n: u16) -> NonZeroU16 {
     NonZeroU16::new(n).expect("a terminal has a size")
 }
 
-const fn size((cols, rows): (u16, u16)) -> PtySize {
-    PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }
+fn set_size(master: &File, (cols, rows): (u16, u16)) {
+    let size = Winsize { ws_row: rows, ws_col: cols, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(master, size).expect("a terminal has any size");
+}
+
+/// Opens a pseudo-terminal: our end of it, and the program's.
+fn open() -> (File, File) {
+    let master =
+        openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("there are pseudo-terminals");
+    grantpt(&master).and_then(|()| unlockpt(&master)).expect("it is ours");
+    let name = ptsname(&master, Vec::new()).expect("it has a name");
+    let path = Path::new(std::ffi::OsStr::from_bytes(name.as_bytes()));
+    let its = OpenOptions::new().read(true).write(true).open(path).expect("its other end can be opened");
+    (File::from(master), its)
 }
 
 impl Terminal {
     /// Starts a program with nothing but this environment, on a terminal of so many columns and rows.
     pub(crate) fn start(program: &[&str], environment: &[(&str, &str)], (cols, rows): (u16, u16)) -> Self {
         let home = tempfile::tempdir().expect("a temporary folder can be made");
-        let pair = native_pty_system().openpty(size((cols, rows))).expect("a pseudo-terminal can be opened");
-        let mut command = CommandBuilder::from_argv(program.iter().map(OsString::from).collect());
-        command.env_clear();
-        for name in ["PATH", "LLVM_PROFILE_FILE", "RUST_BACKTRACE"] {
-            std::env::var_os(name).into_iter().for_each(|value| command.env(name, value));
-        }
-        command.env("TERM", "xterm-256color");
-        command.env("HOME", home.path());
-        command.cwd(home.path());
-        environment.iter().for_each(|(name, value)| command.env(name, value));
-        let child = pair.slave.spawn_command(command).expect("the program can be started");
-        let mut output = pair.master.try_clone_reader().expect("a terminal can be read");
-        let keys = pair.master.take_writer().expect("a terminal can be written to");
+        let (master, its) = open();
+        set_size(&master, (cols, rows));
+        let end = || its.try_clone().expect("a file can be shared");
+        // It becomes the program, in a session of its own to which the terminal belongs.
+        let mut command = Command::new("setsid");
+        command.arg("--ctty").args(program).env_clear();
+        let inherited = ["PATH", "LLVM_PROFILE_FILE", "RUST_BACKTRACE"];
+        command.envs(inherited.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+        command.env("TERM", "xterm-256color").env("HOME", home.path()).current_dir(home.path());
+        command.envs(environment.iter().copied()).stdin(end()).stdout(end()).stderr(end());
+        let child = command.spawn().expect("setsid, of util-linux, is on each Linux");
+        // Its own ends, or we would never see that it has closed the last.
+        drop((command, its));
+        let mut output = master.try_clone().expect("a file can be shared");
         let shown = Arc::new(Mutex::new(Parser::new(cells(rows), cells(cols), 200)));
         let parser = Arc::clone(&shown);
         thread::spawn(move || {
@@ -60,23 +77,23 @@ impl Terminal {
                 parser.lock().unwrap_or_else(PoisonError::into_inner).process(&bytes[..n]);
             }
         });
-        Self { master: pair.master, keys, child, shown, _home: home }
+        Self { master, child, shown, _home: home }
     }
 
     /// Presses keys, as the bytes that a terminal sends for them.
     pub(crate) fn press(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).and_then(|()| self.keys.flush()).expect("somebody has the terminal");
+        self.master.write_all(keys.as_bytes()).expect("somebody has the terminal");
     }
 
     /// Gives it another size.
-    pub(crate) fn resize(&mut self, (cols, rows): (u16, u16)) {
+    pub(crate) fn resize(&self, (cols, rows): (u16, u16)) {
         self.parser().screen_mut().set_size(cells(rows), cells(cols));
-        self.master.resize(size((cols, rows))).expect("a terminal has any size");
+        set_size(&self.master, (cols, rows));
     }
 
     /// Its program's number.
     pub(crate) fn id(&self) -> u32 {
-        self.child.process_id().expect("it runs")
+        self.child.id()
     }
 
     fn parser(&self) -> MutexGuard<'_, Parser> {
@@ -112,11 +129,11 @@ impl Terminal {
     }
 
     /// Waits until the program has ended, and returns its exit code.
-    pub(crate) fn ended(&mut self) -> u32 {
+    pub(crate) fn ended(&mut self) -> Option<i32> {
         let begun = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("it is our child") {
-                return status.exit_code();
+                return status.code();
             }
             assert!(
                 begun.elapsed() < PATIENCE,
