@@ -227,7 +227,7 @@ impl Stage {
                     Action::None => {}
                     Action::Draw => self.drawn = None,
                     Action::Redraw => {
-                        self.drawing.clear()?;
+                        terminal::anew(&mut self.drawing)?;
                         self.drawn = None;
                     }
                     Action::Suspend if terminal::ask_for_stop() => {}

@@ -15,6 +15,7 @@ use ratatui::crossterm::cursor;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use ratatui::layout::{Position, Rect};
 use rustix::process::{Signal, getpgrp, getpid, getsid, kill_current_process_group, kill_process};
 
 use crate::view::screen::Key;
@@ -71,8 +72,18 @@ impl Hold {
         // The shell has set it as it likes it, whatever we remember.
         let _ = disable_raw_mode();
         set_up()?;
-        drawing.clear()
+        anew(drawing)
     }
+}
+
+/// Has the next drawing send every cell.
+///
+/// # Errors
+/// When the terminal is gone.
+pub fn anew(drawing: &mut Drawing) -> io::Result<()> {
+    // Not `clear`: that asks the terminal where its cursor is, and another thread waits for what it answers.
+    let area = Rect::from((Position::ORIGIN, drawing.size()?));
+    drawing.resize(area)
 }
 
 impl Drop for Hold {
