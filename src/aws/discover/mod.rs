@@ -171,7 +171,10 @@ impl Control {
     /// # Errors
     /// When the stage itself cannot be asked.
     pub async fn describe(&self, stage: &Candidate) -> Result<Deployed, Undiscovered> {
-        let identity = self.identity().await;
+        let identity = match self.identity().await {
+            Err(error) if is_of_all(error.problem) => return Err(error),
+            identity => identity,
+        };
         let account = identity.as_ref().ok().map(|identity| &*identity.account);
         let place = Place { partition: self.0.partition, region: &self.0.region, account };
         let mut deployed = match stage.kind {
@@ -200,7 +203,13 @@ impl Control {
 
     /// All APIs, and the stages of those that are meant.
     async fn search(&self, is_meant: impl Fn(&str, &str) -> bool) -> Result<Found, Undiscovered> {
-        let (rest, http) = tokio::join!(self.rest_apis(), self.http_apis());
+        let rest = self.rest_apis().await;
+        if let Err(error) = &rest
+            && is_of_all(error.problem)
+        {
+            return Err(error.clone());
+        }
+        let http = self.http_apis().await;
         // Who may see one kind only has no use for an error about the other, unless it hides what is meant.
         let hidden = match (&rest, &http) {
             (Err(error), _) | (_, Err(error)) => Some(error.clone()),
@@ -236,6 +245,12 @@ impl Control {
         let Told { what, advice } = failure::tell(problem, &said, attempt);
         Undiscovered { action, resource: resource.into(), region: region.into(), problem, what, advice, said }
     }
+}
+
+/// Whether the next call would fail as this one did. It is not made: who has no credentials waits for nothing else, and
+/// the SDK tells the reason to the first who asks only.
+fn is_of_all(problem: Problem) -> bool {
+    problem == Problem::Credentials
 }
 
 /// Where an access log goes, by the ARN of its destination.
