@@ -294,7 +294,7 @@ async fn whole(clients: Clients) -> Result<()> {
         reload: None,
         stop: stop.clone(),
     };
-    let run = daemon::run(config, clients, options, hear);
+    let run = Box::pin(daemon::run(config, clients, options, hear));
     let outcome = tokio::time::timeout(PASS_MAX, run).await;
     let mut kinds = BTreeMap::new();
     for kind in explained.into_values() {

@@ -101,13 +101,13 @@ impl Instead {
     const fn words(self) -> &'static str {
         match self {
             Self::ExecutionLog => {
-                "its requests are counted by its execution log, which tells less of each and costs more than an access log"
+                ": its requests are counted by its execution log, which tells less of each and costs more than an access log"
             }
             Self::Part => {
-                "its execution log tells only of some requests (a method has it off, or at a level that tells of failures \
+                ": its execution log tells only of some requests (a method has it off, or at a level that tells of failures \
                  alone), so its requests cannot be counted"
             }
-            Self::Nothing => "so there is nothing to count its requests by",
+            Self::Nothing => ", so there is nothing to count its requests by",
         }
     }
 }
@@ -154,11 +154,11 @@ impl Gap {
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AccessLogOff { instead, .. } => write!(f, "the access log is switched off: {}", instead.words()),
+            Self::AccessLogOff { instead, .. } => write!(f, "the access log is switched off{}", instead.words()),
             Self::Firehose { stream, instead, .. } => write!(
                 f,
                 "the access log goes to {}, where it cannot be read (a stage has one destination: sending it to a log \
-                 group ends the stream): {}",
+                 group ends the stream){}",
                 printable(stream),
                 instead.words()
             ),

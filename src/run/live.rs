@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::keep::{Keep, Ongoing, Restored, Synced};
 use super::lookout::Found;
+use super::numbered::as_numbered;
 use super::pipeline::{Pipeline, Said};
 use super::poll::Delivery;
 use super::post::Decided;
@@ -22,11 +23,10 @@ use super::sources::{Reading, Sources, say_refused};
 use crate::config::Config;
 use crate::engine;
 use crate::model::dropped::Dropped;
-use crate::model::inventory::{Inventory, SourceId};
+use crate::model::inventory::SourceId;
 use crate::model::report::Report;
 use crate::model::summary::Summary;
 use crate::model::time::Timestamp;
-use crate::notify::message::{AlertMessage, Message};
 use crate::notify::plans::Past;
 use crate::ops::clock::{Clock, Stopwatch};
 use crate::ops::inquiry::{Question, Questions};
@@ -233,29 +233,6 @@ fn pipeline(
     (pipeline, keep)
 }
 
-/// What was said in an earlier life, with the number that its API has now: another configuration may have given it
-/// another one. `None` where that API is not watched any more.
-fn as_numbered(message: &Arc<Message>, inventory: &Inventory) -> Option<Arc<Message>> {
-    let mut message = Arc::clone(message);
-    let number = |said: &mut AlertMessage| {
-        let api = inventory.find_api(&said.api)?;
-        said.alert.key.api = api;
-        Some(())
-    };
-    match Arc::make_mut(&mut message) {
-        Message::Alert(said) => number(said)?,
-        Message::Digest(digest) => {
-            let named = digest.members.len();
-            digest.members.retain_mut(|member| number(member).is_some());
-            if digest.members.is_empty() && named > 0 {
-                return None;
-            }
-        }
-        Message::Notice(_) | Message::Test(_) => {}
-    }
-    Some(message)
-}
-
 impl<E: Ear> Run<'_, E> {
     /// A life begins; `seamless` if another one of this process ended just now.
     fn begin(&mut self, seamless: bool) {
@@ -299,6 +276,8 @@ impl<E: Ear> Run<'_, E> {
                 () = clock.sleep_until(save_at.unwrap_or(Timestamp::MIN)), if save_at.is_some() => self.save(sources),
                 saved = written(&mut self.keep, &clock) => self.ear.saved(saved),
                 question = asked(&mut self.questions) => self.answer(question, sources),
+                // Also where no source is read that would end.
+                () = stop.cancelled(), if sources.is_open() => sources.close(),
                 Some(ended) = sources.tasks.join_next() => {
                     if let Err(panic) = ended {
                         stop.cancel();
@@ -306,7 +285,6 @@ impl<E: Ear> Run<'_, E> {
                     }
                 }
             }
-            sources.close_when(stop);
         }
         while let Some(ended) = sources.tasks.join_next().await {
             ended.context("a reading task failed")?;
@@ -447,49 +425,5 @@ async fn asked(questions: &mut Option<Questions>) -> Question {
             None => std::future::pending().await,
         },
         None => std::future::pending().await,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::model::alert::{Alert, AlertKey, Measure, Reason, Severity, State, Subject};
-    use crate::model::inventory::{Api, ApiId};
-
-    #[test]
-    fn what_was_said_of_an_api_goes_on_under_the_number_it_has_now() {
-        let at = Timestamp::from_millis(0);
-        let alert = Alert {
-            key: AlertKey { rule: "api-5xx".into(), api: ApiId(0), subject: Subject::Api },
-            state: State::Firing,
-            severity: Severity::High,
-            worst: Severity::High,
-            measure: Measure::Failures,
-            value: 0.5,
-            threshold: 0.01,
-            errors: 1,
-            requests: 2,
-            window: Duration::from_mins(5),
-            time: at,
-            since: at,
-            episode: "e".into(),
-            holds: true,
-            causes: Vec::new(),
-            flapping: false,
-            endpoints: Vec::new(),
-            before: None,
-            blindness: None,
-        };
-        let said = AlertMessage { alert, api: "shop".into(), reason: Reason::New, seq: 1, query: None };
-        let said = Arc::new(Message::from(said));
-        let number = |apis: &[&str]| {
-            let inventory = Inventory { apis: apis.iter().map(|name| Api::plain(name)).collect(), sources: Vec::new() };
-            as_numbered(&said, &inventory).map(|m| m.alert().unwrap().alert.key.api)
-        };
-        assert_eq!(number(&["shop"]), Some(ApiId(0)));
-        assert_eq!(number(&["blog", "shop"]), Some(ApiId(1)));
-        assert_eq!(number(&["blog"]), None);
     }
 }

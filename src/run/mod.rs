@@ -18,6 +18,7 @@ mod lookout;
 mod merge;
 mod meter;
 pub mod named;
+mod numbered;
 mod output;
 pub mod pipeline;
 mod poll;

@@ -261,11 +261,15 @@ impl<'a> Sources<'a> {
         tracing::info!("log group {} is gone and no longer read", self.inventory.source(source).name);
     }
 
+    /// Whether somebody new may deliver something.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.out.is_some()
+    }
+
     /// After a stop nobody new will deliver anything.
-    pub fn close_when(&mut self, stop: &CancellationToken) {
-        if stop.is_cancelled() {
-            self.out = None;
-        }
+    pub fn close(&mut self) {
+        self.out = None;
     }
 
     async fn read<C: Connect>(&mut self, id: SourceId, found: bool, connect: &mut C) -> Result<()> {

@@ -133,7 +133,7 @@ async fn an_api_is_followed_by_its_name_and_what_is_not_found_is_said() {
         assert!(several.stderr.contains(&format!("{}/{stage}", web.id)), "{}", several.stderr);
     }
     let none = run(&moto, &["--follow", "shopp"]);
-    assert!(none.code == Some(2) && none.stderr.contains("`shop`"), "{}", none.stderr);
+    assert!(none.code == Some(2) && none.stderr.contains("There are: shop, dark, web"), "{}", none.stderr);
     let stage = run(&moto, &["init", "--api", "shop/live"]);
     assert!(stage.code == Some(2) && stage.stderr.contains("no stage `live`"), "{}", stage.stderr);
     let elsewhere = run(&moto, &["--region", "eu-north-1", "--follow", "shop"]);
@@ -164,6 +164,18 @@ async fn put_failure_of_shop(moto: &Moto) {
     put_failure(moto, Shop::ACCESS_GROUP, "one").await;
 }
 
+#[test]
+fn a_daemon_that_has_discovered_nothing_yet_ends_and_reloads_like_any_other() {
+    let (_folder, config) = write("[[api]]\nname = \"shop\"\ndiscover = \"shop/prod\"\n");
+    let mut daemon = Daemon::start(&["--config", &config], &aws_environment("http://127.0.0.1:1"));
+    let missed = daemon.wait_stderr(|line| line.contains("API shop/prod in us-east-1 is not discovered"), PATIENCE);
+    assert!(missed.is_some_and(|line| line.contains("ERROR") && line.contains("it is not watched")));
+    daemon.hang_up();
+    let reloaded = daemon.wait_stderr(|line| line.contains("the configuration is reloaded"), PATIENCE);
+    assert!(reloaded.is_some_and(|line| line.contains("shop (to be discovered)")));
+    assert_eq!(daemon.terminate(Duration::from_secs(10)), 0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_api_is_discovered_when_it_is_made_and_what_is_added_is_read_without_a_restart() {
     let moto = Moto::start();
@@ -190,8 +202,8 @@ async fn an_api_is_discovered_when_it_is_made_and_what_is_added_is_read_without_
     function(&moto, "orders-fn", 5).await;
     moto.create_group("/aws/lambda/orders-fn", &["s".to_owned()]).await;
     api.route("POST /orders", &crate::planted::function_arn("orders-fn")).await;
-    let stage = logged(&moto, "$default", "/orders/access").await;
-    api.deploy(&stage).await;
+    let settings = logged(&moto, "$default", "/orders/access").await;
+    api.deploy(&settings).await;
     let found = wait_status(listening, "ready", |status| status["ready"] == true);
     assert!(source(&found, "/aws/lambda/orders-fn").is_some(), "{found:#}");
     assert_eq!(source(&found, "/other").map(|other| &other["events"]), Some(&1.into()), "nothing counts twice");
