@@ -1,4 +1,6 @@
-//! What lies over the lists: the keys, what was said, one failure in full.
+//! What lies over the lists: the keys, what was said, one failure in full; and what stands there before anything was read.
+//!
+//! Rule: it covers all that is below it, and says how one comes back.
 
 use super::board::Board;
 use super::canvas::{Canvas, wrap};
