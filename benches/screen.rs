@@ -176,7 +176,7 @@ fn request(endpoints: &[Arc<Endpoint>], n: u32, now: Timestamp) -> Request {
     // Uneven, as endpoints are.
     let spread = u64::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
     let at = usize::try_from(spread % u64::from(ENDPOINTS)).expect("there are few endpoints");
-    let fails = n % FAILING == 0;
+    let fails = n.is_multiple_of(FAILING);
     let latency = 20 + u32::try_from(spread % 300).expect("it is below 300");
     Request {
         api: ApiId(0),

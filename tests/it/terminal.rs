@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use vt100::{Cell, Color, Parser, Screen};
 
 /// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A terminal with a program.
 pub(crate) struct Terminal {
@@ -210,6 +210,11 @@ fn is_alike(a: &Cell, b: &Cell) -> bool {
     look(a) == look(b) && ((is_text(a) && is_text(b)) || (a.contents() == b.contents() && a.contents() == "─"))
 }
 
+/// So many cells, in pixels.
+fn place(cells: usize) -> f64 {
+    f64::from(u16::try_from(cells).expect("a row has fewer")) * CELL.0
+}
+
 fn run(look: &Cell, text: &str, from: u16, to: u16, y: u16) -> String {
     let colour = |c, default| match c {
         Color::Default => default,
@@ -241,11 +246,19 @@ fn run(look: &Cell, text: &str, from: u16, to: u16, y: u16) -> String {
     } else if !text.trim().is_empty() {
         let weight = if look.bold() { " font-weight=\"bold\"" } else { "" };
         let line = if look.underline() { " text-decoration=\"underline\"" } else { "" };
-        let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        out.push_str(&format!(
-            "<text x=\"{left:.1}\" y=\"{:.1}\" textLength=\"{width:.1}\" xml:space=\"preserve\" fill=\"{fore}\"{weight}{line}>{text}</text>\n",
-            top + CELL.1 * 0.75
-        ));
+        // Word by word: then a font of another width moves nothing.
+        let mut at = 0;
+        for word in text.split(' ') {
+            let wide = word.chars().count();
+            if wide > 0 {
+                let (x, y, length) = (left + place(at), top + CELL.1 * 0.75, place(wide));
+                let word = word.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+                out.push_str(&format!(
+                    "<text x=\"{x:.1}\" y=\"{y:.1}\" textLength=\"{length:.1}\" fill=\"{fore}\"{weight}{line}>{word}</text>\n"
+                ));
+            }
+            at += wide + 1;
+        }
     }
     out
 }

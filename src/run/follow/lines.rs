@@ -38,8 +38,8 @@ pub(super) async fn run(mut following: Following, show: Show) -> Result<()> {
     // Both may be the same terminal.
     let shares = io::stdout().is_terminal();
     let mut hear = |said: Said| {
-        let line = line(&said, &inventory, show);
-        lines.put(if shares { history.make_way(line) } else { line });
+        let text = line(&said, &inventory, show);
+        lines.put(if shares { history.make_way(text) } else { text });
     };
     let summary = Box::pin(live.watch(&mut following.clients, &mut hear)).await?;
     history.end();

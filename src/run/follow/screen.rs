@@ -131,7 +131,7 @@ async fn ask(inquiry: Inquiry, board: Arc<Mutex<Board>>, stop: CancellationToken
         match inquiry.ask(Detail::Full, PATIENCE).await {
             Ok(report) => lock(&board).report(report),
             Err(NoAnswer::Late) => {
-                tracing::warn!("no figures for {} s: reading has far too much to do", PATIENCE.as_secs())
+                tracing::warn!("no figures for {} s: reading has far too much to do", PATIENCE.as_secs());
             }
             Err(NoAnswer::Ended) => return,
         }
@@ -232,7 +232,7 @@ impl Stage {
                     }
                     Action::Suspend if terminal::ask_for_stop() => {}
                     Action::Suspend => {
-                        lock(&self.board).note(self.clock.now(), "there is no shell to go back to", false)
+                        lock(&self.board).note(self.clock.now(), "there is no shell to go back to", false);
                     }
                     Action::Quit => return Ok(false),
                 }

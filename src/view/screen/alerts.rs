@@ -1,4 +1,6 @@
 //! The alerts that fire: how bad, what about, since when, why.
+//!
+//! Not messages about them. Rule: the worst is first, and the word for how bad it is stands before everything else.
 
 use std::sync::Arc;
 

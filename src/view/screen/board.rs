@@ -157,6 +157,7 @@ impl Board {
     }
 
     /// What was said, the oldest first.
+    #[must_use]
     pub fn notes(&self) -> impl DoubleEndedIterator<Item = &Note> + ExactSizeIterator {
         self.notes.iter()
     }

@@ -111,8 +111,7 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines.push(line);
-    lines.iter_mut().for_each(|line| line.truncate(line.trim_end().len()));
-    lines
+    lines.into_iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
 #[cfg(test)]

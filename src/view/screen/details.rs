@@ -1,4 +1,6 @@
 //! One failure in full: why, how that is known, both request IDs, latencies, the lines that show it, what to do.
+//!
+//! Rule: nothing is cut: what is too wide goes on in the next row.
 
 use ratatui::style::Style;
 

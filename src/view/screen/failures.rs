@@ -1,4 +1,7 @@
 //! The list of failures: one row each, its explanation as far as it is known.
+//!
+//! Not all that is known of one: that is `details`. Rule: one that waits says what for and how long, and one whose cause is
+//! not certain or has changed says so.
 
 use super::board::Board;
 use super::canvas::Canvas;

@@ -39,6 +39,9 @@ use crate::model::time::Timestamp;
 /// The last thing that was said stands in the footer for so long.
 const NEWS: Duration = Duration::from_secs(15);
 
+/// The keys that people need first.
+const KEYS: &str = " tab list  enter open  / filter  s sort  e errors  p pause  ? keys  q quit";
+
 /// What is shown of a board.
 #[derive(Clone, Debug)]
 pub struct Screen {
@@ -142,15 +145,11 @@ impl Screen {
         if !state.wanted.filter.is_empty() {
             x = on.line(x, 0, &[(" filter ", ink.label()), (&state.wanted.filter, Ink::bold()), (" ", Ink::plain())]);
         }
-        match live.notes().next_back().filter(|note| now.since(note.at) < NEWS) {
-            Some(note) => {
-                let style = if note.is_warning { ink.warn() } else { Ink::plain() };
-                on.line(x, 0, &[(" ", style), (&note.text, style)]);
-            }
-            None => {
-                let keys = " tab list  enter open  / filter  s sort  e errors  p pause  ? keys  q quit";
-                on.line(x, 0, &[(keys, ink.dim())]);
-            }
+        if let Some(note) = live.notes().next_back().filter(|note| now.since(note.at) < NEWS) {
+            let style = if note.is_warning { ink.warn() } else { Ink::plain() };
+            on.line(x, 0, &[(" ", style), (&note.text, style)]);
+        } else {
+            on.line(x, 0, &[(KEYS, ink.dim())]);
         }
     }
 }

@@ -1,4 +1,6 @@
-//! What lies over the lists: the keys, what was said, one failure in full.
+//! What lies over the lists: the keys, what was said, one failure in full; and what stands there before anything was read.
+//!
+//! Rule: it covers all that is below it, and says how one comes back.
 
 use super::board::Board;
 use super::canvas::{Canvas, wrap};
@@ -27,19 +29,18 @@ const KEYS: [(&str, &str); 14] = [
     ("q, ctrl-c", "end, with the figures of the last window"),
 ];
 
-/// The row below them.
-const KEYS_END: u16 = 2 + KEYS.len() as u16;
-
 /// Draws the keys.
 pub fn help(mut on: Canvas<'_>, ink: Ink) {
     on.clear();
     Head { name: "keys", rows: None, aside: "esc goes back", focused: true }.draw(&mut on, ink);
+    let mut below = 1;
     for (y, (keys, what)) in (1..).zip(KEYS) {
         on.put(2, y, 14, keys, Ink::bold());
         on.put(17, y, on.width().saturating_sub(17), what, Ink::plain());
+        below = y + 1;
     }
     let meaning = "bars: 10 s each; a low bar is no request, . is not read yet, ? cannot be read";
-    on.put(2, KEYS_END, on.width().saturating_sub(2), meaning, ink.dim());
+    on.put(2, below + 1, on.width().saturating_sub(2), meaning, ink.dim());
 }
 
 /// Draws what was said, the newest below.

@@ -128,14 +128,21 @@ pub struct State {
 impl State {
     /// A key was pressed while `board` is shown.
     pub fn key(&mut self, key: Key, board: &Board) -> Action {
-        match key {
-            Key::Ctrl('c') => return Action::Quit,
-            Key::Ctrl('z') => return Action::Suspend,
-            Key::Ctrl('l') => return Action::Redraw,
-            _ if self.typing.is_some() => return self.typed(key),
-            _ => {}
+        if key == Key::Ctrl('c') {
+            Action::Quit
+        } else if key == Key::Ctrl('z') {
+            Action::Suspend
+        } else if key == Key::Ctrl('l') {
+            Action::Redraw
+        } else if self.typing.is_some() {
+            self.typed(key)
+        } else {
+            self.meant(meant(key), board)
         }
-        let key = meant(key);
+    }
+
+    /// A key that is not typed.
+    fn meant(&mut self, key: Key, board: &Board) -> Action {
         match key {
             Key::Char('q') => return Action::Quit,
             Key::Char('?') => self.toggle(Over::Help),
@@ -198,19 +205,29 @@ impl State {
             Key::Tab => self.pane = self.other_pane(board, true),
             Key::BackTab => self.pane = self.other_pane(board, false),
             Key::Enter => return self.enter(board),
-            Key::Char(_) | Key::Ctrl(_) | Key::Esc | Key::Backspace => return Action::None,
-            Key::Up | Key::Down | Key::PageUp | Key::PageDown | Key::Home | Key::End => return Action::None,
+            Key::Char(_)
+            | Key::Ctrl(_)
+            | Key::Esc
+            | Key::Backspace
+            | Key::Up
+            | Key::Down
+            | Key::PageUp
+            | Key::PageDown
+            | Key::Home
+            | Key::End => return Action::None,
         }
         Action::Draw
     }
 
     fn other_pane(&self, board: &Board, forward: bool) -> Pane {
         let has_alerts = !self.wanted.alerts(board).is_empty();
-        match (self.pane, forward) {
-            (Pane::Endpoints, true) | (Pane::Alerts, false) => Pane::Failures,
-            (Pane::Failures, true) | (Pane::Endpoints, false) if has_alerts => Pane::Alerts,
-            (Pane::Failures, _) | (Pane::Alerts, true) => Pane::Endpoints,
-            (Pane::Endpoints, false) => Pane::Failures,
+        match self.pane {
+            Pane::Endpoints if forward || !has_alerts => Pane::Failures,
+            Pane::Failures if forward && has_alerts => Pane::Alerts,
+            Pane::Failures => Pane::Endpoints,
+            Pane::Alerts if forward => Pane::Endpoints,
+            Pane::Endpoints => Pane::Alerts,
+            Pane::Alerts => Pane::Failures,
         }
     }
 
@@ -294,14 +311,24 @@ impl State {
 /// Letters that mean the same as other keys.
 const fn meant(key: Key) -> Key {
     match key {
-        Key::Char('j') => Key::Down,
-        Key::Char('k') => Key::Up,
+        Key::Char('j') | Key::Ctrl('n') => Key::Down,
+        Key::Char('k') | Key::Ctrl('p') => Key::Up,
         Key::Char('g') => Key::Home,
         Key::Char('G') => Key::End,
         Key::Char(' ') | Key::Ctrl('f' | 'd') => Key::PageDown,
         Key::Ctrl('b' | 'u') => Key::PageUp,
-        Key::Ctrl('n') => Key::Down,
-        Key::Ctrl('p') => Key::Up,
-        other => other,
+        Key::Char(_)
+        | Key::Ctrl(_)
+        | Key::Up
+        | Key::Down
+        | Key::PageUp
+        | Key::PageDown
+        | Key::Home
+        | Key::End
+        | Key::Tab
+        | Key::BackTab
+        | Key::Enter
+        | Key::Esc
+        | Key::Backspace => key,
     }
 }

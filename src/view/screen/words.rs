@@ -127,7 +127,6 @@ fn name(kind: CauseKind, error_type: Option<&str>) -> String {
 
 /// What an alert measured: `45.2% (17 of 62)`.
 #[must_use]
-#[expect(clippy::cast_precision_loss, reason = "for people")]
 pub fn value(alert: &Alert) -> String {
     let k_of_n = || format!("({} of {})", alert.errors, alert.requests);
     match alert.measure {

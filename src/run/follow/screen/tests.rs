@@ -98,7 +98,9 @@ impl Played {
                     let batch = Batch { source, facts, sealed: Some(self.now.minus(POLL)), caught_up: false };
                     self.pipeline.batch(batch, self.now)
                 };
-                said.iter().for_each(|said| hear(&mut self.board, said, self.now));
+                for said in &said {
+                    hear(&mut self.board, said, self.now);
+                }
             }
         }
         let report = self.report(true);
@@ -187,8 +189,11 @@ fn compare(name: &str, picture: &str) {
             (was, is) if was == is => writeln!(rows, "  {}", is.unwrap_or_default()).unwrap(),
             (was, is) => {
                 differs = true;
-                was.into_iter().for_each(|row| writeln!(rows, "- {row}").unwrap());
-                is.into_iter().for_each(|row| writeln!(rows, "+ {row}").unwrap());
+                for (sign, row) in [("-", was), ("+", is)] {
+                    if let Some(row) = row {
+                        writeln!(rows, "{sign} {row}").unwrap();
+                    }
+                }
             }
         }
     }
