@@ -31,6 +31,7 @@
 //! | [`engine`] | facts -> statistics, explanations, alert states; pure | model |
 //! | [`tail`] | a log group -> every event once; pure but for the trait that fetches | model |
 //! | [`notify`] | alerts and notices -> messages -> people | model |
+//! | [`check`] | what AWS says and what can be read -> findings; pure | model |
 //! | [`view`] | what is known -> lines for people; pure | model |
 //! | [`config`] | file or variable -> validated settings | model, settings types of read, engine, tail, notify |
 //! | [`state`] | named blobs, segments and a journal on disk: atomic, versioned, checksummed | nothing |
@@ -71,6 +72,7 @@
 //! `tests/sim/` that `gatewatch sim` plays. A bug: a scenario file first.
 
 pub mod aws;
+pub mod check;
 pub mod config;
 pub mod engine;
 pub mod model;
