@@ -82,9 +82,9 @@ words! {
         /// A Lambda authorizer.
         Authorizer = "authorizer",
         /// A stage variable.
-        Variable = "stage variable",
+        Variable = "stage_variable",
         /// A log group, or a pattern of them.
-        LogGroup = "log group",
+        LogGroup = "log_group",
         /// An SNS topic.
         Topic = "topic",
         /// A Region, perhaps with a role.
@@ -103,7 +103,7 @@ pub struct Subject {
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind, self.name)
+        write!(f, "{} {}", self.kind.word().replace('_', " "), self.name)
     }
 }
 
