@@ -18,6 +18,9 @@ pub(super) fn finding(api: &Api, deployed: &Deployed) -> Finding {
     let of = |level: fn(Check, SubjectKind, &str, String) -> Finding, text: String| {
         level(Check::AccessLog, SubjectKind::Stage, &stage, text)
     };
+    if let Some(why) = &api.refused {
+        return of(Finding::fault, format!("What was discovered of it cannot be watched: {why}."));
+    }
     let named: Vec<&str> = named(api);
     let by_execution = named.is_empty() && api.groups.iter().any(|g| g.purpose == Purpose::Execution);
     match &deployed.access_log {

@@ -47,6 +47,8 @@ pub struct Api {
     pub format_agrees: Option<bool>,
     /// What AWS says it is made of.
     pub stage: Stage,
+    /// Why what was discovered of it cannot be watched, if it cannot.
+    pub refused: Option<String>,
 }
 
 /// What AWS says of the stage that is watched.
@@ -58,11 +60,23 @@ pub enum Stage {
     Absent {
         /// What is named.
         wanted: Arc<str>,
-        /// What there is instead: several fit, or none does.
-        candidates: Vec<Candidate>,
+        /// Stages of the API, if it is the stage that there is none of.
+        stages: Vec<Candidate>,
+        /// Names of APIs that there are, those that look like it first.
+        names: Vec<Arc<str>>,
     },
-    /// The configuration names log groups only, and no stage writes to them.
-    Untold,
+    /// The configuration names it, and several are called so.
+    Ambiguous {
+        /// What is named.
+        wanted: Arc<str>,
+        /// In order.
+        among: Vec<Candidate>,
+    },
+    /// The configuration names log groups only: these stages write to them, and not just one.
+    Untold {
+        /// None, or several.
+        among: Vec<Candidate>,
+    },
     /// It could not be asked.
     Unasked {
         /// Why not.

@@ -57,7 +57,7 @@ fn of_api(api: &Api, evidence: &Evidence) -> Vec<Finding> {
     }
     match &api.stage {
         Stage::Found(deployed) => found.extend(of_stage(api, deployed)),
-        Stage::Absent { .. } | Stage::Untold | Stage::Unasked { .. } => {}
+        Stage::Absent { .. } | Stage::Ambiguous { .. } | Stage::Untold { .. } | Stage::Unasked { .. } => {}
     }
     found
 }

@@ -51,7 +51,9 @@ pub(super) fn findings(evidence: &Evidence) -> Vec<Finding> {
     for api in &evidence.apis {
         match &api.stage {
             Stage::Found(deployed) => of_stage(&mut actions, deployed),
-            Stage::Absent { .. } | Stage::Untold => actions.entry(APIS).or_default().done += 1,
+            Stage::Absent { .. } | Stage::Ambiguous { .. } | Stage::Untold { .. } => {
+                actions.entry(APIS).or_default().done += 1
+            }
             Stage::Unasked { why, needed } => deny(&mut actions, why, *needed),
         }
     }

@@ -161,7 +161,8 @@ mod tests {
 
     #[test]
     fn the_variables_of_a_format() {
-        let format = r#"{ "a":"$context.requestId", "b":"$context.integration.status." } $context.error_x$context.status"#;
+        let format =
+            r#"{ "a":"$context.requestId", "b":"$context.integration.status." } $context.error_x$context.status"#;
         assert_eq!(variables(format).collect::<Vec<_>>(), ["requestId", "integration.status", "error_x", "status"]);
         assert_eq!(variables("no variables").count(), 0);
     }

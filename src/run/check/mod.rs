@@ -1,0 +1,87 @@
+//! `check`: what is configured and what AWS says of it, looked at once.
+//!
+//! The findings are `check`'s; here they are asked for and printed. Rule: nothing is changed and nothing is sent; where
+//! AWS cannot be reached at all there is one error and no findings.
+
+mod apis;
+mod groups;
+mod steps;
+mod topics;
+
+use std::io::Write;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+
+use self::apis::Looked;
+use self::steps::Steps;
+use super::follow::Show;
+use crate::aws::clients::Clients;
+use crate::check::evidence::{Caller, Evidence, Read};
+use crate::check::findings;
+use crate::config::Config;
+use crate::model::finding::{Finding, Level, Sums};
+use crate::model::json;
+use crate::model::problem::Problem;
+use crate::ops::clock::Clock;
+use crate::view;
+
+/// Looks, and prints what was found. Whether there is no fault.
+///
+/// # Errors
+/// When AWS cannot be reached, or `out` cannot be written.
+pub async fn run(
+    config: &Config,
+    clients: &mut Clients,
+    clock: &Clock,
+    show: Show,
+    out: &mut impl Write,
+) -> Result<bool> {
+    let found = findings(&gather(config, clients, clock).await?);
+    print(&found, show, out).and_then(|()| out.flush()).context("cannot write to standard output")?;
+    Ok(found.iter().all(|finding| finding.level != Level::Fault))
+}
+
+fn print(found: &[Finding], show: Show, out: &mut impl Write) -> std::io::Result<()> {
+    match show {
+        Show::Text(paint) => write!(out, "{}", view::findings::text(found, paint)),
+        Show::Json => {
+            for finding in found {
+                writeln!(out, "{}", json::finding(finding))?;
+            }
+            writeln!(out, "{}", json::check_summary(Sums::of(found)))
+        }
+    }
+}
+
+/// Asks for all that the findings go by.
+async fn gather(config: &Config, clients: &mut Clients, clock: &Clock) -> Result<Evidence> {
+    let steps = Steps::new();
+    let regions = config.apis.iter().filter_map(|api| api.region.as_deref());
+    let region: Arc<str> = clients.region().or(regions.into_iter().next()).context("no AWS Region")?.into();
+    steps.say("asking who this is");
+    let identity = clients.control(&region, None).await.identity().await;
+    let caller = match identity {
+        Ok(identity) => Ok(Caller { account: identity.account, arn: identity.arn, region: Arc::clone(&region) }),
+        // All else would fail in the same way.
+        Err(error) if error.problem == Problem::Credentials => {
+            steps.clear();
+            return Err(error.into());
+        }
+        Err(error) => Err(error),
+    };
+    let Looked { stages, config: resolved, refused } = apis::look(config, clients, &region, &steps).await;
+    let place = groups::Place { region: &region, caller: caller.as_ref().ok() };
+    let groups = groups::look(&resolved, clients, place, clock, &steps).await;
+    let topics = topics::look(&resolved, clients, &steps).await;
+    steps.clear();
+    // Some networks reach all services but the one that says who asks.
+    let reached = groups.by_api.iter().flatten().any(|group| group.read == Read::Can);
+    let caller = match caller {
+        Err(error) if !reached => return Err(error.into()),
+        caller => caller.map_err(Into::into),
+    };
+    let apis = apis::evidence(&resolved, config, stages, refused, groups.by_api, &region);
+    let reach = resolved.longest_window().max(resolved.poll.max_catchup);
+    Ok(Evidence { caller, apis, topics, polling: groups.polling, reach })
+}
