@@ -52,7 +52,7 @@ pub(super) fn findings(evidence: &Evidence) -> Vec<Finding> {
         match &api.stage {
             Stage::Found(deployed) => of_stage(&mut actions, deployed),
             Stage::Absent { .. } | Stage::Ambiguous { .. } | Stage::Untold { .. } => {
-                actions.entry(APIS).or_default().done += 1
+                actions.entry(APIS).or_default().done += 1;
             }
             Stage::Unasked { why, needed } => deny(&mut actions, why, *needed),
         }

@@ -41,23 +41,19 @@ pub(super) async fn look(config: &Config, clients: &mut Clients, region: &str, s
         steps.say(&format!("asking for API {}", api.name));
         let account = (region_of(api, region).to_owned(), api.role_arn.clone().or_else(|| config.role_arn.clone()));
         let control = clients.control(&account.0, account.1.as_deref()).await;
-        let stage = match config.sought(api, region) {
-            Some(sought) => {
-                let stage = named(&control, &sought.wanted, true).await;
-                if let Stage::Found(deployed) = &stage {
-                    known.insert(sought, Found::of(deployed).0);
-                }
-                stage
+        let stage = if let Some(sought) = config.sought(api, region) {
+            let stage = named(&control, &sought.wanted, true).await;
+            if let Stage::Found(deployed) = &stage {
+                known.insert(sought, Found::of(deployed).0);
             }
-            None => match of_execution_log(api) {
-                Some(wanted) => named(&control, &wanted, false).await,
-                None => {
-                    if !listed.contains_key(&account) {
-                        listed.insert(account.clone(), control.stages().await.map_err(Into::into));
-                    }
-                    by_access_log(&control, api, &listed[&account]).await
-                }
-            },
+            stage
+        } else if let Some(wanted) = of_execution_log(api) {
+            named(&control, &wanted, false).await
+        } else {
+            if !listed.contains_key(&account) {
+                listed.insert(account.clone(), control.stages().await.map_err(Into::into));
+            }
+            by_access_log(&control, api, &listed[&account]).await
         };
         stages.push(stage);
     }
@@ -70,7 +66,7 @@ pub(super) fn evidence(
     resolved: &Config,
     written: &Config,
     stages: Vec<Stage>,
-    refused: Vec<(String, String)>,
+    refused: &[(String, String)],
     groups: Vec<Vec<LogGroup>>,
     region: &str,
 ) -> Vec<Api> {

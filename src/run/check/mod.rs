@@ -81,7 +81,7 @@ async fn gather(config: &Config, clients: &mut Clients, clock: &Clock) -> Result
         Err(error) if !reached => return Err(error.into()),
         caller => caller.map_err(Into::into),
     };
-    let apis = apis::evidence(&resolved, config, stages, refused, groups.by_api, &region);
+    let apis = apis::evidence(&resolved, config, stages, &refused, groups.by_api, &region);
     let reach = resolved.longest_window().max(resolved.poll.max_catchup);
     Ok(Evidence { caller, apis, topics, polling: groups.polling, reach })
 }
