@@ -15,6 +15,8 @@ use super::problem::Problem;
 use super::request::Endpoint;
 
 mod choice;
+pub mod policy;
+pub mod uri;
 
 pub use choice::{Choice, choose};
 
