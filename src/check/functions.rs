@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::evidence::{Api, Purpose};
 use super::log_groups::is_named;
-use super::names::{function_word, seconds, some_of, unqualified};
+use super::names::{endpoint_name, function_word, seconds, some_of, unqualified};
 use crate::model::deployed::{Asked, Deployed, Function, FunctionSettings, Integration, Target};
 use crate::model::finding::{Check, Finding, Level, SubjectKind};
 use crate::model::inventory::ApiKind;
@@ -42,7 +42,7 @@ fn integrations<'a>(deployed: &'a Deployed, function: &Function) -> Vec<&'a Inte
 
 /// Whatever names the function, as people know it.
 fn named_by(deployed: &Deployed, function: &Function) -> String {
-    let endpoints = integrations(deployed, function).into_iter().map(|i| i.endpoint.to_string());
+    let endpoints = integrations(deployed, function).into_iter().map(|i| endpoint_name(&i.endpoint));
     let is_it = |target: &Target| matches!(target, Target::Lambda(reference) if *reference == function.reference);
     let authorizers =
         deployed.authorizers.iter().filter(|a| is_it(&a.target)).map(|a| format!("authorizer {}", a.name));
@@ -116,7 +116,7 @@ fn timeout(deployed: &Deployed, function: &Function, settings: &FunctionSettings
         return Some(Finding::ok(Check::Timeout, SubjectKind::Function, &name, text));
     }
     let strict: Vec<_> = waiting.iter().filter(|i| i.timeout.unwrap_or(usual) < own + MARGIN).collect();
-    let names = some_of(&strict.iter().map(|i| &i.endpoint).collect::<Vec<_>>());
+    let names = some_of(&strict.iter().map(|i| endpoint_name(&i.endpoint)).collect::<Vec<_>>());
     // An integration that maps requests may invoke a function without waiting for it.
     let waits = strict.iter().any(|i| i.proxy || deployed.stage.kind == ApiKind::Http);
     let level = if own > shortest && waits { Level::Fault } else { Level::Warning };

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::names::some_of;
+use super::names::{endpoint_name, some_of};
 use super::stage_commands;
 use crate::model::deployed::{Deployed, FunctionRef, Integration, Target};
 use crate::model::finding::{Check, Finding, SubjectKind};
@@ -29,7 +29,7 @@ pub(super) fn findings(deployed: &Deployed) -> Vec<Finding> {
 /// Stage variables that are named and not set.
 fn variables(deployed: &Deployed) -> Vec<Finding> {
     let mut missing: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    let endpoints = deployed.integrations.iter().map(|i| (&i.target, i.endpoint.to_string()));
+    let endpoints = deployed.integrations.iter().map(|i| (&i.target, endpoint_name(&i.endpoint)));
     let authorizers = deployed.authorizers.iter().map(|a| (&a.target, format!("authorizer {}", a.name)));
     for (target, name) in endpoints.chain(authorizers) {
         if let Target::Unclear { variable: Some(variable), .. } = target {
@@ -54,7 +54,7 @@ fn unclear(deployed: &Deployed) -> Vec<Finding> {
         let Target::Unclear { uri, variable: None } = &i.target else { return None };
         let text =
             format!("Its integration's address could not be understood, so what is behind it was not checked: {uri}");
-        Some(Finding::warning(Check::Target, SubjectKind::Endpoint, &i.endpoint.to_string(), text))
+        Some(Finding::warning(Check::Target, SubjectKind::Endpoint, &endpoint_name(&i.endpoint), text))
     };
     deployed.integrations.iter().filter_map(finding).collect()
 }
@@ -81,7 +81,7 @@ fn method(deployed: &Deployed, integration: &Integration) -> Option<Finding> {
         "Set the integration's method to POST and deploy the API; RESOURCE_ID is that of {} in `aws apigateway get-resources`.",
         endpoint.route
     );
-    let finding = Finding::fault(Check::Integration, SubjectKind::Endpoint, &endpoint.to_string(), text);
+    let finding = Finding::fault(Check::Integration, SubjectKind::Endpoint, &endpoint_name(endpoint), text);
     Some(finding.fix(fix, Some(update.then(&deploy).to_string())))
 }
 
@@ -90,7 +90,7 @@ fn mapped(deployed: &Deployed) -> Vec<Finding> {
     let mut by_function: BTreeMap<&FunctionRef, Vec<String>> = BTreeMap::new();
     for integration in deployed.integrations.iter().filter(|i| !i.proxy) {
         if let Target::Lambda(function) = &integration.target {
-            by_function.entry(function).or_default().push(integration.endpoint.to_string());
+            by_function.entry(function).or_default().push(endpoint_name(&integration.endpoint));
         }
     }
     let finding = |(function, names): (&FunctionRef, Vec<String>)| {

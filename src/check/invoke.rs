@@ -4,7 +4,7 @@
 //! nothing could allow it. Source: AWS Lambda documentation, "Permissions" of "Invoking a Lambda function using an
 //! Amazon API Gateway endpoint"; authorizers: API Gateway documentation, "Use API Gateway Lambda authorizers".
 
-use super::names::{function_word, some_of};
+use super::names::{endpoint_name, function_word, some_of};
 use super::policy::{GATEWAY, INVOKE, Verdict, Visit, verdict};
 use crate::model::deployed::{Asked, Deployed, Function, Target};
 use crate::model::finding::{Check, Finding, SubjectKind};
@@ -109,7 +109,7 @@ fn guests(deployed: &Deployed, function: &Function) -> Vec<Guest> {
         let stage = &deployed.stage.stage;
         let full = |paths: Vec<String>| paths.iter().map(|path| format!("{base}/{stage}/{path}")).collect();
         Guest {
-            name: i.endpoint.to_string(),
+            name: endpoint_name(&i.endpoint),
             source_arn: format!("{said}/{stage}/{}", source_path(deployed.stage.kind, &i.endpoint)),
             visit: visit(full(paths), full(spellings)),
         }

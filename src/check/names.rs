@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use crate::model::deployed::{Deployed, FunctionRef};
+use crate::model::request::Endpoint;
 
 /// Names shown before the rest is counted.
 const SHOWN: usize = 3;
@@ -16,6 +17,11 @@ pub(super) fn some_of<T: Display>(names: &[T]) -> String {
         return text(names);
     }
     format!("{} and {} more", text(&names[..SHOWN]), names.len() - SHOWN)
+}
+
+/// An endpoint as people know it: routes of WebSocket APIs have no method.
+pub(super) fn endpoint_name(endpoint: &Endpoint) -> String {
+    if &*endpoint.method == "-" { endpoint.route.to_string() } else { endpoint.to_string() }
 }
 
 /// A function as `--function-name` takes it, with its alias or version: by its ARN where the name would mean another

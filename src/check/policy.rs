@@ -90,27 +90,34 @@ enum Applies {
 }
 
 fn is_about_invoking(statement: &Statement) -> bool {
+    // What a statement is not about stands among its conditions.
+    let negated = |key: &str| statement.other_conditions.iter().any(|known| **known == *key);
     let action = |pattern: &str| like(&pattern.to_ascii_lowercase(), &INVOKE.to_ascii_lowercase());
-    statement.actions.iter().any(|a| action(a)) && statement.principals.iter().any(|p| matches!(&**p, GATEWAY | "*"))
+    (statement.actions.iter().any(|a| action(a)) || negated("NotAction"))
+        && (statement.principals.iter().any(|p| matches!(&**p, GATEWAY | "*")) || negated("NotPrincipal"))
 }
 
 fn applies(statement: &Statement, arn: &str, visit: &Visit) -> Applies {
-    if !statement.source_arns.is_empty() && !statement.source_arns.iter().any(|pattern| arn_like(pattern, arn)) {
-        return Applies::No;
+    let mut perhaps = statement.other_conditions.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let arns = &statement.source_arns;
+    if !arns.is_empty() && !arns.iter().any(|pattern| arn_like(pattern, arn)) {
+        // A condition on texts has stars that reach over the parts of an ARN; which of the two it is is not kept.
+        if !arns.iter().any(|pattern| like(pattern, arn)) {
+            return Applies::No;
+        }
+        perhaps.push("AWS:SourceArn".to_owned());
     }
     if !statement.source_accounts.is_empty() {
         match &visit.account {
             Some(account) if statement.source_accounts.iter().any(|pattern| like(pattern, account)) => {}
             Some(_) => return Applies::No,
-            None => {
-                return Applies::Perhaps("a condition on AWS:SourceAccount, and the account is not known".to_owned());
-            }
+            None => perhaps.push("AWS:SourceAccount".to_owned()),
         }
     }
-    match statement.other_conditions.as_slice() {
-        [] => Applies::Yes,
-        keys => Applies::Perhaps(format!("conditions that are not checked here ({})", keys.join(", "))),
+    if perhaps.is_empty() {
+        return Applies::Yes;
     }
+    Applies::Perhaps(format!("conditions that are not decided here ({})", perhaps.join(", ")))
 }
 
 #[cfg(test)]
@@ -170,6 +177,10 @@ mod tests {
         let Verdict::Unsure(why) = says(std::slice::from_ref(&perhaps)) else { panic!("not unsure") };
         assert!(why.contains("aws:PrincipalOrgID"), "{why}");
         assert_eq!(says(&[perhaps, statement(&[ARN])]), Verdict::Allowed, "another statement allows it outright");
+        let texts = statement(&["arn:aws:execute-api:*"]);
+        assert!(matches!(says(&[texts]), Verdict::Unsure(why) if why.contains("AWS:SourceArn")));
+        let all_but = Statement { actions: Vec::new(), other_conditions: vec!["NotAction".into()], ..statement(&[]) };
+        assert!(matches!(says(&[all_but]), Verdict::Unsure(_)));
     }
 
     #[test]

@@ -15,31 +15,79 @@ use anyhow::{Context, Result};
 
 use self::apis::Looked;
 use self::steps::Steps;
+use super::failure::Failure;
 use super::follow::Show;
+use super::named;
 use crate::aws::clients::Clients;
 use crate::check::evidence::{Caller, Evidence, Read};
 use crate::check::findings;
-use crate::config::Config;
-use crate::model::finding::{Finding, Level, Sums};
+use crate::config::place::Place;
+use crate::config::{ApiConfig, Config, Discover};
+use crate::model::deployed::Wanted;
+use crate::model::finding::{Finding, Sums};
 use crate::model::json;
 use crate::model::problem::Problem;
+use crate::model::text::printable;
 use crate::ops::clock::Clock;
 use crate::view;
 
-/// Looks, and prints what was found. Whether there is no fault.
+/// What is checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    /// Where the configuration stands.
+    pub place: &'a Place,
+    /// One API alone: by its name in the configuration, else by its name or ID in AWS.
+    pub api: Option<&'a str>,
+    /// The Region, where it is said.
+    pub region: Option<&'a str>,
+}
+
+impl Wish<'_> {
+    /// The configuration that is checked.
+    ///
+    /// # Errors
+    /// When it cannot be read, or there is none and no API is named.
+    pub fn config(self) -> Result<Config, Failure> {
+        let file = if self.place.is_given() { Some(self.place.load()?) } else { None };
+        let config = match (self.api, file) {
+            (None, Some(file)) => file,
+            (None, None) => {
+                let how = "there is no configuration to check: name a file with --config, or an API with --api";
+                return Err(Failure::Usage(how.to_owned()));
+            }
+            (Some(name), file) => {
+                let base = file.unwrap_or_default();
+                let known = base.apis.iter().find(|api| api.name == name).cloned();
+                let api = match known {
+                    Some(known) => known,
+                    None => discovered(name).map_err(Failure::Usage)?,
+                };
+                Config { apis: vec![api], ..base }
+            }
+        };
+        Ok(named::with_region(config, self.region))
+    }
+}
+
+/// An API of which AWS is to say everything.
+fn discovered(name: &str) -> Result<ApiConfig, String> {
+    let wrong = || format!("`{}` names no API: write NAME_OR_ID or NAME_OR_ID/STAGE", printable(name));
+    let wanted = Wanted::parse(name).ok_or_else(wrong)?;
+    Ok(ApiConfig { discover: Some(Discover { wanted, timeout: None }), ..ApiConfig::named(name) })
+}
+
+/// Looks, and prints what was found.
 ///
 /// # Errors
-/// When AWS cannot be reached, or `out` cannot be written.
-pub async fn run(
-    config: &Config,
-    clients: &mut Clients,
-    clock: &Clock,
-    show: Show,
-    out: &mut impl Write,
-) -> Result<bool> {
-    let found = findings(&gather(config, clients, clock).await?);
+/// When there is a fault, AWS cannot be reached, or `out` cannot be written.
+pub async fn run(config: &Config, clock: &Clock, show: Show, out: &mut impl Write) -> Result<(), Failure> {
+    let mut clients = named::clients(config).await.map_err(Failure::Usage)?;
+    let found = findings(&gather(config, &mut clients, clock).await?);
     print(&found, show, out).and_then(|()| out.flush()).context("cannot write to standard output")?;
-    Ok(found.iter().all(|finding| finding.level != Level::Fault))
+    match Sums::of(&found).faults {
+        0 => Ok(()),
+        faults => Err(Failure::Faults(faults)),
+    }
 }
 
 fn print(found: &[Finding], show: Show, out: &mut impl Write) -> std::io::Result<()> {
