@@ -4,7 +4,9 @@
 
 mod alerting;
 mod cli;
+mod control_plane;
 mod daemon;
+mod discovery;
 mod exactness;
 mod faults;
 mod http;
@@ -13,6 +15,7 @@ mod moto;
 mod moto_server;
 mod own_lines;
 mod packaging;
+mod planted;
 mod properties;
 mod python;
 mod reading;

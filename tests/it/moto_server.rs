@@ -1,4 +1,5 @@
-//! A second AWS for the tests: moto, an emulator of CloudWatch Logs, SNS and SQS that this project did not write.
+//! A second AWS for the tests: moto, an emulator of CloudWatch Logs, SNS, SQS, API Gateway and Lambda that this project
+//! did not write.
 //!
 //! Each test starts a server of its own ([`Moto::start`]), so tests share no groups, topics or event ids and can run
 //! side by side. It is not the project's own simulation: moto knows no lag, no throttling and no faults, so it proves
@@ -26,6 +27,12 @@
 //! - `PutLogEvents` takes more than 1 MB and more than 10,000 events in a call.
 //! - SNS delivers to SQS inside `Publish`, needs no queue policy, and accepts a line end in a subject. Its limit of a
 //!   message is 262,144 characters of the body; on AWS it is bytes of body and attributes together.
+//! - Lists of API Gateway come in one page whatever limit is asked for, and stages have no canary.
+//! - A function has no logging configuration, so each writes to `/aws/lambda/<name>`, and neither it nor a version can be
+//!   in a state that keeps it from being invoked.
+//! - An unqualified function, its newest version and an alias of that have one resource policy between them; AWS has one
+//!   for each. Its statements name the qualifier they were made for in `Resource`, as on AWS.
+//! - `CreateFunction` looks for its role in IAM, which is asked with a plain request ([`Moto::role`]).
 //! - A FIFO queue takes for repetitions only what it still holds: a message that was deleted is forgotten at once, not
 //!   after five minutes. Who wants to see repetitions swallowed must not empty the queue before.
 
@@ -48,10 +55,10 @@ use crate::python::{self, Python, Wanted};
 /// environment's folder carries it in its name, so a new pin makes a new environment.
 const MOTO_VERSION: &str = "5.2.5";
 
-/// What of moto's `server` extra the services here need. The whole extra takes four times as long to install and 300
-/// MB, nearly all of it for CloudFormation; logs, SNS and SQS need nothing beyond moto's own dependencies. API Gateway
-/// would need `moto[apigateway]` besides.
-const SERVER_REQUIREMENTS: [&str; 2] = ["flask==3.1.3", "flask-cors==6.0.5"];
+/// What of moto's extras the services here need: the first two of `server`, the others of `apigateway`. The whole of
+/// `server` takes four times as long to install and 300 MB, nearly all of it for CloudFormation.
+const SERVER_REQUIREMENTS: [&str; 5] =
+    ["flask==3.1.3", "flask-cors==6.0.5", "openapi-spec-validator==0.9.0", "joserfc==1.8.0", "PyYAML==6.0.3"];
 
 /// The Region of every client; topics and queues get their ARNs from it.
 pub(crate) const REGION: &str = "us-east-1";
@@ -65,12 +72,22 @@ const START_WITHIN: Duration = Duration::from_secs(90);
 /// `PutLogEvents` takes 1 MB; an access-log line of these tests has 700 bytes.
 const EVENTS_PER_PUT: usize = 1_000;
 
-/// moto's services, imported before the server says that it is there: the first request should not wait for an import.
-/// The import also serves as the check that a new environment is complete.
+/// The account that everything is in.
+pub(crate) const ACCOUNT: &str = "123456789012";
+
+/// moto's services that nearly every test needs, imported before the server says that it is there: the first request
+/// should not wait for an import. Those of API Gateway and Lambda are imported at their first request, because that
+/// takes as long again.
 const IMPORTS: &str = "
 import moto.logs.urls, moto.sns.urls, moto.sqs.urls
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
+";
+
+/// What a complete environment can import.
+const CHECK: &str = "
+import moto.apigateway.urls, moto.apigatewayv2.urls, moto.awslambda.urls, moto.iam.urls, moto.sts.urls
+import moto.logs.urls, moto.sns.urls, moto.sqs.urls, moto.moto_server.werkzeug_app
 ";
 
 /// What `moto_server` does, with three differences: the kernel picks the port (looking for a free one first and binding
@@ -103,6 +120,9 @@ pub(crate) struct Moto {
     logs: aws_sdk_cloudwatchlogs::Client,
     sns: aws_sdk_sns::Client,
     sqs: aws_sdk_sqs::Client,
+    rest: aws_sdk_apigateway::Client,
+    http: aws_sdk_apigatewayv2::Client,
+    lambda: aws_sdk_lambda::Client,
     writing: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -194,6 +214,9 @@ impl Moto {
             logs: client!(aws_sdk_cloudwatchlogs, &endpoint),
             sns: client!(aws_sdk_sns, &endpoint),
             sqs: client!(aws_sdk_sqs, &endpoint),
+            rest: client!(aws_sdk_apigateway, &endpoint),
+            http: client!(aws_sdk_apigatewayv2, &endpoint),
+            lambda: client!(aws_sdk_lambda, &endpoint),
             writing: Arc::default(),
             endpoint,
         }
@@ -210,6 +233,41 @@ impl Moto {
 
     pub(crate) fn sns(&self) -> &aws_sdk_sns::Client {
         &self.sns
+    }
+
+    /// REST APIs.
+    pub(crate) fn rest(&self) -> &aws_sdk_apigateway::Client {
+        &self.rest
+    }
+
+    /// HTTP and WebSocket APIs.
+    pub(crate) fn http(&self) -> &aws_sdk_apigatewayv2::Client {
+        &self.http
+    }
+
+    pub(crate) fn lambda(&self) -> &aws_sdk_lambda::Client {
+        &self.lambda
+    }
+
+    /// Makes the role of this name, which functions need to be made, and returns its ARN. One request of the query
+    /// protocol: not worth another crate. The server knows by the signature which service is meant.
+    pub(crate) fn role(&self, name: &str) -> String {
+        let address = self.endpoint.strip_prefix("http://").expect("moto is asked over HTTP");
+        let policy = form_urlencoded::byte_serialize(br#"{"Version":"2012-10-17"}"#).collect::<String>();
+        let body = format!("Action=CreateRole&Version=2010-05-08&RoleName={name}&AssumeRolePolicyDocument={policy}");
+        let mut stream = TcpStream::connect(address).expect("moto answers");
+        write!(
+            stream,
+            "POST / HTTP/1.0\r\nHost: {address}\r\nAuthorization: AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/20260101/{REGION}/iam/\
+             aws4_request, SignedHeaders=host, Signature=0\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .expect("moto takes a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("moto answers");
+        assert!(answer.contains("<Arn>") || answer.contains("EntityAlreadyExists"), "no role was made: {answer}");
+        format!("arn:aws:iam::{ACCOUNT}:role/{name}")
     }
 
     pub(crate) fn writer(&self) -> LogWriter {
@@ -398,7 +456,7 @@ fn environment() -> &'static Python {
     let wanted = || {
         let server = SERVER_REQUIREMENTS.iter().map(ToString::to_string);
         let requirements = std::iter::once(format!("moto=={MOTO_VERSION}")).chain(server).collect();
-        Wanted { name: format!("moto-{MOTO_VERSION}"), purpose: "the tests against moto", requirements, check: IMPORTS }
+        Wanted { name: format!("moto-{MOTO_VERSION}"), purpose: "the tests against moto", requirements, check: CHECK }
     };
     python::made_once(&ENVIRONMENT, wanted)
 }

@@ -235,7 +235,7 @@ impl Desk {
 }
 
 /// Reads a head, without the empty line behind it, and the body that it announces.
-async fn read_request(caller: &mut TcpStream) -> std::io::Result<(String, Vec<u8>)> {
+pub(crate) async fn read_request(caller: &mut TcpStream) -> std::io::Result<(String, Vec<u8>)> {
     let mut read = Vec::new();
     let end = loop {
         if let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") {

@@ -95,7 +95,7 @@ impl Control {
             call.set_qualifier(of.qualifier.as_deref().map(str::to_owned)).send()
         };
         let policy = self.ask(&[&lambda.quota], call, ask).await?.policy.unwrap_or_default();
-        statements(&policy).ok_or_else(|| self.undiscovered(call, Problem::Service, format!("no policy: {policy}")))
+        statements(&policy, of).ok_or_else(|| self.undiscovered(call, Problem::Service, format!("no policy: {policy}")))
     }
 
     fn lambda(&self, region: &Arc<str>) -> Lambda {

@@ -1,20 +1,31 @@
 //! A function's resource policy: from its JSON to statements.
 //!
-//! Not what a statement permits. AWS documentation: "IAM JSON policy elements reference". Rule: what is not understood
+//! Not what a statement permits. A function, each of its versions and aliases has a policy of its own. AWS documentation: "IAM JSON policy elements reference". Rule: what is not understood
 //! is kept by name ([`Statement::other_conditions`]), so that nobody takes a narrower statement for a wider one.
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::Statement;
+use super::{FunctionRef, Statement};
+use crate::model::text::fits;
 
-/// The statements of a policy; `None` where it is not one.
+/// The statements of a policy that are about this function, with this qualifier; `None` where it is not a policy.
 #[must_use]
-pub fn statements(json: &str) -> Option<Vec<Statement>> {
+pub fn statements(json: &str, of: &FunctionRef) -> Option<Vec<Statement>> {
     let policy: Value = serde_json::from_str(json).ok()?;
     let said = policy.get("Statement")?;
-    said.as_array().map_or_else(|| Some(vec![statement(said)?]), |several| several.iter().map(statement).collect())
+    let several = said.as_array().map_or(std::slice::from_ref(said), Vec::as_slice);
+    several.iter().filter(|said| is_about(said, of)).map(statement).collect()
+}
+
+/// Whether its resource is the function; one that names none is.
+fn is_about(statement: &Value, of: &FunctionRef) -> bool {
+    let resources = statement.get("Resource").map(texts).unwrap_or_default();
+    let arn = of.arn();
+    // The newest code has two names.
+    let also = arn.strip_suffix(":$LATEST").unwrap_or(&arn);
+    resources.is_empty() || resources.iter().any(|resource| fits(resource, &arn) || fits(resource, also))
 }
 
 fn statement(value: &Value) -> Option<Statement> {
@@ -81,6 +92,16 @@ mod tests {
         texts.iter().map(|text| Arc::from(*text)).collect()
     }
 
+    fn of() -> FunctionRef {
+        FunctionRef {
+            partition: "aws".into(),
+            region: "eu-west-1".into(),
+            account: "111122223333".into(),
+            name: "checkout-fn".into(),
+            qualifier: Some("live".into()),
+        }
+    }
+
     /// As `add-permission` of the console and the CLI makes them.
     #[test]
     fn a_permission_of_the_gateway_is_read() {
@@ -91,7 +112,7 @@ mod tests {
                           "StringEquals":{"aws:SourceAccount":["111122223333"]}}},
             {"Sid":"b","Effect":"Deny","Principal":"*","Action":["lambda:InvokeFunction","lambda:Get*"],
              "Condition":{"Bool":{"aws:SecureTransport":"false"}}}]}"#;
-        let statements = statements(json).unwrap();
+        let statements = statements(json, &of()).unwrap();
         assert_eq!(
             statements,
             [
@@ -121,7 +142,7 @@ mod tests {
             let json = format!(
                 r#"{{"Statement":{{"Effect":"Allow","Principal":{{"AWS":["111122223333","*"]}},"Action":"*","Condition":{condition}}}}}"#
             );
-            let statement = statements(&json).unwrap().remove(0);
+            let statement = statements(&json, &of()).unwrap().remove(0);
             assert_eq!(statement.principals, arcs(&["111122223333", "*"]));
             (statement.source_arns, statement.other_conditions)
         };
@@ -133,18 +154,44 @@ mod tests {
         let both = read(r#"{"ArnLike":{"AWS:SourceArn":"arn:x"},"ArnEquals":{"AWS:SourceArn":"arn:y"}}"#);
         assert_eq!((both.0.len(), both.1), (1, key), "both have to hold");
         assert_eq!(read(r#"{"ForAnyValue:ArnLike":{"a":"b"}}"#), (Vec::new(), arcs(&["a"])));
-        let negated = statements(r#"{"Statement":[{"Effect":"Allow","NotPrincipal":"*","NotAction":"x"}]}"#).unwrap();
+        let negated = r#"{"Statement":[{"Effect":"Allow","NotPrincipal":"*","NotAction":"x"}]}"#;
+        let negated = statements(negated, &of()).unwrap();
         assert_eq!(negated[0].other_conditions, arcs(&["NotPrincipal", "NotAction"]));
         for no_policy in ["", "{}", "[]", r#"{"Statement":[1]}"#, r#"{"Statement":{"Effect":1}}"#] {
-            assert_eq!(statements(no_policy), None, "{no_policy}");
+            assert_eq!(statements(no_policy, &of()), None, "{no_policy}");
         }
-        assert_eq!(statements(r#"{"Statement":[]}"#), Some(Vec::new()));
+        assert_eq!(statements(r#"{"Statement":[]}"#, &of()), Some(Vec::new()));
+    }
+
+    #[test]
+    fn statements_about_another_qualifier_do_not_count() {
+        let count = |resource: &str, qualifier: Option<&str>| {
+            let of = FunctionRef { qualifier: qualifier.map(Arc::from), ..of() };
+            let resource = resource.replace('F', "arn:aws:lambda:eu-west-1:111122223333:function:checkout-fn");
+            let json = format!(
+                r#"{{"Statement":[{{"Effect":"Allow","Principal":"*","Action":"*","Resource":"{resource}"}}]}}"#
+            );
+            statements(&json, &of).unwrap().len()
+        };
+        for (resource, qualifier, want) in [
+            ("F", None, 1),
+            ("F:live", Some("live"), 1),
+            ("F:live", None, 0),
+            ("F:live", Some("dev"), 0),
+            ("F", Some("live"), 0),
+            ("F:*", Some("live"), 1),
+            ("F", Some("$LATEST"), 1),
+            ("F:$LATEST", Some("$LATEST"), 1),
+            ("*", None, 1),
+        ] {
+            assert_eq!(count(resource, qualifier), want, "{resource} of {qualifier:?}");
+        }
     }
 
     proptest! {
         #[test]
         fn any_text_is_a_policy_or_not(text in ".*") {
-            let _ = statements(&text);
+            let _ = statements(&text, &of());
         }
     }
 }
