@@ -238,6 +238,7 @@ pub fn welcome() -> String {
 
   gatewatch demo                    see all of it on a simulated AWS: no account, a minute
   gatewatch --follow API            watch an API now, by its name or ID in AWS, with nothing configured
+  gatewatch check --api API         look whether it can be watched, what is wrong with it, and what mends that
   gatewatch init --api API -o FILE  write a configuration for a live API
   gatewatch --config FILE           watch as a daemon what FILE says
 

@@ -60,7 +60,8 @@
 //!
 //! # Where to change what
 //!
-//! A new access-log shape: [`read::access`]. A new line of a runtime: [`read::lambda`]. A sentence of an execution log:
+//! What is checked: `check/`, one file a thing; what it goes by: [`check::evidence`], asked for in [`run::check`]. A new
+//! access-log shape: [`read::access`]. A new line of a runtime: [`read::lambda`]. A sentence of an execution log:
 //! [`read::execution`]. A way to join: [`engine::casework`]. What is secret: [`model::secrets`]. A new cause: [`model::cause`],
 //! then [`engine::explain`] and its fix. A rule: [`engine::rules`] says what it is, `engine/measures.rs` what it measures,
 //! `config/rules` its keys. A state: [`engine::alerts`]; of a log that is not read `engine/sight.rs`; a notice
