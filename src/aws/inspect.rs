@@ -15,6 +15,9 @@ use crate::model::time::Timestamp;
 use crate::tail::fetch::FetchError;
 use crate::tail::groups::Pattern;
 
+/// Pages that are asked for one ID.
+const PAGES: usize = 3;
+
 /// A log group as it is listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupFacts {
@@ -45,6 +48,30 @@ impl LogsFetch {
         let call =
             if group.starts_with("arn:") { call.log_group_identifier(group) } else { call.log_group_name(group) };
         call.send().await.map(|_| ()).map_err(|e| fetch::error(&e))
+    }
+
+    /// Whether an event since `from` has this ID in it. Little is searched: an answer may have none and more to come.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn mentions(&self, group: &str, id: &str, from: Timestamp) -> Result<bool, FetchError> {
+        // A quote would end the phrase.
+        let call = self.client.filter_log_events().filter_pattern(format!("\"{}\"", id.replace('"', " ")));
+        let call = call.start_time(from.as_millis()).limit(1);
+        let call =
+            if group.starts_with("arn:") { call.log_group_identifier(group) } else { call.log_group_name(group) };
+        let mut token = None;
+        for _ in 0..PAGES {
+            let answer = call.clone().set_next_token(token).send().await.map_err(|e| fetch::error(&e))?;
+            if answer.events.is_some_and(|events| !events.is_empty()) {
+                return Ok(true);
+            }
+            token = answer.next_token;
+            if token.is_none() {
+                break;
+            }
+        }
+        Ok(false)
     }
 
     /// One part of the log groups that fit, and where the next part begins.

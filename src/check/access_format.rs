@@ -3,9 +3,9 @@
 //! Not reading them: that is `read/access`, which is lenient. Rule: what cannot be done without a variable is said with
 //! it; without the request's status or its route it is a fault, because nothing can be counted.
 
-use super::evidence::{Api, Purpose};
+use super::evidence::{Api, Purpose, Sample};
 use super::names::some_of;
-use crate::model::access_format::{PREFIX, command, variable, variables};
+use crate::model::access_format::{PREFIX, command, names_invocations, variable, variables};
 use crate::model::deployed::{AccessLog, Deployed, ExecutionLog, Target};
 use crate::model::finding::{Check, Finding, Level, SubjectKind};
 use crate::model::inventory::ApiKind;
@@ -74,7 +74,7 @@ pub(super) fn finding(deployed: &Deployed) -> Option<Finding> {
         ));
     }
     if wrong.is_empty() {
-        let text = "its format holds all that explanations need";
+        let text = "its lines say status, route, times and errors";
         return Some(Finding::ok(Check::AccessLogFormat, SubjectKind::Stage, &stage, text));
     }
     let text = sentence(&wrong);
@@ -98,14 +98,25 @@ pub(super) fn exact_join(api: &Api, deployed: &Deployed) -> Option<Finding> {
             ExecutionLog::On { .. } | ExecutionLog::Off | ExecutionLog::Never => None,
         };
     };
-    if variables(format).any(|name| matches!(name, "integration.requestId" | "awsEndpointRequestId")) {
+    if names_invocations(format) {
         return ok("failures are joined to invocations by $context.integration.requestId");
     }
     if reads_execution && matches!(deployed.execution_log, ExecutionLog::On { every_method: true, .. }) {
         return ok("failures are joined to invocations by the execution log");
     }
-    let text = "The access log has no $context.integration.requestId: which invocation a failed request was can only be guessed \
-                by its time, unless the function logs the API's request ID.";
+    let rest = match api.sample {
+        Some(Sample { logged: 1.., .. }) => {
+            return ok("failures are joined to invocations by the API's request ID, which functions log");
+        }
+        Some(Sample { requests, .. }) => {
+            format!("the functions' logs hold the request ID of none of the last {requests} requests")
+        }
+        None => "this could only be made up for by functions that log the API's request ID".to_owned(),
+    };
+    let text = format!(
+        "The access log has no $context.integration.requestId, so which invocation a failed request was is guessed by its \
+         time; {rest}."
+    );
     let command = command(&deployed.stage, &deployed.region, arn);
     let fix = "Set the recommended format; this takes no new deployment.";
     Some(Finding::fault(Check::ExactJoin, SubjectKind::Stage, &stage, text).fix(fix, Some(command)))

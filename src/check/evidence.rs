@@ -47,8 +47,19 @@ pub struct Api {
     pub format_agrees: Option<bool>,
     /// What AWS says it is made of.
     pub stage: Stage,
+    /// Whether its functions log the API's request IDs, where that was asked.
+    pub sample: Option<Sample>,
     /// Why what was discovered of it cannot be watched, if it cannot.
     pub refused: Option<String>,
+}
+
+/// The last requests of an API, looked for in the logs of its functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// So many, and not none.
+    pub requests: usize,
+    /// The ID of so many of them stands there.
+    pub logged: usize,
 }
 
 /// What AWS says of the stage that is watched.

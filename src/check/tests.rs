@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::evidence::{
-    Api, Caller, Evidence, Listed, LogGroup, Polling, Purpose, Read, Stage, Subscription, Topic, TopicAttributes,
+    Api, Caller, Evidence, Listed, LogGroup, Polling, Purpose, Read, Sample, Stage, Subscription, Topic,
+    TopicAttributes,
 };
 use super::findings;
 use crate::model::access_format::recommended;
@@ -122,6 +123,7 @@ fn healthy() -> Evidence {
         ],
         format_agrees: Some(true),
         stage: Stage::Found(Box::new(deployed)),
+        sample: None,
         refused: None,
     };
     let topic = Topic {
@@ -263,6 +265,24 @@ const CASES: &[Case] = &[
         |e| format(e, &recommended(ApiKind::Rest).replace("$context.integration.requestId", "")),
         &[(Check::ExactJoin, Fault, STAGE)],
         "\"path\":\"/accessLogSettings/format\",\"value\":\"{\\\"requestId\\\":\\\"$context.requestId\\\",",
+    ),
+    case(
+        "no integration.requestId, and the function logs nothing that helps",
+        |e| {
+            format(e, &recommended(ApiKind::Rest).replace("$context.integration.requestId", ""));
+            e.apis[0].sample = Some(Sample { requests: 2, logged: 0 });
+        },
+        &[(Check::ExactJoin, Fault, STAGE)],
+        "the functions' logs hold the request ID of none of the last 2 requests.",
+    ),
+    case(
+        "no integration.requestId, but the function logs the API's",
+        |e| {
+            format(e, &recommended(ApiKind::Rest).replace("$context.integration.requestId", ""));
+            e.apis[0].sample = Some(Sample { requests: 2, logged: 1 });
+        },
+        &[],
+        "",
     ),
     case(
         "no integration.requestId, but an execution log",

@@ -73,6 +73,12 @@ pub fn variables(format: &str) -> impl Iterator<Item = &str> {
     format.split(PREFIX).skip(1).map(|text| variable(text).0)
 }
 
+/// Whether a line of this format says which invocation served its request.
+#[must_use]
+pub fn names_invocations(format: &str) -> bool {
+    variables(format).any(|name| matches!(name, "integration.requestId" | "awsEndpointRequestId"))
+}
+
 /// The log group that a stage's access log may go to, where it has none: its ARN.
 #[must_use]
 pub fn group_for(deployed: &Deployed) -> String {

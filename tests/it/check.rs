@@ -171,6 +171,24 @@ async fn what_is_wrong_with_a_stage_is_found_alone() {
     let found = shop(&moto);
     found.assert_only(&format!("fault exact_join {stage}"));
     assert_format(&found.command("exact_join"), &api.id);
+
+    // What is guessed by the time without it is sure where the function logs the API's request ID.
+    let now = Timestamp::from_millis(jiff::Timestamp::now().as_millisecond());
+    let line = r#"{"requestId":"84ea9398-1f2d-4c1e-9a57-5a3c8e0f7b11","httpMethod":"POST","resourcePath":"/checkout","status":"200"}"#;
+    let put = async |group: &str, text: &str| {
+        let create = moto.logs().create_log_stream().log_group_name(group).log_stream_name("s");
+        create.send().await.expect("moto creates a log stream");
+        moto.writer().put(group, "s", &[(now.as_millis(), text.to_owned())]).await;
+    };
+    put(Shop::ACCESS_GROUP, line).await;
+    let found = shop(&moto);
+    found.assert_only(&format!("fault exact_join {stage}"));
+    assert!(found.stdout.contains("hold the request ID of none of the last 1 requests"), "{}", found.stdout);
+    put("/aws/lambda/checkout-fn", "INFO requestContext.requestId 84ea9398-1f2d-4c1e-9a57-5a3c8e0f7b11 begins").await;
+    let found = shop(&moto);
+    found.assert_well();
+    assert!(found.stdout.contains("by the API's request ID, which functions log"), "{}", found.stdout);
+
     patch(&moto, api, "/accessLogSettings/format", &FORMAT.replace("$context.status", "")).await;
     shop(&moto).assert_only(&format!("fault access_log_format {stage}"));
     patch(&moto, api, "/accessLogSettings/format", &recommended(ApiKind::Rest)).await;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::steps::Steps;
 use crate::aws::clients::Clients;
 use crate::aws::discover::{Control, NotFound};
-use crate::check::evidence::{Api, LogGroup, Stage};
+use crate::check::evidence::{Api, LogGroup, Sample, Stage};
 use crate::config::found::Found;
 use crate::config::{ApiConfig, Config};
 use crate::model::deployed::{AccessLog, Candidate, Unasked, Wanted};
@@ -68,15 +68,18 @@ pub(super) fn evidence(
     stages: Vec<Stage>,
     refused: &[(String, String)],
     groups: Vec<Vec<LogGroup>>,
+    samples: Vec<Option<Sample>>,
     region: &str,
 ) -> Vec<Api> {
     let apis = resolved.apis.iter().zip(&written.apis);
-    let each = apis.zip(stages).zip(groups).map(|(((api, as_written), stage), groups)| Api {
+    let known = stages.into_iter().zip(groups).zip(samples);
+    let each = apis.zip(known).map(|((api, as_written), ((stage, groups), sample))| Api {
         name: api.name.as_str().into(),
         region: region_of(api, region).into(),
         format_agrees: as_written.access_log_format.as_ref().and_then(|format| agrees(format, &stage)),
         groups,
         stage,
+        sample,
         refused: refused.iter().find(|(name, _)| *name == api.name).map(|(_, why)| why.clone()),
     });
     each.collect()

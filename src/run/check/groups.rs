@@ -44,6 +44,16 @@ pub(super) struct Groups {
     /// By API.
     pub(super) by_api: Vec<Vec<LogGroup>>,
     pub(super) polling: Vec<Polling>,
+    /// Those that exist, by name or by pattern.
+    pub(super) inventory: Inventory,
+    turns: BTreeMap<Account, (LogsFetch, Turns)>,
+}
+
+impl Groups {
+    /// What reads a log group, and its turns.
+    pub(super) fn turns_of(&self, source: &Source) -> &(LogsFetch, Turns) {
+        &self.turns[&account_of(source)]
+    }
 }
 
 /// Region and role.
@@ -51,8 +61,8 @@ type Account = (Arc<str>, Option<Arc<str>>);
 
 /// Turns of one account and Region.
 #[derive(Clone)]
-struct Turns {
-    reading: Quota,
+pub(super) struct Turns {
+    pub(super) reading: Quota,
     listing: Quota,
     clock: Clock,
 }
@@ -134,7 +144,7 @@ pub(super) async fn look(
     for groups in &mut by_api {
         groups.sort_by(|a, b| (a.purpose, &a.name).cmp(&(b.purpose, &b.name)));
     }
-    Groups { by_api, polling: polling(config, &inventory) }
+    Groups { by_api, polling: polling(config, &inventory), inventory, turns }
 }
 
 /// Looks at one log group.
@@ -185,7 +195,7 @@ async fn list(logs: &LogsFetch, pattern: &Pattern, turns: &Turns) -> Result<Vec<
 }
 
 /// Asks when it is its turn, and again where it was refused as too much.
-async fn again<T, F: Future<Output = Result<T, FetchError>>>(
+pub(super) async fn again<T, F: Future<Output = Result<T, FetchError>>>(
     quota: &Quota,
     clock: &Clock,
     ask: impl Fn() -> F,

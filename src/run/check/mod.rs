@@ -5,6 +5,7 @@
 
 mod apis;
 mod groups;
+mod sample;
 mod steps;
 mod topics;
 
@@ -121,6 +122,7 @@ async fn gather(config: &Config, clients: &mut Clients, clock: &Clock) -> Result
     let Looked { stages, config: resolved, refused } = apis::look(config, clients, &region, &steps).await;
     let place = groups::Place { region: &region, caller: caller.as_ref().ok() };
     let groups = groups::look(&resolved, clients, place, clock, &steps).await;
+    let samples = sample::look(&stages, &groups, clock, &steps).await;
     let topics = topics::look(&resolved, clients, &steps).await;
     steps.clear();
     // Some networks reach all services but the one that says who asks.
@@ -129,7 +131,7 @@ async fn gather(config: &Config, clients: &mut Clients, clock: &Clock) -> Result
         Err(error) if !reached => return Err(error.into()),
         caller => caller.map_err(Into::into),
     };
-    let apis = apis::evidence(&resolved, config, stages, &refused, groups.by_api, &region);
+    let apis = apis::evidence(&resolved, config, stages, &refused, groups.by_api, samples, &region);
     let reach = resolved.longest_window().max(resolved.poll.max_catchup);
     Ok(Evidence { caller, apis, topics, polling: groups.polling, reach })
 }
