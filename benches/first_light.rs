@@ -289,7 +289,7 @@ async fn whole(clients: Clients) -> Result<()> {
         clock: Clock::wall(),
         requests: false,
         state_dir: None,
-        own_log_group: None,
+        own: None,
         questions: None,
         reload: None,
         stop: stop.clone(),

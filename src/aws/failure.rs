@@ -64,9 +64,29 @@ pub fn problem<E: ProvideErrorMetadata>(e: &SdkError<E>) -> Problem {
 pub fn said<E: ProvideErrorMetadata + Error + 'static>(e: &SdkError<E>) -> String {
     let said = match (e.code().unwrap_or_default(), e.message()) {
         (code, Some(message)) if !code.is_empty() => format!("{code}: {message}"),
-        (_, _) => chain(e),
+        (_, _) => plain(&chain(e)).to_owned(),
     };
     cut(&printable(&said), SAID_MAX).to_owned()
+}
+
+/// Without what the SDK puts before and behind its reason: names of its own types, and each place that it looked at for
+/// credentials.
+fn plain(chained: &str) -> &str {
+    let prefixes = ["dispatch failure: other: ", "dispatch failure: io error: ", "dispatch failure: timeout: "];
+    let text = prefixes.iter().find_map(|prefix| chained.strip_prefix(prefix)).unwrap_or(chained);
+    let text = text.strip_prefix("the credential provider was not enabled: ").unwrap_or(text);
+    match text.split_once(". Attempted: ") {
+        // A profile that is wrong is among the places; elsewhere nothing was set.
+        Some((_, places)) if places.contains("was not defined") => {
+            places.split_once("Profile: the credential provider was not enabled: ").map_or(text, |(_, rest)| line(rest))
+        }
+        Some((reason, _)) => reason,
+        None => text,
+    }
+}
+
+fn line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
 }
 
 /// From an error code: AWS documentation of each service, "Errors", and "Common errors".
@@ -195,13 +215,15 @@ fn credentials(said: &str, profile: Option<&str>) -> Told {
     let option = profile.map(|p| format!(" --profile {p}")).unwrap_or_default();
     let (what, advice) = if has(&["signature expired", "signature not yet current", "skewed"]) {
         ("the clock of this machine is wrong".to_owned(), "set it: AWS takes no request that is minutes old".to_owned())
-    } else if has(&["sso"]) {
-        (format!("the SSO session{of_profile} has expired, or was not begun"), format!("run `aws sso login{option}`"))
     } else if has(&["sts:assumerole", "assumerole", "assume role"]) {
         (
             "the role cannot be taken on".to_owned(),
             "allow sts:AssumeRole on it, and name who asks in its trust policy".to_owned(),
         )
+    } else if has(&["sso token", "/sso/cache", "loading an access token", "session token not found"]) {
+        (format!("the SSO session{of_profile} has expired, or was not begun"), format!("run `aws sso login{option}`"))
+    } else if let (Some(profile), true) = (profile, has(&["was not defined"])) {
+        (format!("there is no profile `{profile}`"), "`aws configure list-profiles` names those there are".to_owned())
     } else if has(&["expired"]) {
         (
             format!("the AWS session{of_profile} has expired"),
@@ -222,7 +244,7 @@ fn credentials(said: &str, profile: Option<&str>) -> Told {
         match profile {
             Some(profile) => (
                 format!("profile `{profile}` gives no AWS credentials"),
-                format!("see `aws configure list --profile {profile}`; `aws configure list-profiles` names those there are"),
+                format!("see `aws configure list --profile {profile}`"),
             ),
             None => (
                 "no AWS credentials were found".to_owned(),

@@ -1,10 +1,16 @@
 //! What is wrong in a configuration, and where.
+//!
+//! Not what would be right: whoever finds a mistake says that. Rule: what is said here stands in logs, so of a sink, which
+//! may have a token in its address or its headers, only the values of keys are shown that never hold one.
 
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::model::secrets::mask;
+
+/// Keys of a sink whose values may be shown.
+const OPEN: [&str; 9] = ["kind", "name", "format", "topic_arn", "min_severity", "rules", "apis", "rate", "burst"];
 
 /// A mistake in the configuration: file, line, what stands there, what would be right.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +62,8 @@ impl Source<'_> {
     pub fn syntax(&self, error: &toml::de::Error) -> ConfigError {
         let line = error.span().and_then(|span| self.line(span.start));
         let said = error.message().replace('\n', "; ");
+        let in_sink = error.span().is_some_and(|span| self.is_in_sink(span.start));
+        let said = if in_sink { without_values(&said) } else { said };
         let missing = said.strip_prefix("missing field `").and_then(|key| key.strip_suffix('`'));
         ConfigError::new(self.path, line, missing.map_or(said.clone(), |key| format!("{key} is missing in this table")))
     }
@@ -64,11 +72,35 @@ impl Source<'_> {
         let before = self.text.get(..at.min(self.text.len()))?;
         let number = before.matches('\n').count();
         let text = self.text.lines().nth(number).unwrap_or_default().trim();
-        // What is said here stands in logs: an address may hold a token, and headers do.
+        let is_open = |key: &str| OPEN.contains(&key.trim());
         let shown = match text.split_once('=') {
-            Some((key, _)) if matches!(key.trim(), "url" | "headers") => format!("{key}= .."),
+            Some((key, _)) if self.is_in_sink(at) && !is_open(key) => format!("{key}= .."),
+            None if self.is_in_sink(at) && !text.starts_with('[') => "..".to_owned(),
+            Some((key, _)) if text.contains("://") => format!("{key}= .."),
             Some(_) | None => mask(text).into_owned(),
         };
         Some((number + 1, shown))
+    }
+
+    /// Whether a place is in a table `[[sink]]` or one of its own, or in an array `sink = [..]`.
+    fn is_in_sink(&self, at: usize) -> bool {
+        let upto = self.text.get(..at.min(self.text.len())).unwrap_or_default().matches('\n').count();
+        let lines = self.text.lines().take(upto + 1).map(str::trim).collect::<Vec<_>>();
+        let is_of_sink = |line: &str| {
+            let name = line.trim_start_matches(['[', ' ', '"', '\'']);
+            name.strip_prefix("sink").is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+        };
+        // The last line that says in which table what follows stands; an array may go on over many lines.
+        lines.iter().rev().find(|line| line.starts_with('[') || is_of_sink(line)).is_some_and(|line| is_of_sink(line))
+    }
+}
+
+/// A message of the TOML reader without the text that it quotes: `invalid type: string "..", expected a map`.
+fn without_values(said: &str) -> String {
+    let quoted =
+        said.split_once(": string \"").and_then(|(wrong, rest)| Some((wrong, rest.rsplit_once("\", expected ")?)));
+    match quoted {
+        Some((wrong, (_, right))) => format!("{wrong}: a string, expected {right}"),
+        None => said.to_owned(),
     }
 }

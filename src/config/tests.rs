@@ -335,10 +335,20 @@ fn mistakes_and_settings_show_no_tokens() {
         format!("{API}[[sink]]\nkind = \"stdout\"\nurl = \"https://example.com/t0ken-of-a-hook\"\n"),
         format!("{WEBHOOK}headers = {{ Host = \"t0ken-of-a-hook\" }}\n"),
         format!("{WEBHOOK}[sink.headers]\nAuthorization = \"t0ken-of-a-hook\\n\"\n"),
+        format!("{WEBHOOK}[sink.headers]\nX-Hook = \"t0ken-of-a-hook\\n\"\n"),
+        format!("{API}[[sink]]\nkind = \"webhook\"\nurll = \"https://example.com/t0ken-of-a-hook\"\n"),
+        format!("{API}[[sink]]\nkind = \"webhook\"\n\"url\" = \"http://example.com/t0ken-of-a-hook\"\n"),
+        format!("{WEBHOOK}headers = \"X-Key: t0ken-of-a-hook\"\n"),
+        format!("{WEBHOOK}header = {{ X-Hook = \"t0ken-of-a-hook\" }}\n"),
+        format!("sink = [{{ kind = \"webhok\", url = \"https://example.com/t0ken-of-a-hook\" }}]\n{API}"),
+        format!("sink = [\n  {{ kind = \"webhook\",\n    x = \"t0ken-of-a-hook\" }}\n]\n{API}"),
+        format!("{API}url = \"https://example.com/t0ken-of-a-hook\"\n"),
     ] {
         let message = wrong(&text);
         assert!(message.starts_with("g.toml:") && !message.contains("t0ken"), "{message}");
     }
+    let message = wrong(&format!("{API}[[sink]]\nkind = \"pager\"\n"));
+    assert!(message.contains("kind = \"pager\""), "what holds no secret is shown: {message}");
     let config = parse(&format!("{WEBHOOK}headers = {{ X-Key = \"t0ken-of-a-hook\" }}\n")).unwrap();
     assert!(!format!("{config:?}").contains("t0ken") && format!("{config:?}").contains("x-key"));
 }

@@ -4,6 +4,8 @@
 //! recognising, which is `read::own`. Rule: every line of the daemon that is not for a terminal or the journal carries
 //! the mark, and no program's line begins with it by chance.
 
+use std::sync::Arc;
+
 use super::inventory::{Source, name_of_group};
 use super::text::printable;
 
@@ -21,6 +23,15 @@ pub const JSON_ORIGIN: &str = r#","origin":{"host":"#;
 pub fn marked(text: &str) -> String {
     let lines: Vec<_> = text.lines().map(|line| format!("{MARK}{}", printable(line))).collect();
     lines.join("\n")
+}
+
+/// What a container is told about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Own {
+    /// The log group that its output goes to.
+    pub group: OwnGroup,
+    /// The task that it is a part of, by cluster and family: `prod/shop`.
+    pub task: Option<Arc<str>>,
 }
 
 /// The log group that gatewatch's own output goes to.

@@ -9,7 +9,7 @@
 //! - `worst`: the highest severity of the episode; `flapping`; `explained`: failures whose cause is known;
 //! - `endpoints[{endpoint,errors,requests}]`: of an alert about a whole API, the worst; a sample's `site{file,line}` and
 //!   `lambda_request_id`;
-//! - `query{groups,region,from,to,text}`: Logs Insights shows more; `origin{host,version}`: who sends;
+//! - `query{groups,region,from,to,text}`: Logs Insights shows more; `origin{host,task,version}`: who sends;
 //! - `digest{firing,resolved,members[..]}`: of many alerts, the worst ten;
 //! - `before{requests,window_s}`: of an alert about traffic, what came before; `problem`: of a log that is not read; `notice`: of a notice.
 //!
@@ -122,6 +122,7 @@ struct MemberJson<'a> {
 #[derive(Debug, Default, Serialize)]
 struct OriginJson<'a> {
     host: Option<&'a str>,
+    task: Option<&'a str>,
     version: &'a str,
 }
 
@@ -366,7 +367,7 @@ fn told_line(t: &Telling, origin: &Origin, sent: bool) -> String {
         seq: sent.then(|| m.seq()),
         fix: fix.as_deref().map(Into::into),
         title: title(m),
-        origin: OriginJson { host: origin.host.as_deref(), version: Origin::VERSION },
+        origin: OriginJson { host: origin.host.as_deref(), task: origin.task.as_deref(), version: Origin::VERSION },
         ..object
     })
 }

@@ -17,10 +17,11 @@ pub mod outbox;
 pub mod plan;
 pub mod plans;
 pub mod query;
+pub mod receipt;
 pub mod sink;
 pub mod sns;
 mod telling;
 pub mod text;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

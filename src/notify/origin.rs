@@ -10,6 +10,9 @@ use std::sync::Arc;
 pub struct Origin {
     /// The host's name; `None` where it is not known, or nobody needs it because messages are shown on the spot.
     pub host: Option<Arc<str>>,
+    /// The task that it is a part of, by cluster and family (`prod/shop`), where it runs in ECS: unlike the host it is the
+    /// same after a restart.
+    pub task: Option<Arc<str>>,
 }
 
 impl Origin {

@@ -18,6 +18,7 @@ use super::backoff::Backoff;
 use super::json;
 use super::message::Message;
 use super::origin::Origin;
+use super::receipt::Receipt;
 use super::sink::{Class, Deliver, SendError};
 use crate::model::report::SinkReport;
 
@@ -237,6 +238,7 @@ impl<D: Deliver> Carrier<D> {
                     self.backoff.delivered();
                     lock(&self.standing).failing = false;
                     self.trouble.over(&self.name);
+                    tracing::info!("{}", Receipt::of(&self.name, message));
                     return Ok(());
                 }
                 Err(error) => error,

@@ -233,7 +233,7 @@ fn joined(head: Value, tail: Value) -> Value {
 }
 
 fn host() -> Origin {
-    Origin { host: Some("gw-1".into()) }
+    Origin { host: Some("gw-1".into()), task: Some("prod/shop".into()) }
 }
 
 /// One of each kind and state.
@@ -259,7 +259,7 @@ fn a_message_can_be_kept() {
 }
 
 /// Messages about alerts, one of each kind, state and measure.
-pub(super) fn told() -> Vec<Message> {
+pub(crate) fn told() -> Vec<Message> {
     let measures = [
         Measure::FailureCount,
         Measure::Timeouts,

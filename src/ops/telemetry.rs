@@ -21,9 +21,16 @@ use crate::config::{LogConfig, LogFormat, LogLevel};
 use crate::model::own::{JSON_LOG, MARK};
 use crate::model::text::printable;
 
+/// What the SDK says about credentials.
+const QUIET: &str = "aws_config=error";
+
 /// Starts logging. `RUST_LOG` goes before the level of the settings.
 pub fn init(settings: LogConfig) {
-    let filter = EnvFilter::builder().with_default_directive(level(settings.level).into()).from_env_lossy();
+    let level = level(settings.level);
+    let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
+    // The SDK warns, several times, of credentials that it does not get. Whoever asked for something says it once.
+    let wanted = level > LevelFilter::INFO || std::env::var("RUST_LOG").is_ok_and(|said| said.contains("aws_config"));
+    let filter = if wanted { filter } else { filter.add_directive(QUIET.parse().expect("it is a directive")) };
     let subscriber = tracing_subscriber::fmt().with_writer(stderr).with_env_filter(filter);
     let is_journal = is_journal();
     let text = format().with_target(false);

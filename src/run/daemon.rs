@@ -20,7 +20,7 @@ use super::reload::{Account, New, Reload};
 use super::sinks::{self, Change, Changeable, Named};
 use crate::aws::clients::Clients;
 use crate::config::Config;
-use crate::model::own::OwnGroup;
+use crate::model::own::Own;
 use crate::model::report::Report;
 use crate::notify::sink::stdout::Writer;
 use crate::ops::clock::Clock;
@@ -36,8 +36,8 @@ pub struct Options {
     pub requests: bool,
     /// Where state is kept; `None` keeps none.
     pub state_dir: Option<PathBuf>,
-    /// The log group that its own output goes to, where that is known.
-    pub own_log_group: Option<OwnGroup>,
+    /// Where its own output goes to, where that is known.
+    pub own: Option<Own>,
     /// Where others ask how it is, if they can.
     pub questions: Option<Questions>,
     /// How it is asked to read its configuration anew, if it can be.
@@ -51,7 +51,7 @@ pub struct Options {
 /// # Errors
 /// When a sink cannot work ([`sinks::Unusable`]), the state folder cannot be used, or a task failed.
 pub async fn run(mut config: Config, mut clients: Clients, options: Options, hear: impl FnMut(&Said)) -> Result<()> {
-    let Options { clock, requests, state_dir, own_log_group, mut questions, mut reload, stop } = options;
+    let Options { clock, requests, state_dir, own, mut questions, mut reload, stop } = options;
     let mut region = clients.region().unwrap_or("-").to_owned();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), region, "{}", config.summary());
     let mut writer = None;
@@ -61,8 +61,8 @@ pub async fn run(mut config: Config, mut clients: Clients, options: Options, hea
     let mut restored = restored.unwrap_or_default();
     // Also where nothing was saved: a plan that knows nothing must not number its messages as others were.
     let mut said_since = opening.decisions_after(restored.decided);
-    if let Some(own) = own_log_group.filter(|_| restored.pipeline.is_none() && said_since.is_empty()) {
-        let logs = clients.logs(own.region.as_deref().unwrap_or(&region), None).await;
+    if let Some(own) = own.filter(|_| restored.pipeline.is_none() && said_since.is_empty()) {
+        let logs = clients.logs(own.group.region.as_deref().unwrap_or(&region), None).await;
         said_since = recollect::told(&logs, &own, &config, &clock).await;
     }
     if let Some(summary) = restored.summary(clock.now()) {

@@ -63,15 +63,8 @@ pub async fn run(speed: u32, json: bool, stop: CancellationToken) -> Result<()> 
     };
     let patience = tokio::spawn(patience);
     let hear_clock = clock.clone();
-    let options = daemon::Options {
-        clock,
-        requests: true,
-        state_dir: None,
-        own_log_group: None,
-        questions: None,
-        reload: None,
-        stop,
-    };
+    let options =
+        daemon::Options { clock, requests: true, state_dir: None, own: None, questions: None, reload: None, stop };
     let watch = daemon::run(config(json), clients, options, |said| show.hear(said, hear_clock.now()));
     let outcome = Box::pin(watch).await;
     patience.abort();

@@ -10,9 +10,9 @@ use crate::model::json::{VERSION, line};
 use crate::model::report::Report;
 use crate::notify::json;
 use crate::notify::origin::Origin;
-use crate::ops::host;
 use crate::ops::http::{Pages, get};
 use crate::ops::inquiry::Inquiry;
+use crate::ops::{ecs, host};
 
 /// Whoever asks is asked himself within five seconds, by default, in ECS.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -34,7 +34,7 @@ pub fn alerts(report: &Report) -> String {
         time: String,
         alerts: Vec<Box<serde_json::value::RawValue>>,
     }
-    let origin = Origin { host: host::name() };
+    let origin = Origin { host: host::name(), task: ecs::task() };
     let firing = report.firing.iter().map(|alert| {
         let api = report.apis.get(alert.key.api.index()).map_or_else(|| "?".into(), |api| api.name.clone());
         json::firing(alert, &api, &origin)

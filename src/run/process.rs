@@ -32,13 +32,15 @@ pub async fn run(place: Place, region: Option<String>) -> Result<(), Failure> {
     let mut config = with_region(place.load()?, region.as_deref());
     check_trust()?;
     telemetry::init(config.log);
-    let listener = Listener::bind(&config.http).await.map_err(|e| Failure::Usage(e.to_string()))?;
-    let own = ecs::own_log_group().await;
-    config.refuse(own.as_ref());
+    // An address that the host does not have yet, and a Region that nobody tells yet, may be there after a restart, which
+    // service managers make after a failure and not after a mistake.
+    let listener = Listener::bind(&config.http).await.map_err(anyhow::Error::from)?;
+    let own = ecs::own().await;
+    config.refuse(own.as_ref().map(|own| &own.group));
     let stop = CancellationToken::new();
     signals::stop_on_signals(stop.clone()).context("cannot listen for signals")?;
     let asked = signals::reload_on_signal().context("cannot listen for signals")?;
-    let mut clients_now = clients(&config).await.map_err(Failure::Usage)?;
+    let mut clients_now = clients(&config).await.map_err(anyhow::Error::msg)?;
     let service = Service::of_environment();
     let (inquiry, questions) = inquiry::channel();
     if let Some(listener) = listener {
@@ -46,9 +48,9 @@ pub async fn run(place: Place, region: Option<String>) -> Result<(), Failure> {
     }
     let informing = tokio::spawn(service.clone().inform(inquiry, stop.clone()));
     say_who(&config, &mut clients_now).await;
-    let own_log_group = own.clone();
+    let group = own.as_ref().map(|own| own.group.clone());
     let load: Load = Box::new(move || {
-        let (place, own, region) = (place.clone(), own.clone(), region.clone());
+        let (place, own, region) = (place.clone(), group.clone(), region.clone());
         Box::pin(async move {
             let mut config = with_region(place.load().map_err(|e| e.to_string())?, region.as_deref());
             config.refuse(own.as_ref());
@@ -60,7 +62,7 @@ pub async fn run(place: Place, region: Option<String>) -> Result<(), Failure> {
         clock: Clock::wall(),
         requests: false,
         state_dir: config.state_dir.clone().or_else(state_directory),
-        own_log_group,
+        own,
         questions: Some(questions),
         reload: Some(Reload { asked, load, service }),
         stop: stop.clone(),

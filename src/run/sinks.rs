@@ -15,7 +15,7 @@ use crate::notify::sink::sns::Sns;
 use crate::notify::sink::stdout::{Shape, Stdout, StdoutFormat, Writer};
 use crate::notify::sink::webhook::Webhook;
 use crate::notify::sink::{Deliver, SendError};
-use crate::ops::host;
+use crate::ops::{ecs, host};
 
 /// A sink that cannot work as it is configured: what is wrong, and with which.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +52,7 @@ impl Deliver for Sink {
 /// # Errors
 /// The first that cannot work.
 pub fn open(config: &Config, clients: &mut Clients, writer: &mut Option<Writer>) -> Result<Named, Unusable> {
-    let origin = Origin { host: host::name() };
+    let origin = Origin { host: host::name(), task: ecs::task() };
     let mut sinks = Vec::new();
     for sink in &config.sinks {
         let made = match &sink.kind {

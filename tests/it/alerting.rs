@@ -16,7 +16,7 @@ use gatewatch::config::Config;
 use gatewatch::engine::{Counted, Settings};
 use gatewatch::model::event::{Batch, Fact, LogEvent};
 use gatewatch::model::inventory::{ApiId, Inventory, Source, SourceId, SourceKind};
-use gatewatch::model::own::OwnGroup;
+use gatewatch::model::own::{Own, OwnGroup};
 use gatewatch::model::time::Timestamp;
 use gatewatch::notify::json;
 use gatewatch::notify::message::Message;
@@ -378,9 +378,9 @@ fn a_restart_that_knows_nothing_tells_what_is_still_bad_once_more_and_nothing_of
     assert_eq!((&last["reason"], &last["episode"]), (&json!("resolved"), &told[3][0]["episode"]));
 }
 
-fn output() -> OwnGroup {
+fn output() -> Own {
     let (name, streams) = ("/ecs/gatewatch".to_owned(), Some("ecs/gatewatch/".to_owned()));
-    OwnGroup { name, region: None, account: None, streams }
+    Own { group: OwnGroup { name, region: None, account: None, streams }, task: Some("prod/shop".into()) }
 }
 
 #[test]

@@ -4,6 +4,8 @@
 //! moto does not ([`crate::control_plane`]). Rule: through [`Clients`], as the program does it.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use aws_sdk_apigatewayv2::types::ProtocolType;
@@ -12,6 +14,7 @@ use gatewatch::aws::discover::{Control, NotFound};
 use gatewatch::model::deployed::{AccessLog, Asked, Deployed, ExecutionLog, Function, Integration, Target, Wanted};
 use gatewatch::model::inventory::ApiKind;
 use gatewatch::model::problem::Problem;
+use gatewatch::run::named::words;
 use serde_json::{Value, json};
 
 use crate::control_plane::{Answer, Call, ControlPlane};
@@ -163,7 +166,7 @@ async fn several_stages_or_none_are_told_with_what_there_is() {
     let error = control.find_one(&wanted("shop")).await.expect_err("three stages fit");
     let NotFound::Several { among, .. } = &error else { panic!("{error}") };
     assert_eq!(among.len(), 3);
-    let said = error.to_string();
+    let said = words(&error).join("\n");
     for part in [format!("{}/dev  REST API shop", shop.id), format!("{}/prod  HTTP API shop", other.id)] {
         assert!(said.contains(&part), "{part} is not in {said}");
     }
@@ -176,10 +179,12 @@ async fn several_stages_or_none_are_told_with_what_there_is() {
     assert_eq!(&*by_id.stage, "prod");
 
     let error = control.find_one(&wanted("shop/live")).await.expect_err("there is no such stage");
-    assert!(error.to_string().contains(&format!("{}/dev", shop.id)), "{error}");
+    let said = words(&error).join("\n");
+    assert!(said.contains("no stage `live`") && said.contains("dev, prod"), "{said}");
     for text in ["shp", "no-stage-yet"] {
-        let error = control.find_one(&wanted(text)).await.expect_err("nothing fits").to_string();
-        assert!(error.contains(text) && error.contains("`shop`") && error.contains(REGION), "{error}");
+        let error = control.find_one(&wanted(text)).await.expect_err("nothing fits");
+        let said = words(&error).join("\n");
+        assert!(said.contains(text) && said.contains("no-stage-yet, shop") && said.contains(REGION), "{said}");
     }
 }
 
@@ -359,4 +364,38 @@ async fn nobody_answers() {
     assert_eq!(error.problem, Problem::Unreachable);
     let said = error.to_string();
     assert!(said.contains("us-east-1") && said.contains("AWS_ENDPOINT_URL"), "{said}");
+}
+
+/// The words of the SDK's own providers decide what is said, so they are asked here and not made up.
+#[test]
+fn credentials_that_are_not_there_are_one_message_that_says_what_to_do() {
+    let home = tempfile::tempdir().expect("a temporary folder can be made");
+    let folder = home.path().join(".aws");
+    fs::create_dir_all(&folder).expect("a folder can be made");
+    let profiles = "[profile sso]\nsso_session = corp\nsso_account_id = 111122223333\nsso_role_name = dev\n\
+                    [sso-session corp]\nsso_start_url = https://corp.awsapps.com/start\nsso_region = eu-west-1\n\
+                    [profile old]\nsso_start_url = https://corp.awsapps.com/start\nsso_region = eu-west-1\n\
+                    sso_account_id = 111122223333\nsso_role_name = dev\n\
+                    [profile tool]\ncredential_process = /no/such/program\n[profile empty]\nregion = eu-west-1\n";
+    fs::write(folder.join("config"), profiles).expect("a file can be written");
+    for (profile, wanted) in [
+        (None, ["no AWS credentials were found", "aws configure"]),
+        (Some("sso"), ["the SSO session of profile `sso`", "run `aws sso login --profile sso`"]),
+        (Some("old"), ["the SSO session of profile `old`", "run `aws sso login --profile old`"]),
+        (Some("gone"), ["there is no profile `gone`", "aws configure list-profiles"]),
+        (Some("tool"), ["profile `tool` gives no AWS credentials", "aws configure list --profile tool"]),
+        (Some("empty"), ["profile `empty` gives no AWS credentials", "no credentials found"]),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gatewatch"));
+        command.args(["init", "--api", "shop"]).env_clear().current_dir(home.path()).env("HOME", home.path());
+        command.env("AWS_EC2_METADATA_DISABLED", "true").env("AWS_REGION", "eu-west-1");
+        if let Some(profile) = profile {
+            command.env("AWS_PROFILE", profile);
+        }
+        let ended = command.stdin(Stdio::null()).output().expect("the program can be started");
+        let said = String::from_utf8(ended.stderr).expect("it writes UTF-8");
+        assert!(wanted.iter().all(|words| said.contains(words)), "{profile:?}: {said}");
+        assert_eq!(said.trim_end().lines().count(), 1, "one message: {said}");
+        assert!(!ended.status.success());
+    }
 }

@@ -71,7 +71,7 @@ pub(crate) struct Listening {
 }
 
 /// Where a daemon says that it listens.
-fn address(daemon: &Daemon) -> SocketAddr {
+pub(crate) fn address(daemon: &Daemon) -> SocketAddr {
     let line = daemon.wait_stderr(|line| line.contains("health and metrics at "), PATIENCE);
     let line = line.expect("it says where it listens");
     let rest = line.split("http://").nth(1).expect("an address stands there");
@@ -131,7 +131,7 @@ impl Listening {
 }
 
 /// Sends bytes and reads what comes: status, head, body.
-fn ask(address: SocketAddr, request: &[u8]) -> (u16, String, String) {
+pub(crate) fn ask(address: SocketAddr, request: &[u8]) -> (u16, String, String) {
     let mut stream = TcpStream::connect(address).expect("somebody listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
     stream.write_all(request).expect("it is taken");

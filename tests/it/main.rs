@@ -8,6 +8,7 @@ mod cli;
 mod control_plane;
 mod daemon;
 mod discovery;
+mod entry;
 mod exactness;
 mod faults;
 mod http;

@@ -312,7 +312,7 @@ fn a_loop_that_hangs_does_not_feed_the_watchdog() {
                 clock: Clock::wall(),
                 requests: true,
                 state_dir: None,
-                own_log_group: None,
+                own: None,
                 questions: Some(questions),
                 reload: None,
                 stop,

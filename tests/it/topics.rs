@@ -513,7 +513,7 @@ async fn megabytes_in_log_lines_become_messages_that_sns_takes() {
 async fn messages_of_any_size_are_within_the_limits_in_every_format() {
     let moto = tokio::task::block_in_place(Moto::start);
     let publisher = SnsPublish::new(moto.sns().clone());
-    let origin = Origin { host: Some(filled(5_000).into()) };
+    let origin = Origin { host: Some(filled(5_000).into()), task: None };
     for (word, format) in FORMATS {
         let fifo = (format == Format::Json).then(|| format!("{word}.fifo"));
         for topic in [Some(word.to_owned()), fifo].into_iter().flatten() {

@@ -22,10 +22,10 @@ use crate::model::problem::Problem;
 use crate::model::request::Endpoint;
 use crate::model::time::Timestamp;
 
-/// A message about alerts that was printed as this line, if it is one. APIs are known by their names: the number in an
-/// alert's key is still to be set.
+/// A message about alerts that was printed as this line, if it is one, and the task that it came from. APIs are known by
+/// their names: the number in an alert's key is still to be set.
 #[must_use]
-pub fn message(line: &str) -> Option<Message> {
+pub fn message(line: &str) -> Option<(Message, Option<Arc<str>>)> {
     if !line.starts_with(JSON_MESSAGE) {
         return None;
     }
@@ -33,14 +33,16 @@ pub fn message(line: &str) -> Option<Message> {
     if said.v != VERSION {
         return None;
     }
-    match said.kind.as_str() {
+    let task = said.origin.task.clone();
+    let message = match said.kind.as_str() {
         "alert" => {
             let (reason, seq) = (Reason::of(&said.reason?)?, said.seq?);
-            Some(Message::Alert(Box::new(AlertMessage { reason, seq, ..said.alert.message(said.time)? })))
+            Message::Alert(Box::new(AlertMessage { reason, seq, ..said.alert.message(said.time)? }))
         }
-        "digest" => said.digest().map(|digest| Message::Digest(Box::new(digest))),
-        _ => None,
-    }
+        "digest" => Message::Digest(Box::new(said.digest()?)),
+        _ => return None,
+    };
+    Some((message, task))
 }
 
 /// A message.
@@ -52,8 +54,15 @@ struct Said {
     reason: Option<String>,
     seq: Option<u32>,
     digest: Option<Members>,
+    origin: From,
     #[serde(flatten)]
     alert: Told,
+}
+
+/// Who says it.
+#[derive(Debug, Deserialize)]
+struct From {
+    task: Option<Arc<str>>,
 }
 
 /// Its alert; of a digest, what is common to its members.
@@ -260,9 +269,10 @@ mod tests {
     #[test]
     fn what_was_printed_is_known_again() {
         for said in told() {
-            let line = render(&said, &Origin::default());
-            let known = message(&line).unwrap_or_else(|| panic!("{line}"));
-            assert_eq!(object(&known), object(&said));
+            let origin = Origin { host: None, task: Some("prod/shop".into()) };
+            let line = render(&said, &origin);
+            let (known, task) = message(&line).unwrap_or_else(|| panic!("{line}"));
+            assert_eq!((object(&known), task), (object(&said), origin.task));
         }
     }
 

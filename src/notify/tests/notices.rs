@@ -92,7 +92,7 @@ fn a_notice_for_programs() {
             "unread_before": "2026-11-22T10:10:00.000Z",
         },
         "title": "Reading Stood Still: 47m",
-        "origin": {"host": null, "version": env!("CARGO_PKG_VERSION")},
+        "origin": {"host": null, "task": null, "version": env!("CARGO_PKG_VERSION")},
     });
     assert_eq!(object, joined(head, tail));
 }

@@ -57,7 +57,10 @@ fn every_key_is_there_in_each_kind() {
         let keys: BTreeSet<&str> = object.as_object().expect("an object").keys().map(String::as_str).collect();
         assert_eq!(keys, want, "{}", m.kind());
         assert_eq!((&object["v"], &object["type"], &object["kind"]), (&json!(1), &json!("alert"), &json!(m.kind())));
-        assert_eq!(object["origin"], json!({"host": "gw-1", "version": env!("CARGO_PKG_VERSION")}));
+        assert_eq!(
+            object["origin"],
+            json!({"host": "gw-1", "task": "prod/shop", "version": env!("CARGO_PKG_VERSION")})
+        );
     }
 }
 
@@ -173,7 +176,7 @@ fn an_endpoint_that_fails() {
         "digest": null,
         "notice": null,
         "title": "Degraded API Endpoint: POST /checkout (shop)",
-        "origin": {"host": "gw-1", "version": env!("CARGO_PKG_VERSION")},
+        "origin": {"host": "gw-1", "task": "prod/shop", "version": env!("CARGO_PKG_VERSION")},
     });
     assert_eq!(object(&m.into()), joined(head, tail));
 }

@@ -94,7 +94,7 @@ fn a_log_that_is_not_read_for_programs() {
         },
         "notice": null,
         "title": "Log Group Not Read: /aws/lambda/checkout-fn (shop)",
-        "origin": {"host": null, "version": env!("CARGO_PKG_VERSION")},
+        "origin": {"host": null, "task": null, "version": env!("CARGO_PKG_VERSION")},
     });
     assert_eq!(object, joined(head, tail));
 }

@@ -38,5 +38,7 @@ fn miss(error: &NotFound) -> Miss {
         NotFound::Several { .. } => Why::Several,
         NotFound::Unasked(unasked) => Why::Unasked(unasked.problem),
     };
-    Miss { why, said: named::words(error).join("; ") }
+    // One line of a log.
+    let said = error.to_string().lines().map(str::trim).collect::<Vec<_>>().join(" | ");
+    Miss { why, said }
 }

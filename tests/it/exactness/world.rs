@@ -15,7 +15,7 @@ use std::time::Duration;
 use gatewatch::config::Config;
 use gatewatch::engine::{Counted, Settings};
 use gatewatch::model::notice::Notice;
-use gatewatch::model::own::OwnGroup;
+use gatewatch::model::own::Own;
 use gatewatch::model::time::Timestamp;
 use gatewatch::notify::json;
 use gatewatch::notify::message::{AlertMessage, Message};
@@ -52,7 +52,7 @@ pub(crate) struct World {
     pub(crate) heard: Vec<Heard>,
     messages: Arc<Mutex<Vec<Arc<Message>>>>,
     /// The log group that what it prints goes to, if there is one.
-    pub(crate) output: Option<OwnGroup>,
+    pub(crate) output: Option<Own>,
 }
 
 /// A clock lives as long as its runtime; between two lives time is a number.
@@ -183,9 +183,9 @@ impl World {
         if let Some(own) = &self.output {
             for message in &self.messages()[told..] {
                 // In ECS a stream is named PREFIX/CONTAINER/TASK; each life is another task.
-                let stream = format!("{}{told}", own.streams.as_deref().unwrap_or_default());
-                let line = json::render(message, &Origin::default());
-                self.service.put(&own.name, &stream, message.time(), self.now(), &line);
+                let stream = format!("{}{told}", own.group.streams.as_deref().unwrap_or_default());
+                let line = json::render(message, &Origin { host: None, task: own.task.clone() });
+                self.service.put(&own.group.name, &stream, message.time(), self.now(), &line);
             }
         }
         again
