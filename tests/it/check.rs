@@ -143,6 +143,15 @@ async fn of_a_healthy_api_nothing_is_wrong_however_it_is_named() {
     checked.assert_well();
     assert!(checked.findings().iter().any(|f| f["check"] == "configured_format" && f["api"] == "by groups"));
 
+    // What `init` writes.
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let mut init = Command::new(env!("CARGO_BIN_EXE_gatewatch"));
+    init.args(["init", "--api", "shop"]).env_clear().current_dir(folder.path()).env("HOME", folder.path());
+    let written = init.envs(aws_environment(moto.endpoint())).output().expect("the program can be started");
+    let written = String::from_utf8(written.stdout).expect("it writes UTF-8");
+    assert!(written.contains("[[api]]"), "{written}");
+    Checked::run(moto.endpoint(), &["--output", "json"], Some(&written)).assert_well();
+
     let text = Checked::run(moto.endpoint(), &["--api", "shop"], None);
     assert_eq!((text.code, text.stderr.as_str()), (Some(0), ""));
     assert!(text.stdout.starts_with("Account\n  ok       caller arn:aws:"), "{}", text.stdout);
