@@ -502,7 +502,7 @@ const CASES: &[Case] = &[
     ),
     case(
         "longer than the gateway waits",
-        |e| settings(e).timeout = Duration::from_secs(60),
+        |e| settings(e).timeout = Duration::from_mins(1),
         &[(Check::Timeout, Fault, FUNCTION)],
         "aws lambda update-function-configuration --region eu-west-1 --function-name checkout-fn --timeout 28",
     ),
@@ -521,7 +521,7 @@ const CASES: &[Case] = &[
     case(
         "a streamed answer",
         |e| {
-            settings(e).timeout = Duration::from_secs(300);
+            settings(e).timeout = Duration::from_mins(5);
             for integration in &mut deployed(e).integrations {
                 integration.streaming = true;
             }
@@ -689,7 +689,7 @@ fn what_is_wrong_is_found_and_nothing_else() {
 #[test]
 fn a_warning_is_no_fault_where_a_function_may_be_invoked_without_waiting() {
     let mut evidence = healthy();
-    settings(&mut evidence).timeout = Duration::from_secs(60);
+    settings(&mut evidence).timeout = Duration::from_mins(1);
     for integration in &mut deployed(&mut evidence).integrations {
         integration.proxy = false;
     }
@@ -720,7 +720,7 @@ fn the_permissions_of_an_http_api() {
 fn apis_come_after_the_account_and_the_worst_comes_first() {
     let mut evidence = healthy();
     evidence.polling[0].short = true;
-    settings(&mut evidence).timeout = Duration::from_secs(60);
+    settings(&mut evidence).timeout = Duration::from_mins(1);
     settings(&mut evidence).log_group = "/shop/all".into();
     let found = findings(&evidence);
     let first_of_api = found.iter().position(|f| f.api.is_some()).expect("there is an API");

@@ -101,8 +101,8 @@ fn shop(moto: &Moto) -> Checked {
 
 /// Sets something of the stage.
 async fn patch(moto: &Moto, api: &RestApi<'_>, path: &str, value: &str) {
-    let patch = PatchOperation::builder().op(Op::Replace).path(path).value(value).build();
-    let update = moto.rest().update_stage().rest_api_id(&api.id).stage_name("prod").patch_operations(patch);
+    let operation = PatchOperation::builder().op(Op::Replace).path(path).value(value).build();
+    let update = moto.rest().update_stage().rest_api_id(&api.id).stage_name("prod").patch_operations(operation);
     update.send().await.expect("moto sets a stage");
 }
 
