@@ -60,12 +60,12 @@ pub struct Following {
     #[arg(long, value_name = "GROUP", requires = "follow", requires = "access_log_group")]
     pub lambda_log_group: Vec<String>,
 
-    /// Begin this far back
-    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration, requires = "follow")]
-    pub since: Duration,
+    /// Begin this far back, and fill the windows from there [default: 1m, on a full screen the window of the figures, 5m]
+    #[arg(long, value_name = "DURATION", value_parser = duration, requires = "follow")]
+    pub since: Option<Duration>,
 
-    /// Lines instead of a full screen (there is no full screen yet, so this changes nothing)
-    #[arg(long, requires = "follow", hide = true)]
+    /// A line for each request, also on a terminal, where there is a full screen otherwise
+    #[arg(long, requires = "follow")]
     pub plain: bool,
 
     /// text, or one JSON object per line
@@ -200,6 +200,10 @@ pub struct Demo {
     /// text, or one JSON object per line [default: text on a terminal, json in a pipe]
     #[arg(long, value_enum)]
     pub output: Option<Format>,
+
+    /// On the full screen of --follow, with an incident every ten minutes, until it is ended
+    #[arg(long, conflicts_with = "output")]
+    pub screen: bool,
 }
 
 /// Options of sim.

@@ -32,7 +32,7 @@
 //! | [`tail`] | a log group -> every event once; pure but for the trait that fetches | model |
 //! | [`notify`] | alerts and notices -> messages -> people | model |
 //! | [`check`] | what AWS says and what can be read -> findings; pure | model |
-//! | [`view`] | what is known -> lines for people; pure | model |
+//! | [`view`] | what is known -> lines for people, or cells of a screen; pure | model |
 //! | [`config`] | file or variable -> validated settings | model, settings types of read, engine, tail, notify |
 //! | [`state`] | named blobs, segments and a journal on disk: atomic, versioned, checksummed | nothing |
 //! | [`aws`] | the AWS SDK | model, tail, notify, config, the clock of ops |
@@ -68,7 +68,7 @@
 //! `engine/absence.rs`. A message's words: [`notify::text`]. A place for
 //! messages: [`notify::sink`], then [`run::sinks`]. How deep and how often a log is read: [`tail::pace`], what is
 //! read next: [`tail::schedule`]. What outlives the process:
-//! [`run::keep`]; whoever changes a type that is saved raises a version, and a test says which. A setting: [`config`],
+//! [`run::keep`]; whoever changes a type that is saved raises a version, and a test says which. What the full screen shows: [`view::screen`], its terminal: [`run::follow`]. A setting: [`config`],
 //! and `config.example.toml`, which a test compares. What CloudWatch Logs does wrong: [`sim::Ill`], and a file in
 //! `tests/sim/` that `gatewatch sim` plays. A bug: a scenario file first.
 

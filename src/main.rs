@@ -17,7 +17,7 @@ use gatewatch::ops::clock::Clock;
 use gatewatch::ops::{signals, telemetry};
 use gatewatch::read::Template;
 use gatewatch::run::failure::Failure;
-use gatewatch::run::follow::Show;
+use gatewatch::run::follow::{Mode, Show, terminal};
 use gatewatch::run::named::Named;
 use gatewatch::run::{check, demo, follow, health, init, process, replay, send_test, sim, sinks};
 use gatewatch::view::Paint;
@@ -78,7 +78,7 @@ fn in_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Fai
 
 async fn run_live(cli: Cli) -> Result<(), Failure> {
     let stop = CancellationToken::new();
-    signals::stop_on_signals(stop.clone()).context("cannot listen for signals")?;
+    signals::stop_on_signals(stop.clone(), terminal::give_back).context("cannot listen for signals")?;
     if let Some(Command::Sim(args)) = cli.command {
         let options = sim::Options {
             listen: args.listen,
@@ -90,6 +90,9 @@ async fn run_live(cli: Cli) -> Result<(), Failure> {
     }
     check_trust()?;
     if let Some(Command::Demo(args)) = &cli.command {
+        if args.screen {
+            return Ok(demo::screen(args.speed, Paint(has_colour()), stop).await?);
+        }
         let json = args.output.map_or_else(|| !io::stdout().is_terminal(), |f| f == Format::Json);
         return Ok(demo::run(args.speed, json, stop).await?);
     }
@@ -119,8 +122,9 @@ async fn run_live(cli: Cli) -> Result<(), Failure> {
     };
     let Some(resolved) = stop.run_until_cancelled(Box::pin(named.resolve())).await else { return Ok(()) };
     let (config, clients) = resolved?;
-    let show = show(cli.following.output);
-    Ok(follow::run(config, clients, Clock::wall(), cli.following.since, show, stop).await?)
+    let mode = mode(&cli.following);
+    let since = cli.following.since.unwrap_or_else(|| mode.since(&config));
+    Ok(follow::run(config, clients, Clock::wall(), since, mode, stop).await?)
 }
 
 /// No threads, no AWS: it is run every few seconds.
@@ -194,9 +198,24 @@ fn run_replay(cli: &Cli, args: &cli::Replay) -> Result<(), Failure> {
 }
 
 fn show(format: Format) -> Show {
-    let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     match format {
-        Format::Text => Show::Text(Paint(colour)),
+        Format::Text => Show::Text(Paint(has_colour())),
         Format::Json => Show::Json,
     }
+}
+
+/// A full screen needs a terminal that can move its cursor, for the picture and for the keys.
+fn mode(following: &cli::Following) -> Mode {
+    let is_terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    if following.output == Format::Text && !following.plain && is_terminal && !is_dumb {
+        Mode::Screen(Paint(has_colour()))
+    } else {
+        Mode::Lines(show(following.output))
+    }
+}
+
+/// See no-color.org: any value but none at all says no.
+fn has_colour() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -32,6 +32,7 @@ fn times(process: &str) -> Result<[Duration; 4]> {
 }
 
 /// The most memory a process has had resident so far, in KiB. `process` is its number, or `self`.
+#[allow(dead_code, reason = "not every bench asks")]
 pub fn peak_kb(process: &str) -> Result<u64> {
     kb(process, "VmHWM:")
 }

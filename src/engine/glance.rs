@@ -11,6 +11,7 @@ use super::{Counted, Engine};
 use crate::model::alert::Alert;
 use crate::model::cause::Join;
 use crate::model::dropped::Dropped;
+use crate::model::hash::FastMap;
 use crate::model::inventory::{ApiId, Inventory, SourceId};
 use crate::model::report::Reading;
 use crate::model::summary::Summary;
@@ -22,17 +23,25 @@ impl Engine {
     pub fn snapshot(&self, end: Timestamp) -> Summary {
         let window = self.settings.window;
         let mut totals = Totals::default();
-        for (endpoints, api) in self.endpoints.iter().zip(0_u16..) {
+        let mut dominant = FastMap::default();
+        for (endpoints, api) in self.endpoints.iter().zip(0_u16..).map(|(e, api)| (e, ApiId(api))) {
             for stats in endpoints.iter() {
                 let figures = stats.figures(end, window);
-                totals.add(ApiId(api), &stats.endpoint, &figures.counts, &figures.latencies);
-            }
-            let causes = endpoints.iter().flat_map(|s| s.tally.total(end, window));
-            for (label, cause) in causes {
-                totals.cause(label.kind, cause.count);
+                totals.add(api, &stats.endpoint, &figures.counts, &figures.latencies);
+                let causes = stats.tally.total(end, window);
+                for (label, cause) in &causes {
+                    totals.cause(label.kind, cause.count);
+                }
+                if let Some((_, most)) = causes.into_iter().next() {
+                    dominant.insert((api, Arc::clone(&stats.endpoint)), most);
+                }
             }
         }
-        Summary { span: Some((end.minus(window), end)), ..totals.summary() }
+        let mut summary = Summary { span: Some((end.minus(window), end)), ..totals.summary() };
+        for row in &mut summary.endpoints {
+            row.cause = dominant.remove(&(row.api, Arc::clone(&row.endpoint)));
+        }
+        summary
     }
 
     /// Figures over the whole input, if they are kept.

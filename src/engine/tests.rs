@@ -129,6 +129,26 @@ fn twelve_of_thirty_is_critical_and_explained() {
 }
 
 #[test]
+fn a_row_of_figures_names_its_most_frequent_cause() {
+    let mut engine = engine(|_| {});
+    incident(&mut engine);
+    engine.ingest(ACCESS, request(3, 502, Some("other")), at(5));
+    engine.ingest(LAMBDA, line(3, "other", LambdaSays::TimedOut { after_ms: 3000 }), at(5));
+    let mut well = request(3, 200, None);
+    if let Fact::Request(well) = &mut well {
+        well.endpoint = Endpoint::new("GET", "/well").into();
+    }
+    engine.ingest(ACCESS, well, at(5));
+    let summary = engine.snapshot(at(10));
+    let rows: Vec<_> = summary.endpoints.iter().map(|e| (&*e.endpoint.route, e.cause.as_ref())).collect();
+    let [("/checkout", Some(cause)), ("/well", None)] = rows[..] else { panic!("{rows:?}") };
+    assert_eq!((cause.kind, cause.count), (CauseKind::UnhandledException, 12));
+    assert_eq!(cause.sample.error_type.as_deref(), Some("TypeError"));
+    // In another window there was none.
+    assert!(engine.snapshot(at(1000)).endpoints.is_empty());
+}
+
+#[test]
 fn a_failure_is_reported_at_once_when_certain_and_again_when_more_is_known() {
     let mut engine = engine(|_| {});
     engine.ingest(ACCESS, request(3, 502, Some("a")), at(5));

@@ -107,6 +107,7 @@ impl Totals {
             p50_ms: t.latencies.quantile(0.5),
             p95_ms: t.latencies.quantile(0.95),
             p99_ms: t.latencies.quantile(0.99),
+            cause: None,
         });
         let mut endpoints: Vec<_> = endpoints.collect();
         endpoints.sort_by(|a, b| {

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::alert::CauseCount;
 use super::cause::{CauseKind, Failure};
 use super::inventory::ApiId;
 use super::request::Endpoint;
 use super::time::Timestamp;
 
 /// Figures of one endpoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct EndpointSummary {
     /// The API.
     pub api: ApiId,
@@ -27,6 +28,8 @@ pub struct EndpointSummary {
     pub p95_ms: Option<u32>,
     /// The same for 99 % of the requests.
     pub p99_ms: Option<u32>,
+    /// The most frequent cause of its failures, where they are kept by endpoint.
+    pub cause: Option<CauseCount>,
 }
 
 /// Figures over everything that was read.

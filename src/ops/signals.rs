@@ -7,11 +7,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// Cancels `stop` at the first signal; at the second exits with 128 and its number.
+/// Cancels `stop` at the first signal; at the second does what is `last` to be done and exits with 128 and its number.
 ///
 /// # Errors
 /// When the operating system refuses a signal handler.
-pub fn stop_on_signals(stop: CancellationToken) -> std::io::Result<()> {
+pub fn stop_on_signals(stop: CancellationToken, last: fn()) -> std::io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::spawn(async move {
@@ -23,6 +23,7 @@ pub fn stop_on_signals(stop: CancellationToken) -> std::io::Result<()> {
             // A closed signal stream is always ready: going on would spin.
             let Some(number) = number else { return };
             if stop.is_cancelled() {
+                last();
                 exit(128 + number);
             }
             tracing::info!("stopping; a second signal ends at once");

@@ -9,11 +9,14 @@ use std::fs::File;
 use std::io::{IsTerminal, stderr};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
 
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::{JsonFields, Writer};
+use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, format};
 use tracing_subscriber::registry::LookupSpan;
 
@@ -46,7 +49,7 @@ pub fn init(settings: LogConfig) {
         }
         (LogFormat::Text, false) => {
             let colour = std::env::var_os("NO_COLOR").is_none();
-            subscriber.with_ansi(colour).event_format(text).try_init()
+            subscriber.with_ansi(colour).event_format(Divertible(text)).try_init()
         }
         (LogFormat::Text, true) => {
             let bare = text.without_time().with_level(false).with_ansi(false);
@@ -76,6 +79,68 @@ fn is_journal() -> bool {
     let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
     let own = stderr().as_fd().try_clone_to_owned().and_then(|fd| File::from(fd).metadata());
     own.is_ok_and(|own| stream == format!("{}:{}", own.dev(), own.ino()))
+}
+
+/// Lines that wait for whoever shows them.
+const DIVERTED_MAX: usize = 1000;
+
+static ELSEWHERE: Mutex<Option<SyncSender<Line>>> = Mutex::new(None);
+
+/// A line that would have been printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// It, without time and level.
+    pub text: String,
+    /// A warning or worse.
+    pub is_warning: bool,
+}
+
+/// As long as this is held, what would be printed on the terminal comes here. What comes while [`DIVERTED_MAX`] lines
+/// wait is lost.
+#[derive(Debug)]
+pub struct Diverted(Receiver<Line>);
+
+/// Keeps the terminal free of log lines. Where standard error is none, they go on being written there.
+#[must_use]
+pub fn divert() -> Diverted {
+    let (to, lines) = sync_channel(DIVERTED_MAX);
+    *ELSEWHERE.lock().unwrap_or_else(PoisonError::into_inner) = Some(to);
+    Diverted(lines)
+}
+
+impl Diverted {
+    /// What has come since the last call.
+    pub fn lines(&self) -> impl Iterator<Item = Line> {
+        self.0.try_iter()
+    }
+}
+
+impl Drop for Diverted {
+    fn drop(&mut self) {
+        *ELSEWHERE.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// Lines on a terminal, unless somebody wants them.
+struct Divertible<F>(F);
+
+impl<S, N, T> FormatEvent<S, N> for Divertible<format::Format<format::Full, T>>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    T: FormatTime + Clone,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, to: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let elsewhere = ELSEWHERE.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(elsewhere) = elsewhere else { return self.0.format_event(context, to, event) };
+        let bare = self.0.clone().without_time().with_level(false).with_ansi(false);
+        let mut text = String::new();
+        bare.format_event(context, Writer::new(&mut text), event)?;
+        let is_warning = *event.metadata().level() <= Level::WARN;
+        // Full: then there is more to read than anybody can.
+        let _ = elsewhere.try_send(Line { text: printable(text.trim()), is_warning });
+        Ok(())
+    }
 }
 
 /// Lines with the priority that the journal takes them under.

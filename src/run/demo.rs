@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use tokio_util::sync::CancellationToken;
 
 use super::daemon;
+use super::follow::{self, Mode};
 use super::output::Lines;
 use super::pipeline::Said;
 use crate::aws::clients::Clients;
@@ -26,10 +27,14 @@ use crate::notify::audience::Audience;
 use crate::notify::sink::stdout::{StdoutFormat, Writer};
 use crate::notify::sns::Format;
 use crate::ops::clock::Clock;
-use crate::sim::{Script, Sim, shop};
+use crate::sim::{Script, Sim, play, shop};
 use crate::view::ticker::Ticker;
 use crate::view::{Paint, lines};
 
+/// On a full screen there is a deploy again after this.
+const AGAIN: Duration = Duration::from_mins(10);
+/// Events are made so long before they can be read.
+const AHEAD: Duration = Duration::from_mins(1);
 const REGION: &str = "eu-west-1";
 const TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:ops-alerts";
 /// The deploy goes live this long after the start, and is rolled back this long after the start.
@@ -74,6 +79,41 @@ pub async fn run(speed: u32, json: bool, stop: CancellationToken) -> Result<()> 
     let over = show.goodbye(published.len(), out_of_time.load(Ordering::Relaxed));
     show.lines.finish().await?;
     over
+}
+
+/// Shows the shop on a full screen until `stop`, with one incident after the other.
+///
+/// # Errors
+/// When the simulation cannot listen on a loopback port, or there is no terminal.
+pub async fn screen(speed: u32, paint: Paint, stop: CancellationToken) -> Result<()> {
+    let clock = Clock::fast(speed);
+    let start = clock.now();
+    let now = clock.clone();
+    let sim = Sim::start(Arc::new(move || now.now())).await.context("the simulation cannot listen on 127.0.0.1")?;
+    let clients = Clients::simulated(&sim.endpoint(), REGION).await;
+    let mut config = config(false);
+    // What one of them would be told stands on the screen.
+    config.sinks.truncate(1);
+    let since = config.window;
+    let scripts = (0_u64..).map(move |n| {
+        let begin = start.plus(AGAIN * u32::try_from(n).unwrap_or(u32::MAX));
+        let from = if n == 0 { begin.minus(since) } else { begin };
+        Script::new(502 + n, from, begin.plus(DEPLOY), begin.plus(ROLLBACK), begin.plus(AGAIN))
+    });
+    let mut events = scripts.flat_map(|script| script.events()).peekable();
+    let (service, feed_clock) = (sim.service(), clock.clone());
+    let feeding = tokio::spawn(async move {
+        loop {
+            let now = feed_clock.now();
+            play(&service, &mut events, now.plus(AHEAD), |_, _| {});
+            service.forget_before(now.minus(AGAIN * 2));
+            feed_clock.sleep_until(now.plus(AHEAD / 2)).await;
+        }
+    });
+    let outcome = follow::run(config, clients, clock, since, Mode::Screen(paint), stop).await;
+    feeding.abort();
+    sim.stop().await;
+    outcome
 }
 
 async fn simulate(clock: &Clock, start: Timestamp) -> io::Result<Sim> {

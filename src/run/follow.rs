@@ -1,92 +1,107 @@
-//! `--follow`: one API at a terminal or in a pipe, every request a line, failures with their explanation.
+//! `--follow`: one API watched at a terminal or in a pipe.
+//!
+//! The same live reading as the daemon's, without its sinks: what is said is shown here, as [`lines`] or on a full
+//! [`screen`]. Rule: however it is shown, reading and counting are the same, and the figures of the last window stand at
+//! the end.
 
-use std::io::{self, Write};
+mod history;
+pub mod lines;
+mod screen;
+pub mod terminal;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use tokio_util::sync::CancellationToken;
 
+pub use self::lines::{Show, print};
 use super::keep::Restored;
 use super::live::Live;
-use super::output::Lines;
-use super::pipeline::Said;
 use crate::aws::clients::Clients;
 use crate::config::Config;
 use crate::model::inventory::Inventory;
-use crate::model::json;
-use crate::notify;
-use crate::notify::origin::Origin;
-use crate::notify::sink::stdout::Writer;
 use crate::ops::clock::Clock;
-use crate::view::{Paint, lines, report};
+use crate::ops::inquiry::Questions;
+use crate::view::Paint;
 
-/// How it is shown.
+/// How far back lines begin where nobody says.
+const LINES_SINCE: Duration = Duration::from_mins(1);
+
+/// Where it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Show {
-    /// Lines for people.
-    Text(Paint),
-    /// One JSON object per line.
-    Json,
+pub enum Mode {
+    /// A line for each thing that is said, on standard output.
+    Lines(Show),
+    /// A full screen on the terminal.
+    Screen(Paint),
 }
 
-/// Follows until `stop`, or until nobody reads any more.
+impl Mode {
+    /// How far back it begins where nobody says: a screen has a window to fill.
+    #[must_use]
+    pub fn since(self, config: &Config) -> Duration {
+        match self {
+            Self::Lines(_) => LINES_SINCE,
+            Self::Screen(_) => config.window.max(LINES_SINCE),
+        }
+    }
+}
+
+/// Follows until `stop`, or until nobody looks any more.
 ///
 /// # Errors
 /// When a task failed, or the output cannot be written.
 pub async fn run(
     config: Config,
-    mut clients: Clients,
+    clients: Clients,
     clock: Clock,
     since: Duration,
-    show: Show,
+    mode: Mode,
     stop: CancellationToken,
 ) -> Result<()> {
-    let region = clients.region().unwrap_or("-").to_owned();
-    let inventory = Arc::new(config.inventory(&region));
-    tracing::debug!(region, "following; {}", config.summary());
-    let live = Live {
-        config,
-        region,
-        clock,
-        history: since,
-        requests: true,
-        questions: None,
-        keep: None,
-        restored: Restored::default(),
-        said_since: Vec::new(),
-        stop: stop.clone(),
-    };
-    let mut lines = Lines::start(Writer::start(io::stdout()), stop);
-    let mut hear = |said: Said| lines.put(line(&said, &inventory, show));
-    let summary = Box::pin(live.watch(&mut clients, &mut hear)).await?;
-    if show != Show::Json && summary.requests() > 0 {
-        lines.put(format!("\n{}", report::text(&summary, &inventory, &[]).trim_end()));
+    let following = Following { config, clients, clock, since, stop };
+    match mode {
+        Mode::Lines(show) => lines::run(following, show).await,
+        Mode::Screen(paint) => screen::run(following, paint).await,
     }
-    Ok(lines.finish().await?)
 }
 
-/// Prints one thing that was said.
-///
-/// # Errors
-/// When the output cannot be written.
-pub fn print(out: &mut impl Write, said: &Said, inventory: &Inventory, show: Show) -> io::Result<()> {
-    writeln!(out, "{}", line(said, inventory, show))?;
-    out.flush()
+/// What is followed.
+struct Following {
+    config: Config,
+    clients: Clients,
+    clock: Clock,
+    since: Duration,
+    stop: CancellationToken,
 }
 
-/// One thing that was said, without the end of its last line.
-fn line(said: &Said, inventory: &Inventory, show: Show) -> String {
-    match (said, show) {
-        (Said::Request(r), Show::Json) => json::request(r, inventory),
-        (Said::Request(r), Show::Text(paint)) => lines::request(r, paint),
-        (Said::Failure(f), Show::Json) => json::failure(f, inventory),
-        (Said::Failure(f), Show::Text(paint)) => lines::failure(f, paint),
-        (Said::Message { message: m, .. }, Show::Json) => notify::json::render(m, &Origin::default()),
-        (Said::Message { message: m, .. }, Show::Text(paint)) => {
-            let text = notify::text::render(m, &Origin::default());
-            let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
-            format!("\n{}\n{rest}\n", paint.bold(first))
+impl Following {
+    /// AWS Region of what names none itself.
+    fn region(&self) -> &str {
+        self.clients.region().unwrap_or("-")
+    }
+
+    /// What is watched.
+    fn inventory(&self) -> Arc<Inventory> {
+        Arc::new(self.config.inventory(self.region()))
+    }
+
+    /// The reading of it; whoever has the other end of `questions` can ask how it is.
+    fn live(&self, questions: Option<Questions>) -> Live {
+        let region = self.region().to_owned();
+        tracing::debug!(region, "following; {}", self.config.summary());
+        Live {
+            config: self.config.clone(),
+            region,
+            clock: self.clock.clone(),
+            history: self.since,
+            requests: true,
+            questions,
+            keep: None,
+            restored: Restored::default(),
+            said_since: Vec::new(),
+            stop: self.stop.clone(),
         }
     }
 }

@@ -38,7 +38,7 @@ pub async fn run(place: Place, region: Option<String>) -> Result<(), Failure> {
     let own = ecs::own().await;
     config.refuse(own.as_ref().map(|own| &own.group));
     let stop = CancellationToken::new();
-    signals::stop_on_signals(stop.clone()).context("cannot listen for signals")?;
+    signals::stop_on_signals(stop.clone(), || {}).context("cannot listen for signals")?;
     let asked = signals::reload_on_signal().context("cannot listen for signals")?;
     let mut clients_now = clients(&config).await.map_err(anyhow::Error::msg)?;
     let service = Service::of_environment();

@@ -46,8 +46,16 @@ impl Progress {
 
     fn show(&self, text: &str) {
         if self.total.is_some() {
-            // Nobody misses a line that could not be shown.
-            let _ = write!(io::stderr(), "\r\x1b[K{text}");
+            show(text);
         }
     }
+}
+
+/// Goes to the begin of the terminal's row and makes it empty.
+pub const ANEW: &str = "\r\x1b[K";
+
+/// Shows a text in place of the one before.
+pub fn show(text: &str) {
+    // Nobody misses a line that could not be shown.
+    let _ = write!(io::stderr(), "{ANEW}{text}");
 }

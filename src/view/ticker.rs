@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Paint;
 use super::lines::clock;
+use super::{BARS, Paint};
 use crate::model::request::Request;
 use crate::model::text::printable;
 use crate::model::time::Timestamp;
@@ -18,8 +18,6 @@ pub struct Ticker {
 
 /// How many slots the bar shows.
 const HISTORY: usize = 30;
-/// Shares of failures, in eighths of what the tallest bar stands for.
-const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// The share that the tallest bar stands for, in percent.
 const TALLEST: u64 = 14;
 

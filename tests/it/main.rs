@@ -25,8 +25,12 @@ mod restoring;
 #[cfg(target_os = "linux")]
 mod runtime_client;
 mod scenarios;
+#[cfg(target_os = "linux")]
+mod screen;
 mod service;
 mod sinks;
 mod sns_proxy;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod topics;
 mod verdicts;

@@ -274,7 +274,8 @@ mod tests {
 
     fn endpoint(route: &str, errors_5xx: u64) -> EndpointSummary {
         let endpoint = Endpoint::new("GET", route).into();
-        EndpointSummary { api: ApiId(0), endpoint, count: 9, errors_5xx, p50_ms: Some(20), p95_ms: None, p99_ms: None }
+        let (p50_ms, cause) = (Some(20), None);
+        EndpointSummary { api: ApiId(0), endpoint, count: 9, errors_5xx, p50_ms, p95_ms: None, p99_ms: None, cause }
     }
 
     #[test]
