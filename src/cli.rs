@@ -14,7 +14,8 @@ use gatewatch::model::time::parse_human;
 const NAME: &str = "gatewatch";
 
 /// What the manual page says at its end.
-const MORE: &str = "Exit codes: 0 fine, 1 failed while running, 2 wrong usage or configuration.
+const MORE: &str =
+    "Exit codes: 0 fine, 1 failed while running, 2 wrong usage or configuration, 3 `check` found a fault.
 
 Variables: GATEWATCH_CONFIG_TOML holds the text of a configuration file, RUST_LOG the level of logs on standard error. \
 What AWS's own tools know counts as well: AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL.
@@ -88,6 +89,9 @@ pub enum Command {
     Init(Init),
     /// Run the same engine over files and report
     Replay(Replay),
+    /// Look at what is configured and what AWS says of it: what works, what does not, and the command that mends it; exit
+    /// code 3 if there is a fault
+    Check(Check),
     /// Send a test message through each configured sink and say what became of it
     SendTest(SendTest),
     /// Ask the running daemon how it is; exit code 0 if it lives
@@ -146,6 +150,19 @@ pub struct Replay {
     /// Print every request, and in text every failure too
     #[arg(long)]
     pub requests: bool,
+
+    /// text, or one JSON object per line
+    #[arg(long, value_enum, default_value = "text")]
+    pub output: Format,
+}
+
+/// Options of check.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// One API alone: by its name in the configuration, else by its name or ID in AWS, with a stage (shop/prod) if it has
+    /// several
+    #[arg(long, value_name = "API")]
+    pub api: Option<String>,
 
     /// text, or one JSON object per line
     #[arg(long, value_enum, default_value = "text")]
@@ -225,6 +242,7 @@ pub fn welcome() -> String {
 
   gatewatch demo                    see all of it on a simulated AWS: no account, a minute
   gatewatch --follow API            watch an API now, by its name or ID in AWS, with nothing configured
+  gatewatch check --api API         look whether it can be watched, what is wrong with it, and what mends that
   gatewatch init --api API -o FILE  write a configuration for a live API
   gatewatch --config FILE           watch as a daemon what FILE says
 

@@ -31,6 +31,7 @@
 //! | [`engine`] | facts -> statistics, explanations, alert states; pure | model |
 //! | [`tail`] | a log group -> every event once; pure but for the trait that fetches | model |
 //! | [`notify`] | alerts and notices -> messages -> people | model |
+//! | [`check`] | what AWS says and what can be read -> findings; pure | model |
 //! | [`view`] | what is known -> lines for people, or cells of a screen; pure | model |
 //! | [`config`] | file or variable -> validated settings | model, settings types of read, engine, tail, notify |
 //! | [`state`] | named blobs, segments and a journal on disk: atomic, versioned, checksummed | nothing |
@@ -59,7 +60,8 @@
 //!
 //! # Where to change what
 //!
-//! A new access-log shape: [`read::access`]. A new line of a runtime: [`read::lambda`]. A sentence of an execution log:
+//! What is checked: `check/`, one file a thing; what it goes by: [`check::evidence`], asked for in [`run::check`]. A new
+//! access-log shape: [`read::access`]. A new line of a runtime: [`read::lambda`]. A sentence of an execution log:
 //! [`read::execution`]. A way to join: [`engine::casework`]. What is secret: [`model::secrets`]. A new cause: [`model::cause`],
 //! then [`engine::explain`] and its fix. A rule: [`engine::rules`] says what it is, `engine/measures.rs` what it measures,
 //! `config/rules` its keys. A state: [`engine::alerts`]; of a log that is not read `engine/sight.rs`; a notice
@@ -71,6 +73,7 @@
 //! `tests/sim/` that `gatewatch sim` plays. A bug: a scenario file first.
 
 pub mod aws;
+pub mod check;
 pub mod config;
 pub mod engine;
 pub mod model;

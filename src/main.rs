@@ -19,7 +19,7 @@ use gatewatch::read::Template;
 use gatewatch::run::failure::Failure;
 use gatewatch::run::follow::{Mode, Show, terminal};
 use gatewatch::run::named::Named;
-use gatewatch::run::{demo, follow, health, init, process, replay, send_test, sim, sinks};
+use gatewatch::run::{check, demo, follow, health, init, process, replay, send_test, sim, sinks};
 use gatewatch::view::Paint;
 use tokio_util::sync::CancellationToken;
 
@@ -57,7 +57,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
             let cannot = || format!("cannot write into {}", args.folder.display());
             return Ok(cli::generate(&args.folder).with_context(cannot)?);
         }
-        Some(Command::Init(_) | Command::SendTest(_) | Command::Demo(_) | Command::Sim(_)) | None => {}
+        Some(Command::Init(_) | Command::Check(_) | Command::SendTest(_) | Command::Demo(_) | Command::Sim(_))
+        | None => {}
     }
     in_runtime(run_live(cli))
 }
@@ -97,6 +98,13 @@ async fn run_live(cli: Cli) -> Result<(), Failure> {
     }
     if let Some(Command::SendTest(args)) = &cli.command {
         return send_test(&cli, args, stop).await;
+    }
+    if let Some(Command::Check(args)) = &cli.command {
+        let (place, region) = (Place::of(cli.config.as_deref()), cli.region.as_deref());
+        let config = check::Wish { place: &place, api: args.api.as_deref(), region }.config()?;
+        let (clock, mut out) = (Clock::wall(), io::stdout());
+        let run = Box::pin(check::run(&config, &clock, show(args.output), &mut out));
+        return stop.run_until_cancelled(run).await.context("stopped before the check was over")?;
     }
     if let Some(Command::Init(args)) = cli.command {
         let init = init::Init { api: args.api, region: cli.region, file: args.output, force: args.force };

@@ -8,7 +8,7 @@ use aws_sdk_cloudwatchlogs::config::interceptors::BeforeDeserializationIntercept
 use aws_sdk_cloudwatchlogs::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_cloudwatchlogs::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudwatchlogs::primitives::{DateTime, DateTimeFormat};
-use aws_sdk_cloudwatchlogs::types::LogGroupClass;
+use aws_sdk_cloudwatchlogs::types::{LogGroup, LogGroupClass};
 
 use super::failure;
 use crate::model::time::Timestamp;
@@ -18,7 +18,7 @@ use crate::tail::groups::{List, Listed, Listing, Pattern};
 /// Fetches pages of one Region's log groups.
 #[derive(Clone, Debug)]
 pub struct LogsFetch {
-    client: Client,
+    pub(super) client: Client,
     answered: Answered,
 }
 
@@ -81,8 +81,13 @@ impl Fetch for LogsFetch {
     }
 }
 
-impl List for LogsFetch {
-    async fn list(&self, pattern: &Pattern, token: Option<String>) -> Result<Listing, FetchError> {
+impl LogsFetch {
+    /// One part of the log groups that fit a pattern, each with the name to read it by, and where the next part begins.
+    pub(super) async fn described(
+        &self,
+        pattern: &Pattern,
+        token: Option<String>,
+    ) -> Result<(Vec<(Arc<str>, LogGroup)>, Option<String>), FetchError> {
         let call = self.client.describe_log_groups().set_next_token(token);
         let call = call.log_group_name_prefix(pattern.prefix());
         // The groups of another account that shares its logs with this one.
@@ -92,19 +97,29 @@ impl List for LogsFetch {
         };
         let answer = call.send().await.map_err(|e| error(&e))?;
         let groups = answer.log_groups.unwrap_or_default().into_iter().filter_map(|group| {
-            let name = group.log_group_name.filter(|name| pattern.matches(name))?;
-            let arn = group.log_group_arn.or(group.arn);
+            let name: Arc<str> = group.log_group_name.as_deref().filter(|name| pattern.matches(name))?.into();
+            let arn = group.log_group_arn.as_deref().or(group.arn.as_deref());
             let name = match pattern.account() {
                 Some(_) => arn?.trim_end_matches(":*").into(),
-                None => name.into(),
+                None => name,
             };
-            let readable = group.log_group_class.is_none_or(|class| class == LogGroupClass::Standard);
-            Some(Listed { name, created: group.creation_time.unwrap_or_default(), readable })
+            Some((name, group))
         });
-        Ok(Listing { groups: groups.collect(), next: answer.next_token })
+        Ok((groups.collect(), answer.next_token))
     }
 }
 
-fn error<E: ProvideErrorMetadata + std::error::Error + 'static>(e: &SdkError<E>) -> FetchError {
+impl List for LogsFetch {
+    async fn list(&self, pattern: &Pattern, token: Option<String>) -> Result<Listing, FetchError> {
+        let (groups, next) = self.described(pattern, token).await?;
+        let groups = groups.into_iter().map(|(name, group)| {
+            let readable = group.log_group_class.is_none_or(|class| class == LogGroupClass::Standard);
+            Listed { name, created: group.creation_time.unwrap_or_default(), readable }
+        });
+        Ok(Listing { groups: groups.collect(), next })
+    }
+}
+
+pub(super) fn error<E: ProvideErrorMetadata + std::error::Error + 'static>(e: &SdkError<E>) -> FetchError {
     FetchError { problem: failure::problem(e), said: failure::said(e) }
 }

@@ -7,5 +7,6 @@ pub mod clients;
 pub mod discover;
 pub mod failure;
 pub mod fetch;
+pub mod inspect;
 pub mod publish;
 pub mod quota;

@@ -49,6 +49,7 @@ use crate::notify::sns::Format;
 use crate::read::Template;
 use crate::tail::groups::Pattern;
 use crate::tail::pace::Interval;
+use crate::tail::quota::filter_log_events;
 
 /// Log groups of all APIs: even at the highest quota reading them all once takes minutes.
 const ALL_GROUPS_MAX: usize = 10_000;
@@ -159,6 +160,14 @@ impl Default for PollConfig {
             max_ids: 5_000_000,
             discover_interval: Duration::from_mins(10),
         }
+    }
+}
+
+impl PollConfig {
+    /// Requests of `FilterLogEvents` a second that are made in this Region, of one account.
+    #[must_use]
+    pub fn rate(&self, region: &str) -> f64 {
+        self.quota.unwrap_or_else(|| filter_log_events(region)) * self.quota_share
     }
 }
 

@@ -1,4 +1,4 @@
-//! The access-log format that explanations need, and the command that lets a stage write it.
+//! The variables of an access-log format, the format that explanations need, and the command that lets a stage write it.
 //!
 //! Not how a format is read. Rule: one text for everybody who recommends it; the README shows the same.
 
@@ -7,6 +7,9 @@ use std::sync::Arc;
 use super::deployed::{Candidate, Deployed};
 use super::inventory::ApiKind;
 use super::text::shell_word;
+
+/// What a variable of a format begins with.
+pub const PREFIX: &str = "$context.";
 
 /// What each line holds, by key; of a REST API. Source: AWS documentation, "Variables for access logging".
 const REST: &[(&str, &str)] = &[
@@ -33,8 +36,10 @@ const REST: &[(&str, &str)] = &[
     ("xrayTraceId", "xrayTraceId"),
 ];
 
-/// What HTTP and WebSocket APIs do not have, by key.
-const REST_ONLY: [&str; 3] = ["authorizerRequestId", "wafError", "xrayTraceId"];
+/// What HTTP APIs do not have, by key.
+const NOT_HTTP: [&str; 3] = ["authorizerRequestId", "wafError", "xrayTraceId"];
+/// What WebSocket APIs do not have, by key.
+const NOT_WEBSOCKET: [&str; 3] = ["responseLatency", "responseLength", "xrayTraceId"];
 
 /// The format, JSON on one line.
 #[must_use]
@@ -43,15 +48,35 @@ pub fn recommended(kind: ApiKind) -> String {
     for (key, variable) in REST {
         let is_rest = matches!(kind, ApiKind::Auto | ApiKind::Rest);
         let (key, variable) = match *key {
-            key if !is_rest && REST_ONLY.contains(&key) => continue,
+            key if kind == ApiKind::Http && NOT_HTTP.contains(&key) => continue,
+            key if kind == ApiKind::WebSocket && NOT_WEBSOCKET.contains(&key) => continue,
             "resourcePath" if !is_rest => ("routeKey", "routeKey"),
             // The gateway gives each message of a connection a type instead.
             "httpMethod" if kind == ApiKind::WebSocket => ("eventType", "eventType"),
             key => (key, *variable),
         };
-        keys.push(format!("\"{key}\":\"$context.{variable}\""));
+        keys.push(format!("\"{key}\":\"{PREFIX}{variable}\""));
     }
     format!("{{{}}}", keys.join(","))
+}
+
+/// The name of the variable that `text` begins with, behind [`PREFIX`], and what stands behind it.
+#[must_use]
+pub fn variable(text: &str) -> (&str, &str) {
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '_')).unwrap_or(text.len());
+    let name = text[..end].trim_end_matches('.');
+    text.split_at(name.len())
+}
+
+/// The names of the variables of a format, in their order, without `$context.`.
+pub fn variables(format: &str) -> impl Iterator<Item = &str> {
+    format.split(PREFIX).skip(1).map(|text| variable(text).0)
+}
+
+/// Whether a line of this format says which invocation served its request.
+#[must_use]
+pub fn names_invocations(format: &str) -> bool {
+    variables(format).any(|name| matches!(name, "integration.requestId" | "awsEndpointRequestId"))
 }
 
 /// The log group that a stage's access log may go to, where it has none: its ARN.
@@ -127,6 +152,25 @@ mod tests {
         for kind in [ApiKind::Rest, ApiKind::Http, ApiKind::WebSocket] {
             serde_json::from_str::<serde_json::Value>(&recommended(kind)).unwrap();
         }
+    }
+
+    #[test]
+    fn every_value_is_one_quoted_variable() {
+        for kind in [ApiKind::Rest, ApiKind::Http, ApiKind::WebSocket] {
+            let format = recommended(kind);
+            let values: std::collections::BTreeMap<String, String> = serde_json::from_str(&format).unwrap();
+            assert_eq!(values.len(), variables(&format).count(), "{kind:?}");
+            assert!(values.values().all(|value| value.starts_with(PREFIX)), "{kind:?}");
+            assert!(!format.contains("messageString") && format.len() < 3000, "an HTTP API takes 3 KB");
+        }
+    }
+
+    #[test]
+    fn the_variables_of_a_format() {
+        let format =
+            r#"{ "a":"$context.requestId", "b":"$context.integration.status." } $context.error_x$context.status"#;
+        assert_eq!(variables(format).collect::<Vec<_>>(), ["requestId", "integration.status", "error_x", "status"]);
+        assert_eq!(variables("no variables").count(), 0);
     }
 
     #[test]

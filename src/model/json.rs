@@ -8,6 +8,7 @@
 use serde::Serialize;
 
 use super::cause::{Evidence, Failure, Fix};
+use super::finding::{Finding, Sums};
 use super::inventory::Inventory;
 use super::request::{Endpoint, Request};
 
@@ -136,6 +137,55 @@ pub fn request(r: &Request, inventory: &Inventory) -> String {
         response_latency_ms: r.response_latency_ms,
         integration_latency_ms: r.integration_latency_ms,
     })
+}
+
+#[derive(Debug, Serialize)]
+struct SubjectJson<'a> {
+    kind: &'a str,
+    name: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct FindingJson<'a> {
+    v: u8,
+    r#type: &'a str,
+    check: &'a str,
+    level: &'a str,
+    api: Option<&'a str>,
+    subject: SubjectJson<'a>,
+    text: &'a str,
+    fix: Option<FixJson<'a>>,
+}
+
+/// A `finding` object.
+#[must_use]
+pub fn finding(f: &Finding) -> String {
+    line(&FindingJson {
+        v: VERSION,
+        r#type: "finding",
+        check: f.check.word(),
+        level: f.level.word(),
+        api: f.api.as_deref(),
+        subject: SubjectJson { kind: f.subject.kind.word(), name: &f.subject.name },
+        text: &f.text,
+        fix: f.fix.as_ref().map(Into::into),
+    })
+}
+
+#[derive(Debug, Serialize)]
+struct CheckSummaryJson<'a> {
+    v: u8,
+    r#type: &'a str,
+    faults: usize,
+    warnings: usize,
+    ok: usize,
+}
+
+/// A `check_summary` object: how many findings there are of each level.
+#[must_use]
+pub fn check_summary(sums: Sums) -> String {
+    let Sums { faults, warnings, oks } = sums;
+    line(&CheckSummaryJson { v: VERSION, r#type: "check_summary", faults, warnings, ok: oks })
 }
 
 /// One line of JSON, without the line end.

@@ -1,7 +1,7 @@
 //! Why a run ended badly, and the exit code that says so.
 //!
 //! Not the words: those come from whatever failed. Rule: what was wrong before anything was started is the user's to
-//! mend, and 2; what failed while it ran is 1.
+//! mend, and 2; what failed while it ran is 1; a check that went well and found faults is 3.
 
 use crate::aws::clients::NoTrust;
 use crate::config::ConfigError;
@@ -14,6 +14,8 @@ pub enum Failure {
     Usage(String),
     /// It was running.
     Run(anyhow::Error),
+    /// A check found so many faults.
+    Faults(usize),
 }
 
 impl Failure {
@@ -23,6 +25,7 @@ impl Failure {
         match self {
             Self::Usage(_) => 2,
             Self::Run(_) => 1,
+            Self::Faults(_) => 3,
         }
     }
 
@@ -32,6 +35,8 @@ impl Failure {
         match self {
             Self::Usage(why) => why.clone(),
             Self::Run(why) => format!("{why:#}"),
+            Self::Faults(1) => "the check found a fault".to_owned(),
+            Self::Faults(count) => format!("the check found {count} faults"),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Here the parts meet: sources feed the [`pipeline`], what it says goes to people. Not the parts themselves. Rule:
 //! decisions stay below; what is here moves data, waits, and stops.
 
+pub mod check;
 pub mod daemon;
 pub mod demo;
 pub mod discovery;

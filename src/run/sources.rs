@@ -24,7 +24,7 @@ use crate::ops::clock::Clock;
 use crate::tail::fetch::Connect;
 use crate::tail::groups::Change;
 use crate::tail::pace::{Interval, Pace};
-use crate::tail::quota::{Cadence, DESCRIBE_LOG_GROUPS, filter_log_events};
+use crate::tail::quota::{Cadence, DESCRIBE_LOG_GROUPS};
 use crate::tail::schedule::Position;
 use crate::tail::seen::Seen;
 
@@ -318,8 +318,7 @@ impl<'a> Sources<'a> {
 
     /// Requests a second that may be made in this account and Region.
     fn rate(&self, account: &Account) -> f64 {
-        let quota = self.config.poll.quota.unwrap_or_else(|| filter_log_events(&account.0));
-        quota * self.config.poll.quota_share
+        self.config.poll.rate(&account.0)
     }
 
     /// Says which cadence can be reached, and warns where it is worse than was asked for; again when it changes.

@@ -55,6 +55,13 @@ impl Pattern {
         text.contains('*').then(|| Self { text: text.into() })
     }
 
+    /// What only this log group fits, by its name or ARN.
+    #[must_use]
+    pub fn exactly(group: &str) -> Self {
+        let text = if group.starts_with("arn:") { group.strip_suffix(":*").unwrap_or(group) } else { group };
+        Self { text: text.into() }
+    }
+
     /// As it was written.
     #[must_use]
     pub fn text(&self) -> &str {
@@ -158,6 +165,11 @@ mod tests {
         let other = Pattern::of("arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/shop-*:*").unwrap();
         assert_eq!((other.prefix(), other.account()), ("/aws/lambda/shop-", Some("111122223333")));
         assert!(other.matches("/aws/lambda/shop-checkout"));
+        let one = Pattern::exactly("/aws/lambda/shop");
+        assert!(one.matches("/aws/lambda/shop") && !one.matches("/aws/lambda/shop-checkout"));
+        assert_eq!((one.prefix(), one.account()), ("/aws/lambda/shop", None));
+        let one = Pattern::exactly("arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/shop:*");
+        assert!(one.matches("/aws/lambda/shop") && one.account() == Some("111122223333"));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! What is known -> lines for people.
 //!
-//! Plain lines and the full screen for `--follow`, the report of a replay, the ticker of the demo. Pure: it returns text
-//! or fills cells, and prints nothing. Rule: colour is asked for by the caller, who knows the terminal; without it the text is plain.
+//! Plain lines and the full screen for `--follow`, the report of a replay, the findings of a check, the ticker of the
+//! demo. Pure: it returns text or fills cells, and prints nothing. Rule: colour is asked for by the caller, who knows the
+//! terminal; without it the text is plain.
 
+pub mod findings;
 pub mod lines;
 pub mod report;
 pub mod screen;

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "what a program said is shown when a test fails")]
 
 mod alerting;
+mod check;
 mod cli;
 mod control_plane;
 mod daemon;

@@ -237,6 +237,7 @@ fn unknown(subject: &Subject<'_>, words: &GatewayWords) -> (String, Option<Strin
     };
     let text = "Let the stage's access log (/accessLogSettings/format) carry $context.integration.requestId, \
                 $context.integration.error and $context.error.responseType: without them a failure cannot be \
-                explained. The whole access-log.json stands in gatewatch's README, under \"The access log it needs\".";
+                explained. The whole access-log.json stands in gatewatch's README, under \"The access log it needs\"; \
+                `gatewatch check` prints the command with all of it filled in.";
     (text.to_owned(), Some(command))
 }

@@ -11,11 +11,9 @@ use std::fmt;
 use memchr::memmem;
 
 use super::fields::{Field, Fields, field_of_variable};
+use crate::model::access_format::{PREFIX, variable};
 use crate::model::time::Timestamp;
 use crate::read::json;
-
-/// What a variable begins with.
-const PREFIX: &str = "$context.";
 
 /// Places that are tried for the end of a value that may hold anything.
 const PLACES_MAX: usize = 64;
@@ -130,13 +128,6 @@ fn parts(format: &str) -> Vec<Part> {
         parts.push(Part::Fixed(rest.into()));
     }
     parts
-}
-
-/// The name of the variable that `text` begins with, and what stands behind it.
-fn variable(text: &str) -> (&str, &str) {
-    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '_')).unwrap_or(text.len());
-    let name = text[..end].trim_end_matches('.');
-    text.split_at(name.len())
 }
 
 /// Whether a variable's value may hold blanks, commas, quotes: sentences, what clients send, routes.
