@@ -52,7 +52,9 @@
 //! said, [`run::post`] writes that down where there is a state folder, [`notify::outbox`] delivers it.
 //!
 //! Whoever wants to know how it is asks the loop ([`ops::inquiry`]) for a [`model::report`]. A configuration that is read
-//! anew ([`run::reload`]) ends one life of the loop and begins another from what it hands over, by the code of a restart.
+//! anew ([`run::reload`]) ends one life of the loop and begins another from what it hands over, by the code of a restart. So
+//! does an API with `discover` of which something else is found ([`run::discovery`]): what AWS says it is made of
+//! ([`model::deployed`]) becomes keys of the configuration in [`config::found`].
 //!
 //! Between two batches [`run::pipeline`] can be saved and restored: [`model::saved`] is the form, each type keeps its own
 //! part of it, and `tests/it/restoring.rs` holds that nobody can tell the difference. A type that is saved changes
@@ -67,8 +69,8 @@
 //! `config/rules` its keys. A state: [`engine::alerts`]; of a log that is not read `engine/sight.rs`; a notice
 //! `engine/absence.rs`. A message's words: [`notify::text`]. A place for
 //! messages: [`notify::sink`], then [`run::sinks`]. How deep and how often a log is read: [`tail::pace`], what is
-//! read next: [`tail::schedule`]. What outlives the process:
-//! [`run::keep`]; whoever changes a type that is saved raises a version, and a test says which. What the full screen shows: [`view::screen`], its terminal: [`run::follow`]. A setting: [`config`],
+//! read next: [`tail::schedule`]. What keeps a discovered API from being watched:
+//! [`config::gap`]. What `init` writes: [`config::written`]. What outlives the process: [`run::keep`]; whoever changes a type that is saved raises a version, and a test says which. What the full screen shows: [`view::screen`], its terminal: [`run::follow`]. A setting: [`config`],
 //! and `config.example.toml`, which a test compares. What CloudWatch Logs does wrong: [`sim::Ill`], and a file in
 //! `tests/sim/` that `gatewatch sim` plays. A bug: a scenario file first.
 
