@@ -269,11 +269,11 @@ pub(crate) fn told() -> Vec<Message> {
         Measure::Slow { over_ms: 3000 },
         Measure::BurnRate { objective: 0.999 },
     ];
-    let measured = measures.into_iter().map(|measure| changed(|alert| alert.measure = measure).into());
+    let each = measures.into_iter().map(|measure| changed(|alert| alert.measure = measure).into());
     let gone = changed(|alert| {
         (alert.measure, alert.key.subject) = (Measure::Traffic, Subject::Api);
         alert.before = Some(Before { requests: 600, window: Duration::from_hours(1) });
     });
     let about_alerts = |m: &Message| matches!(m, Message::Alert(_) | Message::Digest(_));
-    all().into_iter().filter(about_alerts).chain(measured).chain([gone.into()]).collect()
+    all().into_iter().filter(about_alerts).chain(each).chain([gone.into()]).collect()
 }

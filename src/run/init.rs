@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::failure::Failure;
-use super::named::{NO_REGION, describe, unwatchable, words};
+use super::named::{NO_REGION, describe, unwatchable};
 use crate::aws::clients::Clients;
 use crate::config::found::Found;
 use crate::config::written::written;
@@ -43,7 +43,7 @@ pub async fn run(init: &Init, out: &mut impl Write, notes: &mut impl Write) -> R
     let mut clients = Clients::load(init.region.as_deref()).await;
     let region = clients.region().ok_or_else(|| Failure::Usage(NO_REGION.to_owned()))?.to_owned();
     let control = clients.control(&region, None).await;
-    let deployed = describe(&control, &wanted).await.map_err(|error| Failure::Usage(words(&error).join("\n")))?;
+    let deployed = describe(&control, &wanted).await.map_err(|error| Failure::Usage(error.to_string()))?;
     let (found, gaps) = Found::of(&deployed);
     if !found.is_watchable() {
         return Err(Failure::Usage(unwatchable(&found, &gaps)));

@@ -9,13 +9,10 @@ use crate::config::Config;
 use crate::config::found::Found;
 use crate::config::gap::Gap;
 use crate::config::place::Place;
-use crate::model::deployed::{Candidate, Deployed, Wanted};
+use crate::model::deployed::{Deployed, Wanted};
 use crate::model::inventory::ApiKind;
 use crate::model::text::printable;
 use crate::run::failure::Failure;
-
-/// So many are listed.
-const LISTED_MAX: usize = 20;
 
 /// What was said at the command line.
 #[derive(Clone, Copy, Debug)]
@@ -90,7 +87,7 @@ async fn look(base: &Config, wanted: &Wanted, region: Option<&str>) -> Result<(C
     let mut clients = Clients::load(base.region.as_deref()).await;
     let region = region.or(clients.region()).ok_or(NO_REGION)?.to_owned();
     let control = clients.control(&region, base.role_arn.as_deref()).await;
-    let deployed = describe(&control, wanted).await.map_err(|error| words(&error).join("\n"))?;
+    let deployed = describe(&control, wanted).await.map_err(|error| error.to_string())?;
     let (found, gaps) = Found::of(&deployed);
     if !found.is_watchable() {
         return Err(unwatchable(&found, &gaps));
@@ -131,53 +128,6 @@ pub fn unwatchable(found: &Found, gaps: &[Gap]) -> String {
     lines.join("\n")
 }
 
-/// What is said where an API was not found, a line each.
-#[must_use]
-pub fn words(error: &NotFound) -> Vec<String> {
-    let mut lines = vec![printable(&error.to_string())];
-    match error {
-        NotFound::None { wanted, stages, names, .. } => {
-            if !stages.is_empty() {
-                let stages = list(stages.iter().map(|stage| printable(&stage.stage)).collect());
-                lines.push(format!("{} has these stages: {stages}", printable(&wanted.api)));
-            } else if names.is_empty() {
-                lines.push("There is no API in this Region; another is named by --region or AWS_REGION".to_owned());
-            } else {
-                lines.push(format!("There are: {}", list(names.iter().map(|name| printable(name)).collect())));
-                lines.push("Another Region is named by --region or AWS_REGION".to_owned());
-            }
-        }
-        NotFound::Several { among, .. } => {
-            lines.push("Say which one:".to_owned());
-            lines.extend(among.iter().take(LISTED_MAX).map(|stage| format!("  {}", candidate(stage))));
-            if among.len() > LISTED_MAX {
-                lines.push(format!("  and {} more", among.len() - LISTED_MAX));
-            }
-        }
-        NotFound::Unasked(_) => {}
-    }
-    lines
-}
-
-/// How one of several is named so that it is meant alone.
-fn candidate(stage: &Candidate) -> String {
-    let kind = match stage.kind {
-        ApiKind::Auto => "API",
-        ApiKind::Rest => "REST API",
-        ApiKind::Http => "HTTP API",
-        ApiKind::WebSocket => "WebSocket API",
-    };
-    let Candidate { id, stage, name, .. } = stage;
-    printable(&format!("{id}/{stage}  {kind} {name}, stage {stage}"))
-}
-
-fn list(mut names: Vec<String>) -> String {
-    let more = names.len().saturating_sub(LISTED_MAX);
-    names.truncate(LISTED_MAX);
-    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-    format!("{}{more}", names.join(", "))
-}
-
 /// What is said where nothing names a Region.
 pub const NO_REGION: &str =
     "no AWS Region: set `region` in the configuration, AWS_REGION, --region, or a region in the AWS profile";
@@ -202,42 +152,13 @@ pub async fn clients(config: &Config) -> Result<Clients, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::model::deployed::AccessLog;
-
-    fn stage(id: &str, stage: &str) -> Candidate {
-        Candidate { name: "shop\u{1b}[2J".into(), id: id.into(), kind: ApiKind::Rest, stage: stage.into() }
-    }
-
-    #[test]
-    fn several_are_listed_so_that_each_can_be_named() {
-        let wanted = Wanted::parse("shop").unwrap();
-        let among: Vec<_> = (0..25).map(|n| stage(&format!("id{n}"), "prod")).collect();
-        let lines = words(&NotFound::Several { wanted, among });
-        assert_eq!(lines[2], "  id0/prod  REST API shop [2J, stage prod", "nothing moves the cursor");
-        assert_eq!((lines.len(), lines[22].as_str()), (23, "  and 5 more"));
-        let name = lines[2].split_whitespace().next().unwrap();
-        assert_eq!(Wanted::parse(name).unwrap().to_string(), "id0/prod");
-    }
-
-    #[test]
-    fn where_there_is_none_it_says_what_there_is() {
-        let none = |stages, names: &[&str]| {
-            let wanted = Wanted::parse("shop/live").unwrap();
-            let names = names.iter().map(|name| Arc::from(*name)).collect();
-            words(&NotFound::None { wanted, region: "eu-west-1".into(), stages, names }).join("\n")
-        };
-        assert!(none(vec![stage("a", "dev"), stage("a", "prod")], &[]).contains("has these stages: dev, prod"));
-        assert!(none(Vec::new(), &["web", "orders"]).contains("There are: web, orders"));
-        assert!(none(Vec::new(), &[]).contains("--region"));
-    }
+    use crate::model::deployed::{AccessLog, Candidate};
 
     #[test]
     fn what_cannot_be_watched_is_said_with_what_mends_it() {
         let deployed = Deployed {
-            stage: Candidate { name: "shop".into(), ..stage("a1b2", "prod") },
+            stage: Candidate { name: "shop".into(), id: "a1b2".into(), kind: ApiKind::Rest, stage: "prod".into() },
             partition: "aws".into(),
             region: "eu-west-1".into(),
             account: None,

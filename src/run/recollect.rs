@@ -87,7 +87,13 @@ async fn read<F: Fetch>(
                     tokio::time::sleep(PAUSE).await;
                     continue;
                 }
-                _ => return Err(e),
+                Problem::NotFound
+                | Problem::Denied
+                | Problem::Unsupported
+                | Problem::BadToken
+                | Problem::Refused
+                | Problem::Credentials
+                | Problem::Late => return Err(e),
             },
         };
         for event in &page.events {
@@ -122,11 +128,11 @@ impl Found {
                 self.taken.contains(&Receipt::of(&sink.audience.name, message))
             }
         };
-        let known = |message: &Arc<Message>| -> Vec<Decided> {
+        let decisions = |message: &Arc<Message>| -> Vec<Decided> {
             let sinks = config.sinks.iter().filter(|sink| knows(sink, message));
             sinks.map(|sink| (Arc::clone(&sink.audience.name), Arc::clone(message))).collect()
         };
-        printed.iter().flat_map(known).collect()
+        printed.iter().flat_map(decisions).collect()
     }
 }
 
@@ -166,7 +172,7 @@ mod tests {
     }
 
     /// A page of these lines, and perhaps another behind it.
-    fn page(lines: &[String], next: Option<usize>) -> Result<Page, FetchError> {
+    fn page(lines: &[String], next: Option<usize>) -> Page {
         let event = |text: &String| RawEvent {
             event_id: String::new(),
             stream: "gatewatch/gatewatch/1".to_owned(),
@@ -174,7 +180,7 @@ mod tests {
             ingested: None,
             text: text.clone(),
         };
-        Ok(Page { events: lines.iter().map(event).collect(), next: next.map(|n| n.to_string()), answered: None })
+        Page { events: lines.iter().map(event).collect(), next: next.map(|n| n.to_string()), answered: None }
     }
 
     fn now() -> Timestamp {
@@ -213,7 +219,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_sink_knows_what_is_known_that_it_has_taken() {
-        let known = async |lines: &[String]| known(&own(), vec![page(lines, None)]).await;
+        let known = async |lines: &[String]| known(&own(), vec![Ok(page(lines, None))]).await;
         assert_eq!(known(&[printed("prod/shop")]).await, ["stdout"], "the topic may be new, or was down");
         assert_eq!(known(&[receipt(TOPIC), printed("prod/shop")]).await, ["stdout", TOPIC]);
         assert_eq!(known(&[receipt(TOPIC)]).await, [""; 0], "nobody knows what it was");
@@ -223,10 +229,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_others_say_is_theirs() {
-        assert_eq!(known(&own(), vec![page(&[printed("staging/shop")], None)]).await, [""; 0]);
+        assert_eq!(known(&own(), vec![Ok(page(&[printed("staging/shop")], None))]).await, [""; 0]);
         let nameless = Own { task: None, ..own() };
         let line = json::render(&messages()[0], &Origin::default());
-        assert_eq!(known(&nameless, vec![page(&[line], None)]).await, [""; 0]);
+        assert_eq!(known(&nameless, vec![Ok(page(&[line], None))]).await, [""; 0]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -235,24 +241,24 @@ mod tests {
             printed("prod/shop").replacen("\"time\":\"2026-11-22T10:05:00", &format!("\"time\":\"{time}"), 1)
         };
         assert_ne!(of("x"), printed("prod/shop"), "the first message is of that time");
-        assert_eq!(known(&own(), vec![page(&[of("2026-11-22T12:00:59")], None)]).await, ["stdout"]);
-        assert_eq!(known(&own(), vec![page(&[of("2026-11-22T12:01:01")], None)]).await, [""; 0]);
+        assert_eq!(known(&own(), vec![Ok(page(&[of("2026-11-22T12:00:59")], None))]).await, ["stdout"]);
+        assert_eq!(known(&own(), vec![Ok(page(&[of("2026-11-22T12:01:01")], None))]).await, [""; 0]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_hiccup_is_tried_again_and_empty_pages_are_not_the_end() {
-        let end = || page(&[printed("prod/shop")], None);
+        let end = || Ok(page(&[printed("prod/shop")], None));
         for problem in [Problem::Throttled, Problem::Unreachable, Problem::Service, Problem::Refused] {
             assert_eq!(known(&own(), vec![failed(problem), end()]).await, ["stdout"], "{problem}");
         }
-        let empty = (0..25).map(|n| page(&[], Some(n)));
+        let empty = (0..25).map(|n| Ok(page(&[], Some(n))));
         assert_eq!(known(&own(), empty.chain([end()]).collect()).await, ["stdout"]);
         // For good, though what was read before counts.
         assert_eq!(known(&own(), vec![failed(Problem::Denied), end()]).await, [""; 0]);
         let throttled = (0..100).map(|_| failed(Problem::Throttled));
-        let begun = page(&[printed("prod/shop")], Some(1));
+        let begun = Ok(page(&[printed("prod/shop")], Some(1)));
         assert_eq!(known(&own(), [begun].into_iter().chain(throttled).collect()).await, ["stdout"]);
-        let repeated = (0..100).map(|_| page(&[], Some(1)));
+        let repeated = (0..100).map(|_| Ok(page(&[], Some(1))));
         assert_eq!(known(&own(), repeated.collect()).await, [""; 0]);
     }
 }

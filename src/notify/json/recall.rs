@@ -37,7 +37,7 @@ pub fn message(line: &str) -> Option<(Message, Option<Arc<str>>)> {
     let message = match said.kind.as_str() {
         "alert" => {
             let (reason, seq) = (Reason::of(&said.reason?)?, said.seq?);
-            Message::Alert(Box::new(AlertMessage { reason, seq, ..said.alert.message(said.time)? }))
+            Message::Alert(Box::new(AlertMessage { reason, seq, ..said.alert.message(&said.time)? }))
         }
         "digest" => Message::Digest(Box::new(said.digest()?)),
         _ => return None,
@@ -53,7 +53,7 @@ struct Said {
     time: String,
     reason: Option<String>,
     seq: Option<u32>,
-    digest: Option<Members>,
+    digest: Option<Many>,
     origin: From,
     #[serde(flatten)]
     alert: Told,
@@ -95,7 +95,7 @@ struct Told {
 }
 
 #[derive(Debug, Deserialize)]
-struct Members {
+struct Many {
     firing: usize,
     resolved: usize,
     members: Vec<Told>,
@@ -141,8 +141,8 @@ struct Trouble {
 
 impl Said {
     fn digest(self) -> Option<Digest> {
-        let Members { firing, resolved, members } = self.digest?;
-        let members = members.into_iter().map(|member| member.message(self.time.clone()));
+        let Many { firing, resolved, members } = self.digest?;
+        let members = members.into_iter().map(|member| member.message(&self.time));
         Some(Digest {
             time: Timestamp::parse_rfc3339(&self.time)?,
             state: State::of(&self.alert.state?)?,
@@ -162,7 +162,7 @@ impl Said {
 
 impl Told {
     /// As of `time`; members of a digest have no number of their own.
-    fn message(self, time: String) -> Option<AlertMessage> {
+    fn message(self, time: &str) -> Option<AlertMessage> {
         let measure = self.measure()?;
         let blindness = self.problem.map(Trouble::blindness);
         let subject = match (self.endpoint, self.source) {
@@ -183,7 +183,7 @@ impl Told {
             errors: self.errors.unwrap_or_default(),
             requests: self.requests.unwrap_or_default(),
             window: Duration::from_secs(self.window_s.unwrap_or_default()),
-            time: Timestamp::parse_rfc3339(&time)?,
+            time: Timestamp::parse_rfc3339(time)?,
             since: Timestamp::parse_rfc3339(&self.since?)?,
             episode: self.episode,
             holds: state == State::Firing,

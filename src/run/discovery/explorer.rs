@@ -39,6 +39,6 @@ fn miss(error: &NotFound) -> Miss {
         NotFound::Unasked(unasked) => Why::Unasked(unasked.problem),
     };
     // One line of a log.
-    let said = named::words(error).iter().map(|line| line.trim()).collect::<Vec<_>>().join(" | ");
+    let said = error.to_string().lines().map(str::trim).collect::<Vec<_>>().join(" | ");
     Miss { why, said }
 }

@@ -8,8 +8,11 @@ use tokio::time::advance;
 use super::*;
 use crate::model::problem::Problem;
 
+/// What is still to be answered, and how often was asked.
+type Answers = Arc<Mutex<(VecDeque<Look>, usize)>>;
+
 /// Answers in turn; the last one for ever.
-struct Script(Arc<Mutex<(VecDeque<Look>, usize)>>);
+struct Script(Answers);
 
 impl Explore for Script {
     fn explore<'a>(&'a mut self, _: &'a Sought) -> Pin<Box<dyn Future<Output = Look> + Send + 'a>> {
@@ -21,7 +24,7 @@ impl Explore for Script {
     }
 }
 
-fn found(group: &str) -> Look {
+fn found(group: &str) -> (Found, Vec<Gap>) {
     let found = Found {
         api: "shop".to_owned(),
         id: "a1b2".to_owned(),
@@ -36,7 +39,7 @@ fn found(group: &str) -> Look {
         functions: BTreeMap::new(),
         integration_timeout: None,
     };
-    Ok((found, Vec::new()))
+    (found, Vec::new())
 }
 
 fn denied() -> Look {
@@ -48,7 +51,7 @@ fn config() -> Config {
     Config::parse(text, Path::new("c.toml")).unwrap()
 }
 
-fn script(looks: impl IntoIterator<Item = Look>) -> (Script, Arc<Mutex<(VecDeque<Look>, usize)>>) {
+fn script(looks: impl IntoIterator<Item = Look>) -> (Script, Answers) {
     let shared = Arc::new(Mutex::new((looks.into_iter().collect(), 0)));
     (Script(Arc::clone(&shared)), shared)
 }
@@ -56,7 +59,7 @@ fn script(looks: impl IntoIterator<Item = Look>) -> (Script, Arc<Mutex<(VecDeque
 #[tokio::test(start_paused = true)]
 async fn what_is_found_is_watched_when_it_is_and_again_when_it_changes() {
     let clock = Clock::from(Timestamp::from_millis(1_795_338_000_000), 1);
-    let (explore, counted) = script([denied(), found("/one"), found("/one"), found("/two")]);
+    let (explore, counted) = script([denied(), Ok(found("/one")), Ok(found("/one")), Ok(found("/two"))]);
     let (discovery, looking) = Discovery::start(explore, None, clock.clone());
     let running = discovery.seek(config(), "eu-west-1", clock.now());
     assert_eq!(running, config(), "the other API is watched at once");
@@ -83,7 +86,7 @@ async fn what_is_found_is_watched_when_it_is_and_again_when_it_changes() {
 #[tokio::test(start_paused = true)]
 async fn a_reload_looks_at_once() {
     let clock = Clock::from(Timestamp::from_millis(1_795_338_000_000), 1);
-    let (explore, counted) = script([found("/one"), found("/two")]);
+    let (explore, counted) = script([Ok(found("/one")), Ok(found("/two"))]);
     let (discovery, looking) = Discovery::start(explore, None, clock.clone());
     let _ = discovery.seek(config(), "eu-west-1", clock.now());
     discovery.changed().await;
@@ -108,7 +111,7 @@ async fn what_was_found_is_kept_and_used_until_there_is_an_answer() {
     let open = || Store::open(folder.path(), 1).unwrap().0;
     {
         let store = open();
-        let (explore, _) = script([found("/kept")]);
+        let (explore, _) = script([Ok(found("/kept"))]);
         let (discovery, looking) = Discovery::start(explore, Some(&store), clock.clone());
         let _ = discovery.seek(config(), "eu-west-1", clock.now());
         discovery.changed().await;
