@@ -17,7 +17,7 @@ use super::numbered::as_numbered;
 use super::pipeline::{Pipeline, Said};
 use super::poll::Delivery;
 use super::post::Decided;
-use super::report::Course;
+use super::report::{self, Course};
 use super::room::lock;
 use super::sources::{Reading, Sources, say_refused};
 use crate::config::Config;
@@ -326,7 +326,7 @@ impl<E: Ear> Run<'_, E> {
             0 => {}
             n => tracing::info!("{n} requests were stamped in the future and counted when they came"),
         }
-        self.pipeline.engine().snapshot(clock.now())
+        report::summary(self.pipeline.engine(), clock.now())
     }
 
     /// What a source hands on.

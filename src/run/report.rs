@@ -8,9 +8,11 @@ use super::keep::Ongoing;
 use super::pipeline::Pipeline;
 use super::room::lock;
 use super::sources::Sources;
+use crate::engine::Engine;
 use crate::engine::window::SLOT;
 use crate::model::inventory::{ApiId, SourceId};
 use crate::model::report::{ApiReport, Detail, Reloads, Report, SourceReport};
+use crate::model::summary::Summary;
 use crate::model::time::Timestamp;
 use crate::read::Unread;
 
@@ -72,8 +74,7 @@ impl Course {
             sources: read.collect(),
             unlisted: sources.unlisted(),
             discoveries: Vec::new(),
-            // The slot that has begun is among them: what was just counted is there.
-            summary: (detail == Detail::Full).then(|| engine.snapshot(now.floor(SLOT).plus(SLOT))),
+            summary: (detail == Detail::Full).then(|| summary(engine, now)),
             window: engine.window(),
             firing: pipeline.firing(now),
             dropped: engine.dropped(),
@@ -84,4 +85,9 @@ impl Course {
             reloads: Reloads::default(),
         }
     }
+}
+
+/// The figures of the display window at `now`. The slot that has begun is among them: what was just counted is there.
+pub fn summary(engine: &Engine, now: Timestamp) -> Summary {
+    engine.snapshot(now.floor(SLOT).plus(SLOT))
 }

@@ -103,6 +103,7 @@ fn ctrl_z_goes_back_to_the_shell_and_fg_comes_back() {
     }
     shell.press("q");
     shell.until_given_back();
+    shell.until_all(&["answered 5xx", "ready>"]);
     shell.press("echo it was $((7*6))\n");
     shell.until_all(&["it was 42"]);
 }

@@ -64,7 +64,7 @@ pub(super) async fn run(mut following: Following, paint: Paint) -> Result<()> {
     let (hold, drawing) =
         terminal::take().context("the terminal cannot be taken over; --plain prints lines instead")?;
     let over = Arc::new(AtomicBool::new(false));
-    thread::spawn({
+    let reading = thread::spawn({
         let (tell, over) = (tell.clone(), Arc::clone(&over));
         move || read_inputs(&tell, &over)
     });
@@ -78,11 +78,14 @@ pub(super) async fn run(mut following: Following, paint: Paint) -> Result<()> {
         drawn: None,
     };
     let showing = thread::spawn({
-        let (stop, over) = (stop.clone(), over);
+        let (stop, mut stage) = (stop.clone(), stage);
         move || {
             let _ends = stop.drop_guard();
             let outcome = stage.play(&told);
             over.store(true, Ordering::Relaxed);
+            // What is typed from now on is meant for somebody else. If it failed, it takes no keys either.
+            let _ = reading.join();
+            drop(stage);
             outcome
         }
     });
@@ -190,7 +193,7 @@ struct Stage {
 }
 
 impl Stage {
-    fn play(mut self, told: &Receiver<Tell>) -> io::Result<()> {
+    fn play(&mut self, told: &Receiver<Tell>) -> io::Result<()> {
         loop {
             self.draw()?;
             let mut next = match told.recv_timeout(FRAME) {

@@ -23,7 +23,7 @@ use crate::view::screen::Key;
 /// What is written before it is sent to the terminal: more than a big screen drawn anew.
 const BUFFER: usize = 64 << 10;
 /// How long a look for a key waits.
-const LOOK: Duration = Duration::from_millis(200);
+const LOOK: Duration = Duration::from_millis(100);
 
 static TAKEN: AtomicBool = AtomicBool::new(false);
 

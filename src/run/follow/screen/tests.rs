@@ -12,7 +12,6 @@ use ratatui::backend::TestBackend;
 use super::*;
 use crate::config::Config;
 use crate::engine::Settings;
-use crate::engine::window::SLOT;
 use crate::model::dropped::Dropped;
 use crate::model::event::{Batch, LogEvent};
 use crate::model::inventory::SourceId;
@@ -21,6 +20,7 @@ use crate::model::report::{Reloads, Report, SourceReport, Turns};
 use crate::notify::plan;
 use crate::read::Reader;
 use crate::run::pipeline::Pipeline;
+use crate::run::report::summary;
 use crate::sim::{Planned, Script, shop};
 use crate::view::screen::Key;
 
@@ -130,7 +130,7 @@ impl Played {
             sources: sources.collect(),
             unlisted: 0,
             discoveries: Vec::new(),
-            summary: Some(engine.snapshot(self.now.floor(SLOT).plus(SLOT))),
+            summary: Some(summary(engine, self.now)),
             window: engine.window(),
             firing: self.pipeline.firing(self.now),
             dropped: Dropped::default(),
