@@ -133,7 +133,7 @@ async fn an_api_is_followed_by_its_name_and_what_is_not_found_is_said() {
         assert!(several.stderr.contains(&format!("{}/{stage}", web.id)), "{}", several.stderr);
     }
     let none = run(&moto, &["--follow", "shopp"]);
-    assert!(none.code == Some(2) && none.stderr.contains("There are: shop, dark, web"), "{}", none.stderr);
+    assert!(none.code == Some(2) && none.stderr.contains("there are `shop`, `dark`, `web`"), "{}", none.stderr);
     let stage = run(&moto, &["init", "--api", "shop/live"]);
     assert!(stage.code == Some(2) && stage.stderr.contains("no stage `live`"), "{}", stage.stderr);
     let elsewhere = run(&moto, &["--region", "eu-north-1", "--follow", "shop"]);
