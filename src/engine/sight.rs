@@ -356,11 +356,13 @@ fn keys(inventory: &Inventory) -> Vec<Option<AlertKey>> {
     inventory.sources.iter().map(key).collect()
 }
 
-/// The API whose requests are counted by this source: its access log, or its execution log where there is none.
+/// The API whose requests are counted by this source: its access log, or its execution log where there is none. A log
+/// that no API names any more counts nothing.
 pub(super) fn counted_by(inventory: &Inventory, source: SourceId) -> Option<ApiId> {
-    match inventory.source(source).kind {
-        SourceKind::Access(api) => Some(api),
-        SourceKind::Execution(api) => (!inventory.has_access(api)).then_some(api),
+    let source = inventory.source(source);
+    match source.kind {
+        SourceKind::Access(api) => source.is_named().then_some(api),
+        SourceKind::Execution(api) => (source.is_named() && !inventory.has_access(api)).then_some(api),
         SourceKind::Lambda => None,
     }
 }

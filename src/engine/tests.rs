@@ -97,13 +97,19 @@ fn failures(outputs: Vec<Output>) -> Vec<Failure> {
 
 /// 12 of 30 fail, and the Lambda lines of all of them come.
 fn incident(engine: &mut Engine) {
-    for i in 0..30 {
-        let id = format!("id{i}");
-        let status = if i < 12 { 502 } else { 200 };
+    incident_of(engine, |engine, n, status| {
+        let id = format!("id{n}");
         engine.ingest(ACCESS, request(3, status, Some(&id)), at(5));
-        if i < 12 {
+        if status == 502 {
             engine.ingest(LAMBDA, line(3, &id, type_error()), at(5));
         }
+    });
+}
+
+/// 12 of 30 fail.
+fn incident_of(engine: &mut Engine, answer: impl Fn(&mut Engine, u32, u16)) {
+    for n in 0..30 {
+        answer(engine, n, if n < 12 { 502 } else { 200 });
     }
 }
 
@@ -307,6 +313,53 @@ fn requests_of_one_trace_each_have_the_invocation_that_began_in_their_time() {
     engine.finish();
     let ids: Vec<_> = failures(engine.drain()).into_iter().filter_map(|f| f.lambda_request_id).collect();
     assert_eq!(ids, ["a".into(), "b".into()] as [Arc<str>; 2]);
+}
+
+/// A request of an execution log, in as few lines as count it.
+fn executed(engine: &mut Engine, source: SourceId, id: &str, status: u16, seconds: i64) {
+    let route = ExecutionSays::Route { method: "POST".into(), path: "/checkout".into() };
+    for says in [route, ExecutionSays::Completed { status }] {
+        let (stream, request_id, text) = ("s".into(), id.into(), "text".into());
+        let line = ExecutionLine { stream, time: at(seconds), request_id, says, text };
+        engine.ingest(source, Fact::Execution(line), at(seconds));
+    }
+}
+
+#[test]
+fn an_api_that_moves_from_its_access_log_to_its_execution_log_is_watched_by_that() {
+    const EXECUTION: SourceId = LAMBDA;
+    let mut inventory = Inventory { apis: vec![Api::plain("shop")], sources: Vec::new() };
+    inventory.add_source_of(ApiId(0), Source::group("/access", None, SourceKind::Access(ApiId(0))));
+    let mut before = Engine::new(prompt(inventory.clone()));
+    before.seal(ACCESS, at(0));
+    incident_of(&mut before, |engine, n, status| {
+        engine.ingest(ACCESS, request(3, status, Some(&n.to_string())), at(5));
+    });
+    before.seal(ACCESS, at(10));
+    assert_eq!(alerts(before.drain()).len(), 2);
+
+    // As after a reload or a restart: what nobody names keeps its number.
+    inventory.sources[0].apis.clear();
+    let execution = Source::group("/execution", Some("eu-west-1".into()), SourceKind::Execution(ApiId(0)));
+    inventory.add_source_of(ApiId(0), execution);
+    assert_eq!(inventory.region(ApiId(0)), Some("eu-west-1"));
+    let mut engine = Engine::restore(prompt(inventory), &before.save()).unwrap();
+    engine.retire(ACCESS);
+    let look = |engine: &mut Engine, seconds: i64| {
+        engine.seal(EXECUTION, at(seconds));
+        engine.tick(at(seconds));
+        alerts(engine.drain())
+    };
+    let mut over = Vec::new();
+    for second in (20..600).step_by(10) {
+        over.extend(look(&mut engine, second).into_iter().filter(|alert| alert.state == State::Resolved));
+    }
+    assert_eq!(over.len(), 2, "what fired is over: {over:?}");
+    incident_of(&mut engine, |engine, n, status| executed(engine, EXECUTION, &format!("e-{n}"), status, 603));
+    look(&mut engine, 610);
+    let fired = look(&mut engine, 620);
+    assert!(fired.len() == 2 && fired.iter().all(|alert| alert.state == State::Firing), "{fired:?}");
+    assert_eq!(engine.counted()[0].requests, 60);
 }
 
 /// A line of each kind, so that each type that is saved is in it.

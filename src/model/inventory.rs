@@ -133,6 +133,12 @@ impl Source {
     pub fn is(&self, other: &Self) -> bool {
         (&self.name, &self.region, &self.role, self.kind) == (&other.name, &other.region, &other.role, other.kind)
     }
+
+    /// Whether an API names it: a source that was read in an earlier life keeps its number, and nothing else.
+    #[must_use]
+    pub const fn is_named(&self) -> bool {
+        !self.apis.is_empty()
+    }
 }
 
 /// The function that writes to a Lambda log group: the part after `/aws/lambda/`. Other groups may be shared by
@@ -210,19 +216,20 @@ impl Inventory {
     /// Whether an access log of this API is read.
     #[must_use]
     pub fn has_access(&self, api: ApiId) -> bool {
-        self.sources.iter().any(|s| s.kind == SourceKind::Access(api))
+        self.sources.iter().any(|s| s.is_named() && s.kind == SourceKind::Access(api))
     }
 
     /// Whether an execution log of this API is read.
     #[must_use]
     pub fn has_execution(&self, api: ApiId) -> bool {
-        self.sources.iter().any(|s| s.kind == SourceKind::Execution(api))
+        self.sources.iter().any(|s| s.is_named() && s.kind == SourceKind::Execution(api))
     }
 
     /// The Region in which this API's logs lie, where it is known.
     #[must_use]
     pub fn region(&self, api: ApiId) -> Option<&str> {
-        let is_its = |s: &&Source| s.kind == SourceKind::Access(api) || s.kind == SourceKind::Execution(api);
+        let is_its =
+            |s: &&Source| s.is_named() && (s.kind == SourceKind::Access(api) || s.kind == SourceKind::Execution(api));
         self.sources.iter().find(is_its)?.region.as_deref()
     }
 

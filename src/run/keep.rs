@@ -310,7 +310,7 @@ impl Keep {
     fn segment(&mut self, sources: &Sources<'_>, now: Timestamp) {
         // A source that no API names keeps its own with the snapshot, and nobody's segments are kept on its account.
         let inventory = Arc::clone(sources.inventory());
-        let is_named = |number: u16| !inventory.source(SourceId(number)).apis.is_empty();
+        let is_named = |number: u16| inventory.source(SourceId(number)).is_named();
         let oldest = |(seen, number)| is_named(number).then(|| lock(seen).ring().oldest()).flatten();
         let oldest: Vec<Option<i64>> = sources.seen().zip(0_u16..).map(oldest).collect();
         self.segments.retain(|(_, latest)| is_needed(latest, &oldest));

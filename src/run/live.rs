@@ -220,7 +220,7 @@ fn pipeline(
     let past = if known.is_some() { Past::Relived } else { Past::Gone };
     let mut pipeline = known.unwrap_or_else(|| Pipeline::new(settings, &planning));
     for (source, number) in inventory.sources.iter().zip(0_u16..) {
-        if source.apis.is_empty() {
+        if !source.is_named() {
             // No API names it any more.
             pipeline.retire(SourceId(number));
         }

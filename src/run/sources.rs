@@ -121,12 +121,12 @@ impl<'a> Sources<'a> {
         let mut saved = restored.seen.into_iter();
         for (source, number) in Arc::clone(&self.inventory).sources.iter().zip(0_u16..) {
             let mut seen = saved.next().unwrap_or_else(|| Seen::new(self.reading.keep));
-            if source.apis.is_empty() {
+            if !source.is_named() {
                 seen.retire(self.reading.clock.now());
             }
             self.seen.push(Shared::new(seen.into()));
             self.polled.push(false);
-            if !source.apis.is_empty() {
+            if source.is_named() {
                 let found = patterns.iter().any(|watched| watched.fits(source));
                 self.read(SourceId(number), found, connect).await?;
             }
@@ -309,7 +309,7 @@ impl<'a> Sources<'a> {
     /// between each two reads.
     fn pace(&self, source: &Source, account: &Account) -> Pace {
         let asked = self.config.poll.interval;
-        let same = |other: &&Source| !other.apis.is_empty() && account_of(other).as_ref() == Some(account);
+        let same = |other: &&Source| other.is_named() && account_of(other).as_ref() == Some(account);
         let sources = self.inventory.sources.iter().filter(same).count();
         let reachable = Cadence::of(sources, self.rate(account), &self.asked_pace(source, asked)).reachable;
         let start = asked.start.max(reachable);
