@@ -24,7 +24,7 @@ use crate::model::saved::{self, RestoreError};
 use crate::model::time::Timestamp;
 
 /// Version of the saved form: it changes with any type that is saved, and older state is then refused.
-pub const STATE_VERSION: u32 = 4;
+pub const STATE_VERSION: u32 = 5;
 
 /// As it is read; [`Engine::save`] writes the same from where it stands.
 type State = (Vec<Endpoints>, Looked, (Sighted, Absences), Vec<Counted>, Whole);
@@ -61,11 +61,14 @@ impl Engine {
             && counted.len() == apis
             && alerts.fit(apis)
             && totals.fits(apis)
+            && seen.0.iter().all(|seen| seen.fits(apis))
             && absences.fit(apis, sources);
         if !fits {
             return Err(RestoreError::Damaged);
         }
-        alerts.retain(|key| settings.has_rule(key.api, &key.rule) && settings.inventory.is_watched(key.api));
+        alerts.retain(|key| settings.looks_at(key));
+        let mut sight = Sight::resume(&settings.inventory, seen);
+        sight.retain(|key| settings.looks_at(key));
         for ((endpoints, watched), step) in endpoints.iter().zip(&mut watched).zip(&next_step) {
             // A rule may look back further now than was counted.
             if let Some(step) = step {
@@ -78,7 +81,7 @@ impl Engine {
             endpoints: endpoints.collect::<Option<_>>().ok_or(RestoreError::Damaged)?,
             next_step,
             watched,
-            sight: Sight::resume(&settings.inventory, seen),
+            sight,
             absences,
             counted,
             casework: Casework::resume(casework, &settings, apis).ok_or(RestoreError::Damaged)?,
@@ -111,7 +114,7 @@ impl Engine {
     /// they were said, before anything else. False if the state knows of it already.
     pub fn adopt(&mut self, alert: &Alert) -> bool {
         if *alert.key.rule == *SourceBlind::NAME {
-            return self.sight.adopt(alert);
+            return self.settings.looks_at(&alert.key) && self.sight.adopt(&self.settings.inventory, alert);
         }
         let api = alert.key.api.index();
         let Some(step) = self.next_step.get(api) else { return false };
@@ -134,10 +137,12 @@ impl Engine {
         self.absences.adopt(notice);
     }
 
-    /// Whether an alert of this key is looked at: its API has the rule, and a log. Others go on no more.
+    /// Whether an alert of this key is looked at: its API has the rule, and a log; one about a log is known as such.
+    /// Others go on no more.
     #[must_use]
     pub fn looks_at(&self, key: &AlertKey) -> bool {
-        self.settings.has_rule(key.api, &key.rule) && self.settings.inventory.is_watched(key.api)
+        let is_known = *key.rule != *SourceBlind::NAME || self.sight.knows(key);
+        is_known && self.settings.looks_at(key)
     }
 
     /// Makes room for what the inventory has and the tables have not.
