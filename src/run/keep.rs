@@ -11,13 +11,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
-use super::meter::Meters;
+use super::ongoing::Ongoing;
 use super::pipeline::{Pipeline, Saved};
 use super::room::lock;
 use super::sources::Sources;
-use crate::model::alert::Alert;
 use crate::model::inventory::{Api, Inventory, Source, SourceId};
-use crate::model::report::Turns;
 use crate::model::time::{Timestamp, human};
 use crate::ops::clock::Clock;
 use crate::state::set_aside::Reason;
@@ -82,27 +80,6 @@ pub struct Restored {
     pub decided: u64,
     /// What only a life of the same process hands over.
     pub ongoing: Option<Ongoing>,
-}
-
-/// What goes on from one life to the next within a process.
-#[derive(Clone, Debug)]
-pub struct Ongoing {
-    /// When the first of them began.
-    pub started: Timestamp,
-    /// What was counted of the work of reading.
-    pub meters: Meters,
-    /// How long the engine took.
-    pub turns: Turns,
-    /// Alerts as the rules saw them last, by API.
-    pub looked: Vec<Vec<Alert>>,
-}
-
-impl Ongoing {
-    /// The first life begins.
-    #[must_use]
-    pub fn begin(now: Timestamp) -> Self {
-        Self { started: now, meters: Meters::default(), turns: Turns::default(), looked: Vec::new() }
-    }
 }
 
 /// Ids that stand in no segment file yet.
@@ -368,7 +345,7 @@ impl Restored {
             seen: sources.seen().map(take).collect(),
             pipeline: Some(saved),
             decided: 0,
-            ongoing: Some(Ongoing { looked: pipeline.into_looked(), ..ongoing }),
+            ongoing: Some(Ongoing { looked: pipeline.into_looked(), listed: sources.patterns().to_vec(), ..ongoing }),
         }
     }
 

@@ -11,9 +11,10 @@ use anyhow::{Context, Result};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::keep::{Keep, Ongoing, Restored, Synced};
+use super::keep::{Keep, Restored, Synced};
 use super::lookout::Found;
 use super::numbered::as_numbered;
+use super::ongoing::Ongoing;
 use super::pipeline::{Pipeline, Said};
 use super::poll::Delivery;
 use super::post::Decided;
@@ -176,12 +177,14 @@ impl Live {
         pipeline.recall(std::mem::take(&mut ongoing.looked));
         let (keeping, meters) = (keep.is_some(), ongoing.meters.clone());
         let reading = Reading { requests, history, keep: keeping, clock: clock.clone(), meters, stop: change.clone() };
+        ongoing.goes_on(&inventory, &patterns);
         let mut sources = Sources::new(&config, inventory, reading, out, tell);
+        sources.listed(std::mem::take(&mut ongoing.listed));
         let (goes_on, counted_since) = (restored.began.is_some(), restored.began.unwrap_or_else(|| clock.now()));
         sources.begin(restored, patterns, connect).await?;
         pipeline.expect_within(sources.slowest());
         let said_dropped = (Timestamp::MIN, Dropped::default());
-        let course = Course { counted_since, tried: Vec::new(), ongoing };
+        let course = Course { counted_since, ongoing };
         let mut run = Run { pipeline, keep, clock, ear, course, questions, said_dropped };
         if goes_on && !seamless {
             run.say_counted(&sources);

@@ -73,7 +73,9 @@ pub struct Sources<'a> {
     out: Option<mpsc::Sender<Delivery>>,
     tell: Option<mpsc::Sender<Found>>,
     /// Patterns that were not looked up yet.
-    unlisted: usize,
+    unlisted: Vec<Watched>,
+    /// Patterns that were, in this life or in one before.
+    listed: Vec<Watched>,
     /// It was said that there are too many.
     full: bool,
     /// The tasks.
@@ -102,10 +104,16 @@ impl<'a> Sources<'a> {
             said: BTreeMap::new(),
             out: Some(out),
             tell: Some(tell),
-            unlisted: 0,
+            unlisted: Vec::new(),
+            listed: Vec::new(),
             full: false,
             tasks: JoinSet::new(),
         }
+    }
+
+    /// A life of the same process has looked these patterns up, each of which is watched.
+    pub fn listed(&mut self, listed: Vec<Watched>) {
+        self.listed = listed;
     }
 
     /// Begins to read all sources that an API names, and to look out for what its patterns fit.
@@ -141,8 +149,10 @@ impl<'a> Sources<'a> {
             if let Some(tell) = &self.tell {
                 let Reading { clock, meters, stop, .. } = self.reading.clone();
                 let around = lookout::Around { quota, clock, meters, tell: tell.clone(), stop };
+                if !self.listed.contains(&watched) {
+                    self.unlisted.push(watched.clone());
+                }
                 self.tasks.spawn(look_out(logs, watched, around));
-                self.unlisted += 1;
             }
         }
         // The tasks have theirs.
@@ -157,7 +167,7 @@ impl<'a> Sources<'a> {
     pub async fn change<C: Connect>(&mut self, found: Found, connect: &mut C) -> Result<bool> {
         let Found { watched, change } = found;
         let Some(change) = change else {
-            self.unlisted -= 1;
+            self.listed.extend(self.unlisted.extract_if(.., |unlisted| *unlisted == *watched));
             return Ok(false);
         };
         let name = match change {
@@ -224,7 +234,13 @@ impl<'a> Sources<'a> {
     /// Patterns that were not looked up yet.
     #[must_use]
     pub const fn unlisted(&self) -> usize {
-        self.unlisted
+        self.unlisted.len()
+    }
+
+    /// Patterns that were looked up.
+    #[must_use]
+    pub fn patterns(&self) -> &[Watched] {
+        &self.listed
     }
 
     /// The sources that are read at the moment.

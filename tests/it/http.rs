@@ -67,7 +67,7 @@ pub(crate) fn put_requests(sim: &Sim, group: &str, method: &str, path: &str, sta
 pub(crate) struct Listening {
     pub(crate) daemon: Daemon,
     pub(crate) address: SocketAddr,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// Where a daemon says that it listens.
@@ -100,7 +100,12 @@ impl Listening {
         let endpoint = sim.endpoint();
         let environment = [&aws_environment(&endpoint)[..], environment].concat();
         let daemon = Daemon::start_onto(&["--config", &path], &environment, Stdio::piped());
-        Self { address: address(&daemon), daemon, _folder: folder }
+        Self { address: address(&daemon), daemon, folder }
+    }
+
+    /// Writes the configuration anew.
+    fn configure(&self, tables: &str) {
+        fs::write(self.folder.path().join("config.toml"), format!("{QUICK}{tables}")).expect("a file can be written");
     }
 
     /// Status and body of a page.
@@ -264,7 +269,7 @@ async fn endpoints_have_as_many_metrics_as_the_configuration_allows() {
     for (allowed, series) in [(3, 3), (0, 0)] {
         let (folder, path) = write(&format!("{QUICK}endpoint_metrics = {allowed}\n{SHOP}"));
         let daemon = Daemon::start(&["--config", &path], &aws_environment(&sim.endpoint()));
-        let it = Listening { address: address(&daemon), daemon, _folder: folder };
+        let it = Listening { address: address(&daemon), daemon, folder };
         it.until("all requests", || it.json("/status")["apis"][0]["requests"] == 18);
         assert_eq!(it.metrics().names("gatewatch_endpoint_requests"), series);
     }
@@ -298,6 +303,30 @@ async fn readiness_turns_with_its_causes() {
     it.until("the reason", || it.get("/readyz").0 == 503 && it.get("/readyz").1.contains("access denied"));
     sim.fault(ACCESS, Fault::Clear);
     it.until("readiness", || it.get("/readyz") == (200, "ready\n".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reload_leaves_it_ready_while_what_it_read_before_is_slow_to_be_read_again() {
+    let sim = simulation().await;
+    let pattern = "[[api]]\nname = \"many\"\naccess_log_groups = [\"/http/o*\"]\n";
+    let mut it = Listening::start(&sim, "", &format!("{SHOP}{pattern}"), &[]);
+    it.until("readiness", || it.get("/readyz").0 == 200);
+    for group in [ACCESS, OTHER] {
+        sim.fault(group, Fault::EmptyPages(u32::MAX));
+    }
+    it.daemon.hang_up();
+    it.daemon.wait_stderr(|line| line.contains("the configuration is reloaded"), PATIENCE).expect("it is reloaded");
+    let before = sim.requests(ACCESS);
+    it.until("further reads", || {
+        assert_eq!(it.get("/readyz"), (200, "ready\n".to_owned()));
+        sim.requests(ACCESS) > before + 4
+    });
+    // What is new is waited for.
+    it.configure(&format!("{SHOP}{pattern}lambda_log_groups = [\"/aws/lambda/new\"]\n"));
+    sim.create_group("/aws/lambda/new");
+    sim.fault("/aws/lambda/new", Fault::EmptyPages(u32::MAX));
+    it.daemon.hang_up();
+    it.until("what is new", || it.get("/readyz") == (503, "log group /aws/lambda/new was not read yet\n".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
