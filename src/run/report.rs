@@ -45,7 +45,7 @@ impl Course {
         let unread = sources.meters().unread.read();
         let read = sources.read_now().map(|id| {
             let source = inventory.source(id);
-            let its = unread.iter().filter(|((group, _), _)| *group == source.name);
+            let its = unread.iter().filter(|((of, _), _)| *of == id);
             let its = its.map(|((_, reason), count)| (*reason, *count));
             let (own, unread): (Vec<_>, _) = its.partition(|(reason, _)| *reason == Unread::Own.word());
             SourceReport {

@@ -305,6 +305,21 @@ async fn readiness_turns_with_its_causes() {
     it.until("readiness", || it.get("/readyz") == (200, "ready\n".to_owned()));
 }
 
+/// To the simulation a log group is the same in each Region.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn log_groups_of_one_name_each_count_what_cannot_be_read_of_them() {
+    let sim = simulation().await;
+    for _ in 0..3 {
+        sim.put(ACCESS, "s", now(), now(), "no access line");
+    }
+    let other = format!("[[api]]\nname = \"other\"\nregion = \"us-east-1\"\naccess_log_groups = [\"{ACCESS}\"]\n");
+    let it = Listening::start(&sim, "", &format!("{SHOP}{other}"), &[]);
+    let status = || it.json("/status");
+    it.until("both", || (0..2).all(|n| status()["sources"][n]["events"] == 3));
+    let unread: Vec<_> = (0..2).map(|n| status()["sources"][n]["unread"].clone()).collect();
+    assert_eq!(unread, [3, 3]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reload_leaves_it_ready_while_what_it_read_before_is_slow_to_be_read_again() {
     let sim = simulation().await;
