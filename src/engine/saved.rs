@@ -20,6 +20,7 @@ use super::watched::Watched;
 use crate::model::alert::{Alert, AlertKey};
 use crate::model::inventory::{ApiId, Inventory};
 use crate::model::notice::Notice;
+use crate::model::past::Past;
 use crate::model::saved::{self, RestoreError};
 use crate::model::time::Timestamp;
 
@@ -112,7 +113,7 @@ impl Engine {
     /// said: of a firing alert the instance goes on with its episode, of a resolved one it is over. What was looked at
     /// up to that alert's time is not looked at again for its rule and subject. To be called in the order in which
     /// they were said, before anything else. False if the state knows of it already.
-    pub fn adopt(&mut self, alert: &Alert) -> bool {
+    pub fn adopt(&mut self, alert: &Alert, past: Past) -> bool {
         if *alert.key.rule == *SourceBlind::NAME {
             return self.settings.looks_at(&alert.key) && self.sight.adopt(&self.settings.inventory, alert);
         }
@@ -121,7 +122,8 @@ impl Engine {
         if step.is_some_and(|step| alert.time < step) {
             return false;
         }
-        if self.looks_at(&alert.key) && self.alerts.adopt(alert) {
+        // What is counted begins with the state: without one the earlier life had it in its own.
+        if self.looks_at(&alert.key) && self.alerts.adopt(alert) && past == Past::Relived {
             self.counted[api].alert();
         }
         true

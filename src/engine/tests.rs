@@ -10,6 +10,7 @@ use crate::model::execution::{ExecutionLine, ExecutionSays};
 use crate::model::inventory::{Api, ApiKind, Inventory, Source};
 use crate::model::invocation::LambdaLine;
 use crate::model::invocation::{LambdaSays, Refs, Report, RuntimeError};
+use crate::model::past::Past;
 use crate::model::request::Endpoint;
 use crate::model::request::GatewayWords;
 
@@ -398,7 +399,7 @@ fn of_everything() -> Engine {
     }
     engine.seal(ACCESS, at(20));
     engine.drain();
-    assert!(engine.adopt(&Alert { time: at(30), state: State::Resolved, ..said[0].clone() }));
+    assert!(engine.adopt(&Alert { time: at(30), state: State::Resolved, ..said[0].clone() }, Past::Relived));
     denied(&mut engine, LAMBDA, 20);
     engine.tick(at(140));
     engine.drain();
@@ -448,7 +449,7 @@ fn alerts_of_rules_that_are_gone_are_dropped() {
     let mut engine = Engine::restore(Settings { rules, ..engine.settings.clone() }, &engine.save()).expect("saved");
     engine.seal(ACCESS, at(20));
     assert!(alerts(engine.drain()).iter().all(|a| &*a.key.rule == "api-5xx"));
-    assert!(engine.adopt(&Alert { time: at(30), ..said[0].clone() }), "it is news");
+    assert!(engine.adopt(&Alert { time: at(30), ..said[0].clone() }, Past::Relived), "it is news");
     assert!(!engine.looks_at(&said[0].key));
     engine.seal(ACCESS, at(40));
     assert!(alerts(engine.drain()).iter().all(|a| &*a.key.rule == "api-5xx"), "and nobody would resolve it");
@@ -500,9 +501,11 @@ fn every_request_and_each_episode_is_counted_once_over_several_lives() {
     engine.seal(ACCESS, at(20));
     let said = alerts(engine.drain());
     assert_eq!(engine.counted()[0].alerts, 2, "two rules; firing on is nothing new");
-    assert!(!engine.adopt(&said[0]), "the state knows of it");
-    assert!(engine.adopt(&Alert { time: at(30), state: State::Resolved, ..said[0].clone() }));
-    assert!(engine.adopt(&Alert { time: at(40), since: at(40), episode: "next".into(), ..said[0].clone() }));
+    assert!(!engine.adopt(&said[0], Past::Relived), "the state knows of it");
+    assert!(engine.adopt(&Alert { time: at(30), state: State::Resolved, ..said[0].clone() }, Past::Relived));
+    assert!(
+        engine.adopt(&Alert { time: at(40), since: at(40), episode: "next".into(), ..said[0].clone() }, Past::Relived)
+    );
     assert_eq!(engine.counted()[0].alerts, 3);
     engine.seal(ACCESS, at(40));
     assert!(alerts(engine.drain()).iter().all(|a| a.key != said[0].key), "what was looked at is not looked at again");
@@ -512,4 +515,18 @@ fn every_request_and_each_episode_is_counted_once_over_several_lives() {
     engine.seal(ACCESS, at(7200));
     let over = alerts(engine.drain()).into_iter().rfind(|a| a.key == said[0].key).expect("it ends");
     assert_eq!((over.state, &*over.episode), (State::Resolved, "next"));
+}
+
+#[test]
+fn an_episode_that_was_told_before_a_start_without_state_is_not_counted_by_it() {
+    let mut before = engine(|_| {});
+    before.seal(ACCESS, at(0));
+    incident(&mut before);
+    before.seal(ACCESS, at(10));
+    let said = alerts(before.drain());
+    for (past, counted) in [(Past::Gone, 0), (Past::Relived, 1)] {
+        let mut after = engine(|_| {});
+        assert!(after.adopt(&said[0], past));
+        assert_eq!(after.counted()[0].alerts, counted, "{past:?}");
+    }
 }

@@ -9,12 +9,13 @@ use crate::model::alert::{Alert, Reason, State};
 use crate::model::cause::Failure;
 use crate::model::event::{Batch, Fact};
 use crate::model::inventory::{Inventory, SourceId};
+use crate::model::past::Past;
 use crate::model::problem::Problem;
 use crate::model::request::Request;
 use crate::model::saved::RestoreError;
 use crate::model::time::Timestamp;
 use crate::notify::message::Message;
-use crate::notify::plans::{Addressed, Moment, Past, Planning, Plans};
+use crate::notify::plans::{Addressed, Moment, Planning, Plans};
 
 /// What there is to say.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,7 +91,7 @@ impl Pipeline {
             Message::Alert(said) => {
                 // A resolve may have been said long after it was due: then the engine knows of it, and the plan does not.
                 // What nobody looks at any more the plan has to know of as well, to end it.
-                let is_news = self.engine.adopt(&said.alert) || said.reason == Reason::Resolved;
+                let is_news = self.engine.adopt(&said.alert, past) || said.reason == Reason::Resolved;
                 if is_news || !self.engine.looks_at(&said.alert.key) {
                     self.plans.adopt(to, message, past);
                 }
@@ -100,7 +101,7 @@ impl Pipeline {
                 // about log groups: that these were not read is read nowhere.
                 let is_found_again = |alert: &Alert| past == Past::Relived && alert.blindness.is_none();
                 for member in digest.members.iter().filter(|member| !is_found_again(&member.alert)) {
-                    self.engine.adopt(&member.alert);
+                    self.engine.adopt(&member.alert, past);
                 }
                 self.plans.adopt(to, message, past);
             }
