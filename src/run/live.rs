@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::keep::{Keep, Restored, Synced};
 use super::lookout::Found;
-use super::numbered::as_numbered;
+use super::numbered::numbered;
 use super::ongoing::Ongoing;
 use super::pipeline::{Pipeline, Said};
 use super::poll::Delivery;
@@ -158,6 +158,7 @@ impl Live {
         for watched in &patterns {
             watched.take_in(&mut inventory);
         }
+        let said_since = numbered(&said_since, &mut inventory);
         let inventory = Arc::new(inventory);
         let settings = engine::Settings {
             rules: config.rules.clone(),
@@ -229,9 +230,7 @@ fn pipeline(
         }
     }
     for (to, message) in said_since {
-        if let Some(message) = as_numbered(message, &inventory) {
-            pipeline.adopt(to, &message, past);
-        }
+        pipeline.adopt(to, message, past);
     }
     (pipeline, keep)
 }
