@@ -110,7 +110,7 @@ impl Listening {
 
     /// Status and body of a page.
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
-        let (status, _, body) = ask(self.address, format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes());
+        let (status, _, body) = ask(self.address, format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes());
         (status, body)
     }
 
@@ -353,7 +353,7 @@ async fn a_loop_that_hangs_or_has_ended_does_not_live() {
     let stop = CancellationToken::new();
     let serving =
         tokio::spawn(listener.serve(Pages { inquiry, endpoint_metrics: 1, alerts: |_| String::new() }, stop.clone()));
-    let get = move || ask(address, b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n");
+    let get = move || ask(address, b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n");
     let begun = Instant::now();
     let (status, _, body) = tokio::task::spawn_blocking(get).await.unwrap();
     assert!(status == 503 && body.contains("did not answer in time"), "{status} {body}");
@@ -369,17 +369,25 @@ async fn a_loop_that_hangs_or_has_ended_does_not_live() {
 async fn nobody_who_asks_can_harm_it() {
     let sim = simulation().await;
     let mut it = Listening::start(&sim, "", SHOP, &[]);
-    let long = |n: usize| format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(n));
+    let long = |n: usize| format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "x".repeat(n));
     assert_eq!(ask(it.address, long(10_000).as_bytes()).0, 404);
     assert!((400..500).contains(&ask(it.address, long(100_000).as_bytes()).0));
-    let (status, head, body) = ask(it.address, b"POST /metrics HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhi");
+    // A page of another name, which leads here.
+    let named = |host: &str| ask(it.address, format!("GET /alerts HTTP/1.1\r\n{host}\r\n").as_bytes()).0;
+    assert_eq!(named("host: evil.example\r\n"), 421);
+    assert_eq!(named(&format!("host: evil.example:{}\r\n", it.address.port())), 421);
+    for host in [format!("host: {}\r\n", it.address), "host: localhost:80\r\n".to_owned(), String::new()] {
+        assert_eq!(named(&host), 200, "{host}");
+    }
+    let (status, head, body) =
+        ask(it.address, b"POST /metrics HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\nhi");
     assert!(
         status == 405 && head.contains("allow: get, head") && body == "only GET and HEAD\n",
         "{status} {head} {body}"
     );
-    let (status, _, body) = ask(it.address, b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n");
+    let (status, _, body) = ask(it.address, b"GET /nothing HTTP/1.1\r\nhost: localhost\r\n\r\n");
     assert!(status == 404 && body.contains("/livez, /readyz, /metrics, /status, /alerts"), "{body}");
-    let (status, head, body) = ask(it.address, b"HEAD /livez HTTP/1.1\r\nhost: x\r\n\r\n");
+    let (status, head, body) = ask(it.address, b"HEAD /livez HTTP/1.1\r\nhost: localhost\r\n\r\n");
     assert!(status == 200 && head.contains("content-length: 3") && body.is_empty(), "{head} {body}");
     assert_eq!(ask(it.address, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n").0, 400);
     assert_eq!(ask(it.address, b"GET /livez HTTP/1.1\r\nhost x\r\n\r\n").0, 400);
