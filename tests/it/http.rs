@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -303,6 +303,38 @@ async fn readiness_turns_with_its_causes() {
     it.until("the reason", || it.get("/readyz").0 == 503 && it.get("/readyz").1.contains("access denied"));
     sim.fault(ACCESS, Fault::Clear);
     it.until("readiness", || it.get("/readyz") == (200, "ready\n".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_configuration_that_hangs_is_not_used_and_holds_up_nothing() {
+    let sim = simulation().await;
+    let mut it = Listening::start(&sim, "", SHOP, &[]);
+    it.until("readiness", || it.get("/readyz").0 == 200);
+    // Whoever opens it for reading waits for somebody who writes.
+    let secret = it.folder.path().join("secret");
+    assert!(Command::new("mkfifo").arg(&secret).status().expect("there is mkfifo").success());
+    let sink = format!("{SHOP}[[sink]]\nkind = \"webhook\"\nurl = \"file:{}\"\n", secret.display());
+    it.configure(&sink);
+    it.daemon.hang_up();
+    put_requests(&sim, ACCESS, "GET", "/a", &[200; 5]);
+    let said = |it: &Listening, what: &str| it.daemon.stderr_text().matches(what).count();
+    it.until("the end of its patience", || {
+        assert_eq!(it.get("/livez").0, 200);
+        said(&it, "is not reloaded, the old one stays: a file that it needs was not answered within 10 s") == 1
+    });
+    assert_eq!(it.json("/status")["apis"][0]["requests"], 5, "the old one goes on");
+    it.daemon.hang_up();
+    it.until("a word about the one before", || said(&it, "asked for before still waits") == 1);
+    assert_eq!(said(&it, "the configuration is reloaded"), 0);
+    fs::write(&secret, "http://127.0.0.1:1/hook").expect("somebody reads it");
+    it.configure(SHOP);
+    let begun = Instant::now();
+    while said(&it, "the configuration is reloaded") == 0 {
+        assert!(begun.elapsed() < PATIENCE, "its thread has what it waited for");
+        it.daemon.hang_up();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert_eq!(it.daemon.terminate(PATIENCE), 0);
 }
 
 /// To the simulation a log group is the same in each Region.
