@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::model::report::Reloads;
 use crate::notify::sink::stdout::Writer;
 use crate::ops::service::Service;
+use crate::ops::telemetry;
 
 /// Reads and checks the configuration, and makes what reaches AWS with it.
 pub type Load = Box<dyn FnMut() -> Loading + Send>;
@@ -108,6 +109,7 @@ impl Reload {
             match loaded.unwrap_or_else(|panic| Err(panic.to_string())) {
                 Ok((new, its)) => {
                     *writer = its;
+                    telemetry::set_level(new.config.log.level);
                     self.say_kept(&new.config);
                     return new;
                 }
@@ -143,9 +145,11 @@ impl Reload {
 
     /// Says what goes on as it was at the start.
     fn say_kept(&self, new: &Config) {
-        for (key, changed) in
-            [("state_dir", new.state_dir != self.started.state_dir), ("[http]", new.http != self.started.http)]
-        {
+        for (key, changed) in [
+            ("state_dir", new.state_dir != self.started.state_dir),
+            ("[http]", new.http != self.started.http),
+            ("format of [log]", new.log.format != self.started.log.format),
+        ] {
             if changed {
                 tracing::warn!("{key} has changed: that takes effect at the next start");
             }

@@ -337,6 +337,40 @@ async fn a_configuration_that_hangs_is_not_used_and_holds_up_nothing() {
     assert_eq!(it.daemon.terminate(PATIENCE), 0);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reload_changes_how_much_is_said_and_warns_of_what_it_cannot_change() {
+    let sim = simulation().await;
+    let mut it = Listening::start(&sim, "", SHOP, &[]);
+    let reload = |it: &mut Listening, head: &str, log: &str| {
+        let text = format!("{head}{QUICK}{SHOP}[log]\n{log}\n");
+        fs::write(it.folder.path().join("config.toml"), text).expect("a file can be written");
+        let many = |it: &Listening| it.daemon.stderr_text().matches("the configuration is reloaded").count();
+        let before = many(it);
+        it.daemon.hang_up();
+        it.until("the reload", || many(it) > before);
+    };
+    // What is no HTTP is told to those alone who want to know everything.
+    let debug = |it: &Listening| {
+        assert_eq!(ask(it.address, b"\x16\x03\x01\r\n\r\n").0, 400);
+        it.daemon.wait_stderr(|line| line.contains("health or metrics ended"), Duration::from_secs(1))
+    };
+    assert_eq!(debug(&it), None);
+    reload(&mut it, "", "level = \"debug\"");
+    assert!(debug(&it).is_some_and(|line| line.contains("DEBUG")));
+    let elsewhere = format!("state_dir = {:?}\n", it.folder.path().join("state").display().to_string());
+    for _ in 0..2 {
+        reload(&mut it, &elsewhere, "level = \"info\"\nformat = \"json\"");
+    }
+    let many = |what: &str| it.daemon.stderr_text().matches(what).count();
+    let before = many("health or metrics ended");
+    debug(&it);
+    assert_eq!(many("health or metrics ended"), before);
+    assert_eq!(many("state_dir has changed"), 2, "as long as it differs");
+    assert_eq!(many("format of [log] has changed"), 2);
+    reload(&mut it, "", "level = \"info\"");
+    assert_eq!(it.daemon.stderr_text().matches(" has changed").count(), 4);
+}
+
 /// To the simulation a log group is the same in each Region.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn log_groups_of_one_name_each_count_what_cannot_be_read_of_them() {
