@@ -199,11 +199,17 @@ impl Keep {
         self.store.as_ref().expect("nothing is written before the watching begins")
     }
 
-    /// The engine could not use what was saved.
-    #[must_use]
-    pub fn set_aside(mut self, why: &dyn std::error::Error) -> Option<Self> {
-        let set_aside = self.store.as_mut()?.set_aside(Reason::Unusable(why.to_string()));
+    /// The engine could not use what was saved. A snapshot that is being written comes to its end first.
+    pub async fn set_aside(mut self, why: String, now: Timestamp) -> Option<Self> {
+        if let Some(writing) = self.writing.take() {
+            match writing.await {
+                Ok(written) => _ = self.settle(written, now),
+                Err(panic) => tracing::error!("the state is no longer saved: {panic}"),
+            }
+        }
+        let set_aside = self.store.as_mut()?.set_aside(Reason::Unusable(why));
         self.segments.clear();
+        self.unwritten.clear();
         self.began = None;
         match set_aside {
             Ok(set_aside) => tracing::warn!("{set_aside}; starting without it"),

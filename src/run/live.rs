@@ -170,7 +170,7 @@ impl Live {
             requests,
             ..engine::Settings::new(Arc::clone(&inventory))
         };
-        let (mut pipeline, keep) = pipeline(settings, &config, &mut restored, keep, &said_since);
+        let (mut pipeline, keep) = pipeline(settings, &config, &mut restored, keep, &said_since, clock.now()).await;
         let (out, deliveries) = mpsc::channel(CHANNEL);
         let (tell, found) = mpsc::channel(CHANNEL);
         let seamless = restored.ongoing.is_some();
@@ -201,12 +201,13 @@ impl Live {
 }
 
 /// The pipeline as it was saved, or a new one where that is of no use.
-fn pipeline(
+async fn pipeline(
     settings: engine::Settings,
     config: &Config,
     restored: &mut Restored,
     mut keep: Option<Keep>,
     said_since: &[Decided],
+    now: Timestamp,
 ) -> (Pipeline, Option<Keep>) {
     let planning = config.planning();
     let mut known = None;
@@ -214,7 +215,9 @@ fn pipeline(
         match Pipeline::restore(settings.clone(), &planning, saved) {
             Ok(pipeline) => known = Some(pipeline),
             Err(why) => {
-                keep = keep.and_then(|keep| keep.set_aside(&why));
+                if let Some(unusable) = keep.take() {
+                    keep = unusable.set_aside(why.to_string(), now).await;
+                }
                 // What was seen was counted by an engine that is lost: this one counts it.
                 (restored.seen, restored.began) = (Vec::new(), None);
             }
