@@ -282,21 +282,3 @@ pub(super) fn region_of_arn(name: &str) -> Option<&str> {
 pub(super) fn group_name(group: &str) -> &str {
     if group.starts_with("arn:") { group.trim_end_matches(":*") } else { group }
 }
-
-/// Two APIs may share Lambda log groups, but two access logs of one group would count each request twice. `region` is
-/// that of APIs that name none.
-pub(super) fn shared_access_groups<'a>(
-    apis: &'a [ApiConfig],
-    region: Option<&'a str>,
-) -> Option<(&'a str, &'a str, &'a str)> {
-    let mut owner: BTreeMap<(Option<&str>, &str), &str> = BTreeMap::new();
-    for api in apis {
-        for group in api.access_log_groups.iter().chain(&api.execution_log_group) {
-            let name = group.rsplit(":log-group:").next().unwrap_or(group);
-            if let Some(other) = owner.insert((api.region.as_deref().or(region), name), &api.name) {
-                return Some((group, other, &api.name));
-            }
-        }
-    }
-    None
-}

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::api::shared_access_groups;
 use super::found::Found;
 use super::{ALL_GROUPS_MAX, ApiConfig, Config};
 use crate::model::deployed::Wanted;
+use crate::model::inventory::{self, ApiId, SourceKind};
 
 /// What is to be found out: the same for all who ask for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -66,10 +66,30 @@ impl Config {
         if all > ALL_GROUPS_MAX {
             return Some(format!("{all} log groups in all: at most {ALL_GROUPS_MAX}"));
         }
-        let (group, a, b) = shared_access_groups(&self.apis, region)?;
+        let (group, a, b) = self.shared_access_group(region)?;
         Some(format!(
             "access_log_groups: `{group}` is named by both `{a}` and `{b}`: an access log belongs to one API, else its \
              requests count twice"
         ))
+    }
+
+    /// Two APIs may share Lambda log groups, but two access logs of one group would count each request twice. Returns
+    /// the group and the two. `region` is that of APIs that name none.
+    fn shared_access_group(&self, region: Option<&str>) -> Option<(&str, &str, &str)> {
+        let mut owners: BTreeMap<&str, Vec<(inventory::Source, &str)>> = BTreeMap::new();
+        for api in &self.apis {
+            for (group, kind) in api.groups() {
+                let source = self.source(api, group, kind(ApiId(0)), region.unwrap_or_default());
+                if source.kind == SourceKind::Lambda {
+                    continue;
+                }
+                let known = owners.entry(inventory::name_of_group(group)).or_default();
+                if let Some((_, other)) = known.iter().find(|(other, _)| other.is_group_of(&source)) {
+                    return Some((group, other, &api.name));
+                }
+                known.push((source, &api.name));
+            }
+        }
+        None
     }
 }

@@ -440,3 +440,31 @@ fn its_own_log_group_is_no_source() {
     assert_eq!(read(text, "us-east-1"), (1, true, 0));
     assert_eq!(read(&format!("allow_own_log_group = true\n{text}"), "eu-west-1"), (1, true, 0));
 }
+
+#[test]
+fn an_access_log_belongs_to_one_api_of_its_account() {
+    let api = |name: &str, keys: &str| format!("[[api]]\nname = \"{name}\"\n{keys}");
+    let named = "access_log_groups = [\"/a\"]\n";
+    let as_role = |role: &str| format!("role_arn = \"arn:aws:iam::{role}\"\n{named}");
+    let by_arn = |account: &str| {
+        format!("access_log_groups = [\"arn:aws:logs:eu-west-1:{account}:log-group:/a\"]\nregion = \"eu-west-1\"\n")
+    };
+    let (one, two) = ("111122223333", "444455556666");
+    let shared = |first: &str, second: &str| {
+        let read = parse(&format!("region = \"eu-west-1\"\n{}{}", api("shop", first), api("blog", second)));
+        read.err().inspect(|e| assert!(e.contains("is named by both `shop` and `blog`"), "{e}")).is_some()
+    };
+    // Two accounts have two log groups of one name.
+    assert!(!shared(&as_role("111122223333:role/logs"), &as_role("444455556666:role/logs")));
+    assert!(!shared(named, &as_role("444455556666:role/logs")));
+    assert!(!shared(&by_arn(one), &by_arn(two)));
+    assert!(!shared(&by_arn(one), &as_role("444455556666:role/logs")));
+    // In one account it is one, however it is read.
+    assert!(shared(named, named));
+    assert!(shared(&as_role("111122223333:role/logs"), &as_role("111122223333:role/other")));
+    assert!(shared(&by_arn(one), &as_role("111122223333:role/logs")));
+    assert!(shared(&by_arn(one), &by_arn(one)));
+    assert!(shared(&by_arn(one), named), "nothing says that it is another account");
+    let us = format!("region = \"us-east-1\"\n{named}");
+    assert!(!shared(named, &us));
+}

@@ -20,11 +20,12 @@ use super::watched::Watched;
 use crate::model::alert::{Alert, AlertKey};
 use crate::model::inventory::{ApiId, Inventory};
 use crate::model::notice::Notice;
+use crate::model::past::Past;
 use crate::model::saved::{self, RestoreError};
 use crate::model::time::Timestamp;
 
 /// Version of the saved form: it changes with any type that is saved, and older state is then refused.
-pub const STATE_VERSION: u32 = 4;
+pub const STATE_VERSION: u32 = 5;
 
 /// As it is read; [`Engine::save`] writes the same from where it stands.
 type State = (Vec<Endpoints>, Looked, (Sighted, Absences), Vec<Counted>, Whole);
@@ -61,11 +62,14 @@ impl Engine {
             && counted.len() == apis
             && alerts.fit(apis)
             && totals.fits(apis)
+            && seen.0.iter().all(|seen| seen.fits(apis))
             && absences.fit(apis, sources);
         if !fits {
             return Err(RestoreError::Damaged);
         }
-        alerts.retain(|key| settings.has_rule(key.api, &key.rule) && settings.inventory.is_watched(key.api));
+        alerts.retain(|key| settings.looks_at(key));
+        let mut sight = Sight::resume(&settings.inventory, seen);
+        sight.retain(|key| settings.looks_at(key));
         for ((endpoints, watched), step) in endpoints.iter().zip(&mut watched).zip(&next_step) {
             // A rule may look back further now than was counted.
             if let Some(step) = step {
@@ -78,7 +82,7 @@ impl Engine {
             endpoints: endpoints.collect::<Option<_>>().ok_or(RestoreError::Damaged)?,
             next_step,
             watched,
-            sight: Sight::resume(&settings.inventory, seen),
+            sight,
             absences,
             counted,
             casework: Casework::resume(casework, &settings, apis).ok_or(RestoreError::Damaged)?,
@@ -109,16 +113,17 @@ impl Engine {
     /// said: of a firing alert the instance goes on with its episode, of a resolved one it is over. What was looked at
     /// up to that alert's time is not looked at again for its rule and subject. To be called in the order in which
     /// they were said, before anything else. False if the state knows of it already.
-    pub fn adopt(&mut self, alert: &Alert) -> bool {
+    pub fn adopt(&mut self, alert: &Alert, past: Past) -> bool {
         if *alert.key.rule == *SourceBlind::NAME {
-            return self.sight.adopt(alert);
+            return self.settings.looks_at(&alert.key) && self.sight.adopt(&self.settings.inventory, alert);
         }
         let api = alert.key.api.index();
         let Some(step) = self.next_step.get(api) else { return false };
         if step.is_some_and(|step| alert.time < step) {
             return false;
         }
-        if self.looks_at(&alert.key) && self.alerts.adopt(alert) {
+        // What is counted begins with the state: without one the earlier life had it in its own.
+        if self.looks_at(&alert.key) && self.alerts.adopt(alert) && past == Past::Relived {
             self.counted[api].alert();
         }
         true
@@ -134,10 +139,12 @@ impl Engine {
         self.absences.adopt(notice);
     }
 
-    /// Whether an alert of this key is looked at: its API has the rule, and a log. Others go on no more.
+    /// Whether an alert of this key is looked at: its API has the rule, and a log; one about a log is known as such.
+    /// Others go on no more.
     #[must_use]
     pub fn looks_at(&self, key: &AlertKey) -> bool {
-        self.settings.has_rule(key.api, &key.rule) && self.settings.inventory.is_watched(key.api)
+        let is_known = *key.rule != *SourceBlind::NAME || self.sight.knows(key);
+        is_known && self.settings.looks_at(key)
     }
 
     /// Makes room for what the inventory has and the tables have not.

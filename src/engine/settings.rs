@@ -7,7 +7,7 @@ use super::correlate::Reporting;
 use super::endpoints::Memory;
 use super::rules::{Rule, Rules, SourceBlind};
 use super::sums::looks_at_causes;
-use crate::model::alert::Measure;
+use crate::model::alert::{AlertKey, Measure};
 use crate::model::inventory::{ApiId, Inventory};
 
 /// How the engine works.
@@ -81,6 +81,11 @@ impl Settings {
     pub fn has_rule(&self, api: ApiId, name: &str) -> bool {
         let blind = name == SourceBlind::NAME && self.source_blind_of(api).is_some();
         blind || self.rules_of(api).iter().any(|rule| *rule.name == *name)
+    }
+
+    /// Whether alerts of this key have their rule, and an API with a log.
+    pub(super) fn looks_at(&self, key: &AlertKey) -> bool {
+        self.has_rule(key.api, &key.rule) && self.inventory.is_watched(key.api)
     }
 
     /// What the endpoints of an API are to remember: as much as its rules and the display look at, and no more.

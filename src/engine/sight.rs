@@ -5,6 +5,7 @@
 //! what it counts; they ask here how far they may look. Rule: an alert fires once, and resolves exactly once when its
 //! log is read again.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,9 +55,10 @@ pub(super) enum Seal {
     SetBack,
 }
 
-/// An alert that was handed out as firing.
+/// An alert that was handed out as firing. It ends under the key that it has, whoever names its log by then.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Firing {
+    key: AlertKey,
     since: Timestamp,
     severity: Severity,
     episode: Arc<str>,
@@ -84,7 +86,7 @@ pub(super) struct Seen {
 /// What is known of all sources.
 #[derive(Debug)]
 pub(super) struct Sight {
-    /// By source: the alert about it. `None` where a source before it is the same log group, read for the same API in
+    /// By source: the next alert about it. `None` where a source before it is the same log group, read for the same API in
     /// another way: one alert about it is enough.
     keys: Vec<Option<AlertKey>>,
     /// By source.
@@ -112,10 +114,7 @@ impl Sight {
 
     /// The alerts that fire, as of `now`.
     pub(super) fn firing(&self, now: Timestamp) -> Vec<Alert> {
-        let firing = |(seen, key): (&Seen, &Option<AlertKey>)| {
-            Some(seen.firing.clone()?.alert(key.clone()?, State::Firing, now))
-        };
-        self.seen.iter().zip(&self.keys).filter_map(firing).collect()
+        self.seen.iter().filter_map(|seen| Some(seen.firing.clone()?.alert(State::Firing, now))).collect()
     }
 
     /// The episodes of the alerts that fire.
@@ -152,12 +151,38 @@ impl Sight {
         self.seen.len()
     }
 
+    /// An alert that nobody looks at any more does not fire.
+    pub(super) fn retain(&mut self, goes_on: impl Fn(&AlertKey) -> bool) {
+        for seen in &mut self.seen {
+            seen.firing.take_if(|firing| !goes_on(&firing.key));
+        }
+    }
+
+    /// Whether an alert of this key fires, or may.
+    pub(super) fn knows(&self, key: &AlertKey) -> bool {
+        self.keys.iter().flatten().any(|its| its == key) || self.seen.iter().any(|seen| seen.fires_as(key))
+    }
+
+    /// The source that an alert is about: the one that fires under its key or would, else one of that name, which its
+    /// API may not name any more.
+    fn place(&self, inventory: &Inventory, key: &AlertKey) -> Option<usize> {
+        let name = key.source()?;
+        let is_free = |at: &usize| self.seen[*at].firing.is_none() || self.seen[*at].fires_as(key);
+        let all = inventory.sources.iter().zip(0_usize..).filter(|(source, _)| source.name == *name);
+        let fits = |at: usize, source: &Source| {
+            let is_its = self.keys[at].as_ref() == Some(key);
+            Reverse((self.seen[at].fires_as(key), is_its, source.apis.contains(&key.api)))
+        };
+        all.filter(|(_, at)| is_free(at)).min_by_key(|(source, at)| fits(*at, source)).map(|(_, at)| at)
+    }
+
     /// Takes over an alert that was said in an earlier life. False if it is about none of the sources.
-    pub(super) fn adopt(&mut self, alert: &Alert) -> bool {
-        let Some(at) = self.keys.iter().position(|key| key.as_ref() == Some(&alert.key)) else { return false };
+    pub(super) fn adopt(&mut self, inventory: &Inventory, alert: &Alert) -> bool {
+        let Some(at) = self.place(inventory, &alert.key) else { return false };
         let seen = &mut self.seen[at];
         seen.firing = match (&alert.blindness, alert.state) {
             (Some(blindness), State::Firing) => Some(Firing {
+                key: alert.key.clone(),
                 since: alert.since,
                 severity: alert.severity,
                 episode: Arc::clone(&alert.episode),
@@ -165,8 +190,8 @@ impl Sight {
             }),
             (None, _) | (_, State::Resolved) => None,
         };
-        // Until it is read it is blind, and when it is read it resolves.
-        seen.since = seen.firing.as_ref().map(|firing| firing.since);
+        // Until it is read it is blind, and when it is read it resolves; at once where it is not to be read any more.
+        seen.since = seen.firing.as_ref().filter(|_| !seen.retired).map(|firing| firing.since);
         true
     }
 
@@ -258,25 +283,24 @@ impl Sight {
         if seen.since.is_some() == seen.firing.is_some() {
             return None;
         }
+        let Some(since) = seen.since else {
+            let firing = self.seen[source.index()].firing.take()?;
+            return Some(firing.alert(State::Resolved, now));
+        };
         let key = self.keys[source.index()].clone()?;
-        match (&seen.firing, seen.since, settings.source_blind_of(key.api)) {
-            (None, Some(since), Some(rule)) if now.since(self.waits_since(since)) >= rule.hold => {
-                let firing = self.fire(source, &key, settings, rule, since);
-                self.seen[source.index()].firing = Some(firing.clone());
-                Some(firing.alert(key, State::Firing, now))
-            }
-            (Some(_), None, _) => {
-                let firing = self.seen[source.index()].firing.take()?;
-                Some(firing.alert(key, State::Resolved, now))
-            }
-            (None | Some(_), _, _) => None,
+        let rule = settings.source_blind_of(key.api)?;
+        if now.since(self.waits_since(since)) < rule.hold {
+            return None;
         }
+        let firing = self.fire(source, key, settings, rule, since);
+        self.seen[source.index()].firing = Some(firing.clone());
+        Some(firing.alert(State::Firing, now))
     }
 
     fn fire(
         &self,
         source: SourceId,
-        key: &AlertKey,
+        key: AlertKey,
         settings: &Settings,
         rule: SourceBlind,
         since: Timestamp,
@@ -296,7 +320,7 @@ impl Sight {
         };
         let apis = apis.iter().map(|api| Arc::clone(&inventory.api(*api).name)).collect();
         let blindness = Blindness { problem, said, read_to: seen.sealed, loss, rules, apis };
-        Firing { since, severity: rule.severity, episode: episode(key, since), blindness }
+        Firing { since, severity: rule.severity, episode: episode(&key, since), blindness, key }
     }
 
     fn loss(&self, source: SourceId, inventory: &Inventory) -> Loss {
@@ -308,6 +332,15 @@ impl Sight {
 }
 
 impl Seen {
+    /// Whether it can have been saved where there were so many APIs.
+    pub(super) fn fits(&self, apis: usize) -> bool {
+        self.firing.as_ref().is_none_or(|firing| firing.key.api.index() < apis)
+    }
+
+    fn fires_as(&self, key: &AlertKey) -> bool {
+        self.firing.as_ref().is_some_and(|firing| firing.key == *key)
+    }
+
     /// Why it is blind.
     fn why(&self) -> (Problem, Arc<str>) {
         let silent = || {
@@ -319,9 +352,9 @@ impl Seen {
 }
 
 impl Firing {
-    fn alert(self, key: AlertKey, state: State, now: Timestamp) -> Alert {
+    fn alert(self, state: State, now: Timestamp) -> Alert {
         Alert {
-            key,
+            key: self.key,
             state,
             severity: self.severity,
             worst: self.severity,
@@ -344,7 +377,7 @@ impl Firing {
     }
 }
 
-/// By source: the key of the alert about it.
+/// By source: the key of an alert about it.
 fn keys(inventory: &Inventory) -> Vec<Option<AlertKey>> {
     let mut subjects = BTreeSet::new();
     let key = |source: &Source| {
@@ -356,11 +389,13 @@ fn keys(inventory: &Inventory) -> Vec<Option<AlertKey>> {
     inventory.sources.iter().map(key).collect()
 }
 
-/// The API whose requests are counted by this source: its access log, or its execution log where there is none.
+/// The API whose requests are counted by this source: its access log, or its execution log where there is none. A log
+/// that no API names any more counts nothing.
 pub(super) fn counted_by(inventory: &Inventory, source: SourceId) -> Option<ApiId> {
-    match inventory.source(source).kind {
-        SourceKind::Access(api) => Some(api),
-        SourceKind::Execution(api) => (!inventory.has_access(api)).then_some(api),
+    let source = inventory.source(source);
+    match source.kind {
+        SourceKind::Access(api) => source.is_named().then_some(api),
+        SourceKind::Execution(api) => (source.is_named() && !inventory.has_access(api)).then_some(api),
         SourceKind::Lambda => None,
     }
 }

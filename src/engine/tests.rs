@@ -10,6 +10,7 @@ use crate::model::execution::{ExecutionLine, ExecutionSays};
 use crate::model::inventory::{Api, ApiKind, Inventory, Source};
 use crate::model::invocation::LambdaLine;
 use crate::model::invocation::{LambdaSays, Refs, Report, RuntimeError};
+use crate::model::past::Past;
 use crate::model::request::Endpoint;
 use crate::model::request::GatewayWords;
 
@@ -97,13 +98,19 @@ fn failures(outputs: Vec<Output>) -> Vec<Failure> {
 
 /// 12 of 30 fail, and the Lambda lines of all of them come.
 fn incident(engine: &mut Engine) {
-    for i in 0..30 {
-        let id = format!("id{i}");
-        let status = if i < 12 { 502 } else { 200 };
+    incident_of(engine, |engine, n, status| {
+        let id = format!("id{n}");
         engine.ingest(ACCESS, request(3, status, Some(&id)), at(5));
-        if i < 12 {
+        if status == 502 {
             engine.ingest(LAMBDA, line(3, &id, type_error()), at(5));
         }
+    });
+}
+
+/// 12 of 30 fail.
+fn incident_of(engine: &mut Engine, answer: impl Fn(&mut Engine, u32, u16)) {
+    for n in 0..30 {
+        answer(engine, n, if n < 12 { 502 } else { 200 });
     }
 }
 
@@ -309,6 +316,53 @@ fn requests_of_one_trace_each_have_the_invocation_that_began_in_their_time() {
     assert_eq!(ids, ["a".into(), "b".into()] as [Arc<str>; 2]);
 }
 
+/// A request of an execution log, in as few lines as count it.
+fn executed(engine: &mut Engine, source: SourceId, id: &str, status: u16, seconds: i64) {
+    let route = ExecutionSays::Route { method: "POST".into(), path: "/checkout".into() };
+    for says in [route, ExecutionSays::Completed { status }] {
+        let (stream, request_id, text) = ("s".into(), id.into(), "text".into());
+        let line = ExecutionLine { stream, time: at(seconds), request_id, says, text };
+        engine.ingest(source, Fact::Execution(line), at(seconds));
+    }
+}
+
+#[test]
+fn an_api_that_moves_from_its_access_log_to_its_execution_log_is_watched_by_that() {
+    const EXECUTION: SourceId = LAMBDA;
+    let mut inventory = Inventory { apis: vec![Api::plain("shop")], sources: Vec::new() };
+    inventory.add_source_of(ApiId(0), Source::group("/access", None, SourceKind::Access(ApiId(0))));
+    let mut before = Engine::new(prompt(inventory.clone()));
+    before.seal(ACCESS, at(0));
+    incident_of(&mut before, |engine, n, status| {
+        engine.ingest(ACCESS, request(3, status, Some(&n.to_string())), at(5));
+    });
+    before.seal(ACCESS, at(10));
+    assert_eq!(alerts(before.drain()).len(), 2);
+
+    // As after a reload or a restart: what nobody names keeps its number.
+    inventory.sources[0].apis.clear();
+    let execution = Source::group("/execution", Some("eu-west-1".into()), SourceKind::Execution(ApiId(0)));
+    inventory.add_source_of(ApiId(0), execution);
+    assert_eq!(inventory.region(ApiId(0)), Some("eu-west-1"));
+    let mut engine = Engine::restore(prompt(inventory), &before.save()).unwrap();
+    engine.retire(ACCESS);
+    let look = |engine: &mut Engine, seconds: i64| {
+        engine.seal(EXECUTION, at(seconds));
+        engine.tick(at(seconds));
+        alerts(engine.drain())
+    };
+    let mut over = Vec::new();
+    for second in (20..600).step_by(10) {
+        over.extend(look(&mut engine, second).into_iter().filter(|alert| alert.state == State::Resolved));
+    }
+    assert_eq!(over.len(), 2, "what fired is over: {over:?}");
+    incident_of(&mut engine, |engine, n, status| executed(engine, EXECUTION, &format!("e-{n}"), status, 603));
+    look(&mut engine, 610);
+    let fired = look(&mut engine, 620);
+    assert!(fired.len() == 2 && fired.iter().all(|alert| alert.state == State::Firing), "{fired:?}");
+    assert_eq!(engine.counted()[0].requests, 60);
+}
+
 /// A line of each kind, so that each type that is saved is in it.
 fn of_everything() -> Engine {
     let mut inventory = Inventory { apis: vec![Api::plain("shop"), Api::plain("bare")], sources: Vec::new() };
@@ -345,7 +399,10 @@ fn of_everything() -> Engine {
     }
     engine.seal(ACCESS, at(20));
     engine.drain();
-    assert!(engine.adopt(&Alert { time: at(30), state: State::Resolved, ..said[0].clone() }));
+    assert!(engine.adopt(&Alert { time: at(30), state: State::Resolved, ..said[0].clone() }, Past::Relived));
+    denied(&mut engine, LAMBDA, 20);
+    engine.tick(at(140));
+    engine.drain();
     engine
 }
 
@@ -354,7 +411,7 @@ fn the_saved_form_changes_with_its_version_alone() {
     let hash = xxhash_rust::xxh3::xxh3_64(&of_everything().save());
     assert_eq!(
         (STATE_VERSION, format!("{hash:016x}").as_str()),
-        (4, "605cbb997dcb18ac"),
+        (5, "e25229116647a73c"),
         "the saved form has changed: raise STATE_VERSION and put the new hash here"
     );
 }
@@ -392,7 +449,7 @@ fn alerts_of_rules_that_are_gone_are_dropped() {
     let mut engine = Engine::restore(Settings { rules, ..engine.settings.clone() }, &engine.save()).expect("saved");
     engine.seal(ACCESS, at(20));
     assert!(alerts(engine.drain()).iter().all(|a| &*a.key.rule == "api-5xx"));
-    assert!(engine.adopt(&Alert { time: at(30), ..said[0].clone() }), "it is news");
+    assert!(engine.adopt(&Alert { time: at(30), ..said[0].clone() }, Past::Relived), "it is news");
     assert!(!engine.looks_at(&said[0].key));
     engine.seal(ACCESS, at(40));
     assert!(alerts(engine.drain()).iter().all(|a| &*a.key.rule == "api-5xx"), "and nobody would resolve it");
@@ -444,9 +501,11 @@ fn every_request_and_each_episode_is_counted_once_over_several_lives() {
     engine.seal(ACCESS, at(20));
     let said = alerts(engine.drain());
     assert_eq!(engine.counted()[0].alerts, 2, "two rules; firing on is nothing new");
-    assert!(!engine.adopt(&said[0]), "the state knows of it");
-    assert!(engine.adopt(&Alert { time: at(30), state: State::Resolved, ..said[0].clone() }));
-    assert!(engine.adopt(&Alert { time: at(40), since: at(40), episode: "next".into(), ..said[0].clone() }));
+    assert!(!engine.adopt(&said[0], Past::Relived), "the state knows of it");
+    assert!(engine.adopt(&Alert { time: at(30), state: State::Resolved, ..said[0].clone() }, Past::Relived));
+    assert!(
+        engine.adopt(&Alert { time: at(40), since: at(40), episode: "next".into(), ..said[0].clone() }, Past::Relived)
+    );
     assert_eq!(engine.counted()[0].alerts, 3);
     engine.seal(ACCESS, at(40));
     assert!(alerts(engine.drain()).iter().all(|a| a.key != said[0].key), "what was looked at is not looked at again");
@@ -456,4 +515,18 @@ fn every_request_and_each_episode_is_counted_once_over_several_lives() {
     engine.seal(ACCESS, at(7200));
     let over = alerts(engine.drain()).into_iter().rfind(|a| a.key == said[0].key).expect("it ends");
     assert_eq!((over.state, &*over.episode), (State::Resolved, "next"));
+}
+
+#[test]
+fn an_episode_that_was_told_before_a_start_without_state_is_not_counted_by_it() {
+    let mut before = engine(|_| {});
+    before.seal(ACCESS, at(0));
+    incident(&mut before);
+    before.seal(ACCESS, at(10));
+    let said = alerts(before.drain());
+    for (past, counted) in [(Past::Gone, 0), (Past::Relived, 1)] {
+        let mut after = engine(|_| {});
+        assert!(after.adopt(&said[0], past));
+        assert_eq!(after.counted()[0].alerts, counted, "{past:?}");
+    }
 }

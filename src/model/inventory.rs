@@ -133,12 +133,40 @@ impl Source {
     pub fn is(&self, other: &Self) -> bool {
         (&self.name, &self.region, &self.role, self.kind) == (&other.name, &other.region, &other.role, other.kind)
     }
+
+    /// The account that its log group is in, where an ARN tells it: its own, or that of the role that reads it.
+    #[must_use]
+    pub fn account(&self) -> Option<&str> {
+        account_of_arn(&self.name).or_else(|| account_of_arn(self.role.as_deref()?))
+    }
+
+    /// Whether it is the same log group, in whatever way it is read. Where the account of only one of them is known, it
+    /// is taken for the same if both are read as the same role.
+    #[must_use]
+    pub fn is_group_of(&self, other: &Self) -> bool {
+        let same_account = match (self.account(), other.account()) {
+            (None, Some(_)) | (Some(_), None) => self.role == other.role,
+            (own, its) => own == its,
+        };
+        same_account && self.region == other.region && name_of_group(&self.name) == name_of_group(&other.name)
+    }
+
+    /// Whether an API names it: a source that was read in an earlier life keeps its number, and nothing else.
+    #[must_use]
+    pub const fn is_named(&self) -> bool {
+        !self.apis.is_empty()
+    }
 }
 
 /// The function that writes to a Lambda log group: the part after `/aws/lambda/`. Other groups may be shared by
 /// several functions and tell nothing.
 fn function_of_group(name: &str) -> Option<&str> {
     name_of_group(name).strip_prefix("/aws/lambda/").filter(|function| !function.is_empty())
+}
+
+/// The account in `arn:aws:logs:REGION:ACCOUNT:log-group:NAME` and `arn:aws:iam::ACCOUNT:role/NAME`.
+fn account_of_arn(arn: &str) -> Option<&str> {
+    arn.strip_prefix("arn:")?.split(':').nth(3).filter(|account| !account.is_empty())
 }
 
 /// A log group's name, also where it is given by its ARN.
@@ -210,19 +238,20 @@ impl Inventory {
     /// Whether an access log of this API is read.
     #[must_use]
     pub fn has_access(&self, api: ApiId) -> bool {
-        self.sources.iter().any(|s| s.kind == SourceKind::Access(api))
+        self.sources.iter().any(|s| s.is_named() && s.kind == SourceKind::Access(api))
     }
 
     /// Whether an execution log of this API is read.
     #[must_use]
     pub fn has_execution(&self, api: ApiId) -> bool {
-        self.sources.iter().any(|s| s.kind == SourceKind::Execution(api))
+        self.sources.iter().any(|s| s.is_named() && s.kind == SourceKind::Execution(api))
     }
 
     /// The Region in which this API's logs lie, where it is known.
     #[must_use]
     pub fn region(&self, api: ApiId) -> Option<&str> {
-        let is_its = |s: &&Source| s.kind == SourceKind::Access(api) || s.kind == SourceKind::Execution(api);
+        let is_its =
+            |s: &&Source| s.is_named() && (s.kind == SourceKind::Access(api) || s.kind == SourceKind::Execution(api));
         self.sources.iter().find(is_its)?.region.as_deref()
     }
 

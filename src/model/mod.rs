@@ -18,6 +18,7 @@ pub mod invocation;
 pub mod json;
 pub mod notice;
 pub mod own;
+pub mod past;
 pub mod personal;
 pub mod problem;
 pub mod report;

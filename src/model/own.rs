@@ -52,12 +52,9 @@ impl OwnGroup {
     #[must_use]
     pub fn is(&self, source: &Source) -> bool {
         let differs = |own: &Option<String>, its: Option<&str>| own.as_deref().zip(its).is_some_and(|(a, b)| a != b);
-        // `arn:aws:logs:REGION:ACCOUNT:log-group:NAME` and `arn:aws:iam::ACCOUNT:role/NAME`.
-        let of_arn = |arn: &'_ str| arn.starts_with("arn:").then(|| arn.split(':').nth(4)).flatten().map(str::to_owned);
-        let account = of_arn(&source.name).or_else(|| of_arn(source.role.as_deref()?));
         name_of_group(&source.name) == self.name
             && !differs(&self.region, source.region.as_deref())
-            && !differs(&self.account, account.as_deref())
+            && !differs(&self.account, source.account())
     }
 }
 

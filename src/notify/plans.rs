@@ -11,6 +11,7 @@ use super::plan::{Plan, STATE_VERSION, Settings};
 use crate::model::alert::{Alert, AlertKey};
 use crate::model::inventory::{ApiId, Inventory};
 use crate::model::notice::Notice;
+use crate::model::past::Past;
 use crate::model::saved::{self, RestoreError};
 use crate::model::time::Timestamp;
 
@@ -54,15 +55,6 @@ pub enum Moment<'a> {
     Sighted(&'a [Alert]),
     /// Something people should know that no rule is about, in arrival time.
     Noticed(&'a Notice),
-}
-
-/// Whether whoever takes over what an earlier life has told sees again what that life saw.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Past {
-    /// It goes on from a state that is older than the message, and looks at the time in between a second time.
-    Relived,
-    /// It has no state: it looks at what comes after its start.
-    Gone,
 }
 
 /// A message, and the name of the sink that it is for.

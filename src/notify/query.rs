@@ -79,7 +79,7 @@ fn invocation<'a>(sample: &'a CauseSample, api: ApiId, inventory: &'a Inventory)
 
 /// The access logs of an API that one query can ask: those of one Region.
 fn access_logs(api: ApiId, inventory: &Inventory) -> Vec<&Source> {
-    let all = || inventory.sources.iter().filter(|s| s.kind == SourceKind::Access(api));
+    let all = || inventory.sources.iter().filter(|s| s.is_named() && s.kind == SourceKind::Access(api));
     let region = all().next().map(|s| &s.region);
     all().filter(|s| Some(&s.region) == region).take(GROUPS_MAX).collect()
 }

@@ -10,15 +10,18 @@ use std::io::{IsTerminal, stderr};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::{JsonFields, Writer};
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, format};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::reload::{self, Handle};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Registry};
 
 use crate::config::{LogConfig, LogFormat, LogLevel};
 use crate::model::own::{JSON_LOG, MARK};
@@ -27,41 +30,56 @@ use crate::model::text::printable;
 /// What the SDK says about credentials.
 const QUIET: &str = "aws_config=error";
 
+/// What is said at the moment. One for the process, as what it changes is.
+static FILTER: OnceLock<Handle<EnvFilter, Registry>> = OnceLock::new();
+
 /// Starts logging. `RUST_LOG` goes before the level of the settings.
 pub fn init(settings: LogConfig) {
-    let level = level(settings.level);
-    let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
-    // The SDK warns, several times, of credentials that it does not get. Whoever asked for something says it once.
-    let wanted = level > LevelFilter::INFO || std::env::var("RUST_LOG").is_ok_and(|said| said.contains("aws_config"));
-    let filter = if wanted { filter } else { filter.add_directive(QUIET.parse().expect("it is a directive")) };
-    let subscriber = tracing_subscriber::fmt().with_writer(stderr).with_env_filter(filter);
-    let is_journal = is_journal();
+    let (filter, handle) = reload::Layer::new(filter(settings.level));
+    let lines = tracing_subscriber::fmt::layer().with_writer(stderr);
     let text = format().with_target(false);
     let json = Marked { format: format().json().flatten_event(true).with_target(false), json: true };
     if !stderr().is_terminal() {
         // A panic is a log line too: in one piece, and with the mark.
         std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}; {}", Backtrace::capture())));
     }
-    // Only a second call can fail, and then logging is on already.
-    let _ = match (settings.format, is_journal) {
+    let lines = match (settings.format, is_journal()) {
         (LogFormat::Text, false) if !stderr().is_terminal() => {
-            subscriber.with_ansi(false).event_format(Marked { format: text, json: false }).try_init()
+            lines.with_ansi(false).event_format(Marked { format: text, json: false }).boxed()
         }
         (LogFormat::Text, false) => {
             let colour = std::env::var_os("NO_COLOR").is_none();
-            subscriber.with_ansi(colour).event_format(Divertible(text)).try_init()
+            lines.with_ansi(colour).event_format(Divertible(text)).boxed()
         }
         (LogFormat::Text, true) => {
             let bare = text.without_time().with_level(false).with_ansi(false);
-            subscriber.with_ansi(false).event_format(Prioritised(bare)).try_init()
+            lines.with_ansi(false).event_format(Prioritised(bare)).boxed()
         }
-        (LogFormat::Json, false) => {
-            subscriber.with_ansi(false).fmt_fields(JsonFields::new()).event_format(json).try_init()
-        }
+        (LogFormat::Json, false) => lines.with_ansi(false).fmt_fields(JsonFields::new()).event_format(json).boxed(),
         (LogFormat::Json, true) => {
-            subscriber.with_ansi(false).fmt_fields(JsonFields::new()).event_format(Prioritised(json)).try_init()
+            lines.with_ansi(false).fmt_fields(JsonFields::new()).event_format(Prioritised(json)).boxed()
         }
     };
+    // Only a second call can fail, and then logging is on already.
+    if tracing_subscriber::registry().with(filter).with(lines).try_init().is_ok() {
+        let _ = FILTER.set(handle);
+    }
+}
+
+/// From now on so much is said, but for what `RUST_LOG` says. Nothing changes where logging was not started.
+pub fn set_level(level: LogLevel) {
+    if let Some(handle) = FILTER.get() {
+        // The subscriber lives as long as the process.
+        let _ = handle.reload(filter(level));
+    }
+}
+
+fn filter(to: LogLevel) -> EnvFilter {
+    let level = level(to);
+    let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
+    // The SDK warns, several times, of credentials that it does not get. Whoever asked for something says it once.
+    let wanted = level > LevelFilter::INFO || std::env::var("RUST_LOG").is_ok_and(|said| said.contains("aws_config"));
+    if wanted { filter } else { filter.add_directive(QUIET.parse().expect("it is a directive")) }
 }
 
 const fn level(level: LogLevel) -> LevelFilter {

@@ -97,7 +97,7 @@ pub async fn run(mut config: Config, mut clients: Clients, options: Options, hea
             let mut watching = Box::pin(live.until(&change, &mut clients, &mut desk));
             let new = tokio::select! {
                 end = &mut watching => Err(end),
-                new = wanted(&mut reload, &config, &mut writer, &account) => Ok(Why::Reloaded(Box::new(new))),
+                new = wanted(&mut reload, &mut writer, &account) => Ok(Why::Reloaded(Box::new(new))),
                 () = discovery.changed() => Ok(Why::Discovered),
             };
             match new {
@@ -148,9 +148,9 @@ enum Why {
 }
 
 /// The next configuration; for ever where none can be asked for.
-async fn wanted(reload: &mut Option<Reload>, running: &Config, writer: &mut Option<Writer>, account: &Account) -> New {
+async fn wanted(reload: &mut Option<Reload>, writer: &mut Option<Writer>, account: &Account) -> New {
     match reload {
-        Some(reload) => reload.next(running, writer, account).await,
+        Some(reload) => reload.next(writer, account).await,
         None => std::future::pending().await,
     }
 }

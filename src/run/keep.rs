@@ -11,13 +11,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
-use super::meter::Meters;
+use super::ongoing::Ongoing;
 use super::pipeline::{Pipeline, Saved};
 use super::room::lock;
 use super::sources::Sources;
-use crate::model::alert::Alert;
 use crate::model::inventory::{Api, Inventory, Source, SourceId};
-use crate::model::report::Turns;
 use crate::model::time::{Timestamp, human};
 use crate::ops::clock::Clock;
 use crate::state::set_aside::Reason;
@@ -82,27 +80,6 @@ pub struct Restored {
     pub decided: u64,
     /// What only a life of the same process hands over.
     pub ongoing: Option<Ongoing>,
-}
-
-/// What goes on from one life to the next within a process.
-#[derive(Clone, Debug)]
-pub struct Ongoing {
-    /// When the first of them began.
-    pub started: Timestamp,
-    /// What was counted of the work of reading.
-    pub meters: Meters,
-    /// How long the engine took.
-    pub turns: Turns,
-    /// Alerts as the rules saw them last, by API.
-    pub looked: Vec<Vec<Alert>>,
-}
-
-impl Ongoing {
-    /// The first life begins.
-    #[must_use]
-    pub fn begin(now: Timestamp) -> Self {
-        Self { started: now, meters: Meters::default(), turns: Turns::default(), looked: Vec::new() }
-    }
 }
 
 /// Ids that stand in no segment file yet.
@@ -222,11 +199,17 @@ impl Keep {
         self.store.as_ref().expect("nothing is written before the watching begins")
     }
 
-    /// The engine could not use what was saved.
-    #[must_use]
-    pub fn set_aside(mut self, why: &dyn std::error::Error) -> Option<Self> {
-        let set_aside = self.store.as_mut()?.set_aside(Reason::Unusable(why.to_string()));
+    /// The engine could not use what was saved. A snapshot that is being written comes to its end first.
+    pub async fn set_aside(mut self, why: String, now: Timestamp) -> Option<Self> {
+        if let Some(writing) = self.writing.take() {
+            match writing.await {
+                Ok(written) => _ = self.settle(written, now),
+                Err(panic) => tracing::error!("the state is no longer saved: {panic}"),
+            }
+        }
+        let set_aside = self.store.as_mut()?.set_aside(Reason::Unusable(why));
         self.segments.clear();
+        self.unwritten.clear();
         self.began = None;
         match set_aside {
             Ok(set_aside) => tracing::warn!("{set_aside}; starting without it"),
@@ -310,7 +293,7 @@ impl Keep {
     fn segment(&mut self, sources: &Sources<'_>, now: Timestamp) {
         // A source that no API names keeps its own with the snapshot, and nobody's segments are kept on its account.
         let inventory = Arc::clone(sources.inventory());
-        let is_named = |number: u16| !inventory.source(SourceId(number)).apis.is_empty();
+        let is_named = |number: u16| inventory.source(SourceId(number)).is_named();
         let oldest = |(seen, number)| is_named(number).then(|| lock(seen).ring().oldest()).flatten();
         let oldest: Vec<Option<i64>> = sources.seen().zip(0_u16..).map(oldest).collect();
         self.segments.retain(|(_, latest)| is_needed(latest, &oldest));
@@ -368,7 +351,7 @@ impl Restored {
             seen: sources.seen().map(take).collect(),
             pipeline: Some(saved),
             decided: 0,
-            ongoing: Some(Ongoing { looked: pipeline.into_looked(), ..ongoing }),
+            ongoing: Some(Ongoing { looked: pipeline.into_looked(), listed: sources.patterns().to_vec(), ..ongoing }),
         }
     }
 

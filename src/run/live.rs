@@ -11,9 +11,10 @@ use anyhow::{Context, Result};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::keep::{Keep, Ongoing, Restored, Synced};
+use super::keep::{Keep, Restored, Synced};
 use super::lookout::Found;
-use super::numbered::as_numbered;
+use super::numbered::numbered;
+use super::ongoing::Ongoing;
 use super::pipeline::{Pipeline, Said};
 use super::poll::Delivery;
 use super::post::Decided;
@@ -24,10 +25,10 @@ use crate::config::Config;
 use crate::engine;
 use crate::model::dropped::Dropped;
 use crate::model::inventory::SourceId;
+use crate::model::past::Past;
 use crate::model::report::Report;
 use crate::model::summary::Summary;
 use crate::model::time::Timestamp;
-use crate::notify::plans::Past;
 use crate::ops::clock::{Clock, Stopwatch};
 use crate::ops::inquiry::{Question, Questions};
 use crate::tail::fetch::Connect;
@@ -157,6 +158,7 @@ impl Live {
         for watched in &patterns {
             watched.take_in(&mut inventory);
         }
+        let said_since = numbered(&said_since, &mut inventory);
         let inventory = Arc::new(inventory);
         let settings = engine::Settings {
             rules: config.rules.clone(),
@@ -168,7 +170,7 @@ impl Live {
             requests,
             ..engine::Settings::new(Arc::clone(&inventory))
         };
-        let (mut pipeline, keep) = pipeline(settings, &config, &mut restored, keep, &said_since);
+        let (mut pipeline, keep) = pipeline(settings, &config, &mut restored, keep, &said_since, clock.now()).await;
         let (out, deliveries) = mpsc::channel(CHANNEL);
         let (tell, found) = mpsc::channel(CHANNEL);
         let seamless = restored.ongoing.is_some();
@@ -176,12 +178,14 @@ impl Live {
         pipeline.recall(std::mem::take(&mut ongoing.looked));
         let (keeping, meters) = (keep.is_some(), ongoing.meters.clone());
         let reading = Reading { requests, history, keep: keeping, clock: clock.clone(), meters, stop: change.clone() };
+        ongoing.goes_on(&inventory, &patterns);
         let mut sources = Sources::new(&config, inventory, reading, out, tell);
+        sources.listed(std::mem::take(&mut ongoing.listed));
         let (goes_on, counted_since) = (restored.began.is_some(), restored.began.unwrap_or_else(|| clock.now()));
         sources.begin(restored, patterns, connect).await?;
         pipeline.expect_within(sources.slowest());
         let said_dropped = (Timestamp::MIN, Dropped::default());
-        let course = Course { counted_since, tried: Vec::new(), ongoing };
+        let course = Course { counted_since, ongoing };
         let mut run = Run { pipeline, keep, clock, ear, course, questions, said_dropped };
         if goes_on && !seamless {
             run.say_counted(&sources);
@@ -197,12 +201,13 @@ impl Live {
 }
 
 /// The pipeline as it was saved, or a new one where that is of no use.
-fn pipeline(
+async fn pipeline(
     settings: engine::Settings,
     config: &Config,
     restored: &mut Restored,
     mut keep: Option<Keep>,
     said_since: &[Decided],
+    now: Timestamp,
 ) -> (Pipeline, Option<Keep>) {
     let planning = config.planning();
     let mut known = None;
@@ -210,7 +215,9 @@ fn pipeline(
         match Pipeline::restore(settings.clone(), &planning, saved) {
             Ok(pipeline) => known = Some(pipeline),
             Err(why) => {
-                keep = keep.and_then(|keep| keep.set_aside(&why));
+                if let Some(unusable) = keep.take() {
+                    keep = unusable.set_aside(why.to_string(), now).await;
+                }
                 // What was seen was counted by an engine that is lost: this one counts it.
                 (restored.seen, restored.began) = (Vec::new(), None);
             }
@@ -220,15 +227,13 @@ fn pipeline(
     let past = if known.is_some() { Past::Relived } else { Past::Gone };
     let mut pipeline = known.unwrap_or_else(|| Pipeline::new(settings, &planning));
     for (source, number) in inventory.sources.iter().zip(0_u16..) {
-        if source.apis.is_empty() {
+        if !source.is_named() {
             // No API names it any more.
             pipeline.retire(SourceId(number));
         }
     }
     for (to, message) in said_since {
-        if let Some(message) = as_numbered(message, &inventory) {
-            pipeline.adopt(to, &message, past);
-        }
+        pipeline.adopt(to, message, past);
     }
     (pipeline, keep)
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::model::inventory::Source;
+use crate::model::inventory::{Source, SourceId};
 use crate::model::problem::Problem;
 use crate::model::report::Calls;
 
@@ -19,8 +19,8 @@ pub struct Meter<K>(Arc<Mutex<BTreeMap<K, u64>>>);
 pub struct Meters {
     /// Requests to AWS.
     pub calls: Meter<Call>,
-    /// Lines that could not be read: by log group, and the reason.
-    pub unread: Meter<(Arc<str>, &'static str)>,
+    /// Lines that could not be read: by source, whose number is never given to another one, and the reason.
+    pub unread: Meter<(SourceId, &'static str)>,
 }
 
 /// A kind of requests to AWS.

@@ -20,6 +20,7 @@ mod merge;
 mod meter;
 pub mod named;
 mod numbered;
+mod ongoing;
 mod output;
 pub mod pipeline;
 mod poll;

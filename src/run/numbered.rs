@@ -1,19 +1,31 @@
-//! Messages of an earlier life, under the numbers that their APIs have in this one.
+//! What was told in earlier lives, under the numbers that its APIs have in this one.
 //!
-//! Not what is made of them. Rule: a message about an API that is not watched any more is nobody's.
+//! Not where that is known from: the journal, or the own output. Rule: an API that nobody names any more has a number as
+//! well, so that whoever was told of it hears of the end.
 
 use std::sync::Arc;
 
-use crate::model::inventory::Inventory;
+use super::post::Decided;
+use crate::model::inventory::{Api, Inventory};
 use crate::notify::message::{AlertMessage, Message};
 
-/// What was said in an earlier life, with the number that its API has now: another configuration may have given it
-/// another one. `None` where that API is not watched any more.
-pub fn as_numbered(message: &Arc<Message>, inventory: &Inventory) -> Option<Arc<Message>> {
+/// APIs that have a number: far more than a configuration has, and fewer than sixteen bits.
+const APIS_MAX: usize = 10_000;
+
+/// What was told, oldest first, with the numbers that its APIs have: another configuration may have given them other
+/// ones. Those that it does not name are added to the inventory, where nobody watches them.
+pub fn numbered(told: &[Decided], inventory: &mut Inventory) -> Vec<Decided> {
+    let number = |(to, message): &Decided| Some((Arc::clone(to), number(message, inventory)?));
+    told.iter().filter_map(number).collect()
+}
+
+/// `None` where there are too many APIs.
+fn number(message: &Arc<Message>, inventory: &mut Inventory) -> Option<Arc<Message>> {
     let mut message = Arc::clone(message);
-    let number = |said: &mut AlertMessage| {
-        let api = inventory.find_api(&said.api)?;
-        said.alert.key.api = api;
+    let mut number = |said: &mut AlertMessage| {
+        let known = inventory.find_api(&said.api);
+        let room = inventory.apis.len() < APIS_MAX;
+        said.alert.key.api = known.or_else(|| room.then(|| inventory.add_api(Api::plain(&said.api))))?;
         Some(())
     };
     match Arc::make_mut(&mut message) {
@@ -36,7 +48,7 @@ mod tests {
 
     use super::*;
     use crate::model::alert::{Alert, AlertKey, Measure, Reason, Severity, State, Subject};
-    use crate::model::inventory::{Api, ApiId};
+    use crate::model::inventory::ApiId;
     use crate::model::time::Timestamp;
 
     #[test]
@@ -66,11 +78,15 @@ mod tests {
         let said = AlertMessage { alert, api: "shop".into(), reason: Reason::New, seq: 1, query: None };
         let said = Arc::new(Message::from(said));
         let number = |apis: &[&str]| {
-            let inventory = Inventory { apis: apis.iter().map(|name| Api::plain(name)).collect(), sources: Vec::new() };
-            as_numbered(&said, &inventory).map(|m| m.alert().unwrap().alert.key.api)
+            let mut inventory =
+                Inventory { apis: apis.iter().map(|name| Api::plain(name)).collect(), sources: Vec::new() };
+            let told = numbered(&[("-".into(), Arc::clone(&said))], &mut inventory);
+            let api = told[0].1.alert().unwrap().alert.key.api;
+            assert_eq!(&*inventory.api(api).name, "shop");
+            api
         };
-        assert_eq!(number(&["shop"]), Some(ApiId(0)));
-        assert_eq!(number(&["blog", "shop"]), Some(ApiId(1)));
-        assert_eq!(number(&["blog"]), None);
+        assert_eq!(number(&["shop"]), ApiId(0));
+        assert_eq!(number(&["blog", "shop"]), ApiId(1));
+        assert_eq!(number(&["blog"]), ApiId(1), "nobody names it any more");
     }
 }

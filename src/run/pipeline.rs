@@ -9,12 +9,13 @@ use crate::model::alert::{Alert, Reason, State};
 use crate::model::cause::Failure;
 use crate::model::event::{Batch, Fact};
 use crate::model::inventory::{Inventory, SourceId};
+use crate::model::past::Past;
 use crate::model::problem::Problem;
 use crate::model::request::Request;
 use crate::model::saved::RestoreError;
 use crate::model::time::Timestamp;
 use crate::notify::message::Message;
-use crate::notify::plans::{Addressed, Moment, Past, Planning, Plans};
+use crate::notify::plans::{Addressed, Moment, Planning, Plans};
 
 /// What there is to say.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,7 +90,9 @@ impl Pipeline {
         match message {
             Message::Alert(said) => {
                 // A resolve may have been said long after it was due: then the engine knows of it, and the plan does not.
-                if self.engine.adopt(&said.alert) || said.reason == Reason::Resolved {
+                // What nobody looks at any more the plan has to know of as well, to end it.
+                let is_news = self.engine.adopt(&said.alert, past) || said.reason == Reason::Resolved;
+                if is_news || !self.engine.looks_at(&said.alert.key) {
                     self.plans.adopt(to, message, past);
                 }
             }
@@ -98,7 +101,7 @@ impl Pipeline {
                 // about log groups: that these were not read is read nowhere.
                 let is_found_again = |alert: &Alert| past == Past::Relived && alert.blindness.is_none();
                 for member in digest.members.iter().filter(|member| !is_found_again(&member.alert)) {
-                    self.engine.adopt(&member.alert);
+                    self.engine.adopt(&member.alert, past);
                 }
                 self.plans.adopt(to, message, past);
             }
@@ -344,6 +347,98 @@ mod tests {
     fn messages(said: &[Said]) -> Vec<Arc<Message>> {
         let message = |s: &Said| if let Said::Message { message, .. } = s { Some(Arc::clone(message)) } else { None };
         said.iter().filter_map(message).collect()
+    }
+
+    /// Two APIs and the log of a function, which these name.
+    fn with_function(named_by: &[u16]) -> Arc<Inventory> {
+        let mut inventory = Inventory { apis: vec![Api::plain("first"), Api::plain("shop")], sources: Vec::new() };
+        for api in [ApiId(0), ApiId(1)] {
+            inventory.add_source_of(api, Source::group(&format!("/access/{}", api.0), None, SourceKind::Access(api)));
+        }
+        let function = inventory.add_source(Source::group("/aws/lambda/pay", None, SourceKind::Lambda));
+        inventory.sources[function.index()].apis = named_by.iter().copied().map(ApiId).collect();
+        Arc::new(inventory)
+    }
+
+    /// A pipeline in which the function's log has become blind, and what was said of that.
+    fn blinded(inventory: Arc<Inventory>) -> (Pipeline, Vec<Arc<Message>>) {
+        let mut pipeline = Pipeline::new(Settings::new(inventory), &plan::Settings::default().into());
+        pipeline.tick(at(0));
+        pipeline.blind(SourceId(2), Problem::Denied, "not authorized", at(0));
+        for source in [0, 1] {
+            pipeline.batch(batch(source, 60), at(60));
+        }
+        pipeline.tick(at(120));
+        // The plan waits for others that fire at the same time.
+        let said = messages(&pipeline.tick(at(130)));
+        assert_eq!(said.iter().map(|m| m.alert().unwrap().reason).collect::<Vec<_>>(), [Reason::New]);
+        (pipeline, said)
+    }
+
+    /// The same process goes on under another configuration, with what was said since its state was saved.
+    fn reloaded(
+        saved: &Saved,
+        said_since: &[Arc<Message>],
+        inventory: &Arc<Inventory>,
+    ) -> (Pipeline, Vec<Arc<Message>>) {
+        let settings = Settings::new(Arc::clone(inventory));
+        let mut pipeline = Pipeline::restore(settings, &plan::Settings::default().into(), saved).unwrap();
+        if !inventory.sources[2].is_named() {
+            pipeline.retire(SourceId(2));
+        }
+        for message in said_since {
+            pipeline.adopt(&"-".into(), message, Past::Relived);
+        }
+        let mut said = pipeline.end_orphans();
+        said.extend(pipeline.greet(at(140)));
+        said.extend(pipeline.tick(at(140)));
+        (pipeline, messages(&said))
+    }
+
+    fn ends(said: &[Arc<Message>], of: &Message) {
+        let is_end = |m: &Arc<Message>| {
+            let (message, first) = (m.alert().unwrap(), of.alert().unwrap());
+            assert_eq!((&message.alert.key, &message.alert.episode), (&first.alert.key, &first.alert.episode));
+            assert_eq!(message.api, first.api);
+            message.alert.state
+        };
+        assert_eq!(said.iter().map(is_end).collect::<Vec<_>>(), [State::Resolved]);
+    }
+
+    #[test]
+    fn an_alert_about_a_log_that_nobody_names_any_more_ends_under_its_api() {
+        let (before, fired) = blinded(with_function(&[1]));
+        assert_eq!(&*fired[0].alert().unwrap().api, "shop");
+        let (mut after, said) = reloaded(&before.save(), &[], &with_function(&[]));
+        ends(&said, &fired[0]);
+        assert_eq!(after.firing(at(141)), []);
+        assert_eq!(after.tick(at(140 + 24 * 3600)), [], "it is not repeated");
+    }
+
+    #[test]
+    fn it_ends_as_well_where_the_state_is_older_than_what_was_said() {
+        let before = Pipeline::new(Settings::new(with_function(&[1])), &plan::Settings::default().into()).save();
+        let (_, fired) = blinded(with_function(&[1]));
+        let (after, said) = reloaded(&before, &fired, &with_function(&[]));
+        ends(&said, &fired[0]);
+        assert_eq!(after.firing(at(141)), []);
+    }
+
+    #[test]
+    fn an_alert_about_a_log_that_two_apis_share_goes_on_whichever_is_first() {
+        for restarts in [false, true] {
+            let (before, fired) = blinded(with_function(&[0, 1]));
+            let old = Pipeline::new(Settings::new(with_function(&[0, 1])), &plan::Settings::default().into());
+            // Of a process that was killed the state is older than what was said.
+            let (saved, since) = if restarts { (old.save(), &fired[..]) } else { (before.save(), &[][..]) };
+            let (mut after, said) = reloaded(&saved, since, &with_function(&[1, 0]));
+            assert_eq!(said, [], "it was told already");
+            assert_eq!(after.firing(at(141)).len(), 1);
+            let mut said = after.batch(batch(2, 150), at(150));
+            said.extend(after.tick(at(151)));
+            ends(&messages(&said), &fired[0]);
+            assert_eq!(after.firing(at(152)), []);
+        }
     }
 
     /// The network is down for ten minutes: each log is said once to be blind and once to be read again, and what was

@@ -385,7 +385,7 @@ impl<F: Fetch> Poll<F> {
         if *self.reader.unread() != self.unread {
             for (reason, count) in self.reader.unread() {
                 let before = self.unread.insert(*reason, *count).unwrap_or_default();
-                self.around.meters.unread.add((Arc::clone(group), reason.word()), count - before);
+                self.around.meters.unread.add((self.polling.id, reason.word()), count - before);
             }
         }
         for (reason, example) in self.reader.news() {

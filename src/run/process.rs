@@ -64,7 +64,7 @@ pub async fn run(place: Place, region: Option<String>) -> Result<(), Failure> {
         state_dir: config.state_dir.clone().or_else(state_directory),
         own,
         questions: Some(questions),
-        reload: Some(Reload { asked, load, service }),
+        reload: Some(Reload::new(asked, load, service, config.clone())),
         stop: stop.clone(),
     };
     let outcome = Box::pin(daemon::run(config, clients_now, options, |_| {})).await;

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::keep::Ongoing;
+use super::ongoing::Ongoing;
 use super::pipeline::Pipeline;
 use super::room::lock;
 use super::sources::Sources;
@@ -21,8 +21,6 @@ use crate::read::Unread;
 pub struct Course {
     /// Since when is counted, in all lives.
     pub counted_since: Timestamp,
-    /// By number of the source: it was read or has failed.
-    pub tried: Vec<bool>,
     /// What goes on from life to life.
     pub ongoing: Ongoing,
 }
@@ -30,10 +28,7 @@ pub struct Course {
 impl Course {
     /// A source was read to the end, or has failed.
     pub fn tried(&mut self, source: SourceId) {
-        if source.index() >= self.tried.len() {
-            self.tried.resize(source.index() + 1, false);
-        }
-        self.tried[source.index()] = true;
+        self.ongoing.tried.insert(source);
     }
 
     /// How it is. Sinks, reloads and discovery are not known here.
@@ -50,7 +45,7 @@ impl Course {
         let unread = sources.meters().unread.read();
         let read = sources.read_now().map(|id| {
             let source = inventory.source(id);
-            let its = unread.iter().filter(|((group, _), _)| *group == source.name);
+            let its = unread.iter().filter(|((of, _), _)| *of == id);
             let its = its.map(|((_, reason), count)| (*reason, *count));
             let (own, unread): (Vec<_>, _) = its.partition(|(reason, _)| *reason == Unread::Own.word());
             SourceReport {
@@ -63,7 +58,7 @@ impl Course {
                 events: lock(seen[id.index()]).events(),
                 unread,
                 own_lines: own.iter().map(|(_, count)| count).sum(),
-                tried: self.tried.get(id.index()).is_some_and(|tried| *tried),
+                tried: self.ongoing.tried.contains(&id),
             }
         });
         Report {

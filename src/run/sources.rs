@@ -73,7 +73,9 @@ pub struct Sources<'a> {
     out: Option<mpsc::Sender<Delivery>>,
     tell: Option<mpsc::Sender<Found>>,
     /// Patterns that were not looked up yet.
-    unlisted: usize,
+    unlisted: Vec<Watched>,
+    /// Patterns that were, in this life or in one before.
+    listed: Vec<Watched>,
     /// It was said that there are too many.
     full: bool,
     /// The tasks.
@@ -102,10 +104,16 @@ impl<'a> Sources<'a> {
             said: BTreeMap::new(),
             out: Some(out),
             tell: Some(tell),
-            unlisted: 0,
+            unlisted: Vec::new(),
+            listed: Vec::new(),
             full: false,
             tasks: JoinSet::new(),
         }
+    }
+
+    /// A life of the same process has looked these patterns up, each of which is watched.
+    pub fn listed(&mut self, listed: Vec<Watched>) {
+        self.listed = listed;
     }
 
     /// Begins to read all sources that an API names, and to look out for what its patterns fit.
@@ -121,12 +129,12 @@ impl<'a> Sources<'a> {
         let mut saved = restored.seen.into_iter();
         for (source, number) in Arc::clone(&self.inventory).sources.iter().zip(0_u16..) {
             let mut seen = saved.next().unwrap_or_else(|| Seen::new(self.reading.keep));
-            if source.apis.is_empty() {
+            if !source.is_named() {
                 seen.retire(self.reading.clock.now());
             }
             self.seen.push(Shared::new(seen.into()));
             self.polled.push(false);
-            if !source.apis.is_empty() {
+            if source.is_named() {
                 let found = patterns.iter().any(|watched| watched.fits(source));
                 self.read(SourceId(number), found, connect).await?;
             }
@@ -141,8 +149,10 @@ impl<'a> Sources<'a> {
             if let Some(tell) = &self.tell {
                 let Reading { clock, meters, stop, .. } = self.reading.clone();
                 let around = lookout::Around { quota, clock, meters, tell: tell.clone(), stop };
+                if !self.listed.contains(&watched) {
+                    self.unlisted.push(watched.clone());
+                }
                 self.tasks.spawn(look_out(logs, watched, around));
-                self.unlisted += 1;
             }
         }
         // The tasks have theirs.
@@ -157,7 +167,7 @@ impl<'a> Sources<'a> {
     pub async fn change<C: Connect>(&mut self, found: Found, connect: &mut C) -> Result<bool> {
         let Found { watched, change } = found;
         let Some(change) = change else {
-            self.unlisted -= 1;
+            self.listed.extend(self.unlisted.extract_if(.., |unlisted| *unlisted == *watched));
             return Ok(false);
         };
         let name = match change {
@@ -224,7 +234,13 @@ impl<'a> Sources<'a> {
     /// Patterns that were not looked up yet.
     #[must_use]
     pub const fn unlisted(&self) -> usize {
-        self.unlisted
+        self.unlisted.len()
+    }
+
+    /// Patterns that were looked up.
+    #[must_use]
+    pub fn patterns(&self) -> &[Watched] {
+        &self.listed
     }
 
     /// The sources that are read at the moment.
@@ -309,7 +325,7 @@ impl<'a> Sources<'a> {
     /// between each two reads.
     fn pace(&self, source: &Source, account: &Account) -> Pace {
         let asked = self.config.poll.interval;
-        let same = |other: &&Source| !other.apis.is_empty() && account_of(other).as_ref() == Some(account);
+        let same = |other: &&Source| other.is_named() && account_of(other).as_ref() == Some(account);
         let sources = self.inventory.sources.iter().filter(same).count();
         let reachable = Cadence::of(sources, self.rate(account), &self.asked_pace(source, asked)).reachable;
         let start = asked.start.max(reachable);

@@ -398,6 +398,44 @@ fn a_restart_without_state_knows_what_was_told_from_its_own_output() {
     assert_eq!(since.len(), 1, "the incident began when it began");
 }
 
+#[test]
+fn what_was_told_of_an_api_ends_where_no_state_knows_its_old_name() {
+    let mut world = World::new();
+    world.output = Some(output());
+    let (config, begun) = (config(), world.now());
+    feed(
+        &world,
+        &traffic(
+            begun,
+            20 * MINUTE,
+            4,
+            12,
+            |route, at| {
+                if route == 2 && 5 * MINUTE <= at { Ending::Throws } else { Ending::Fine }
+            },
+        ),
+    );
+    world.pass(minutes(4));
+    let mut renamed = config.clone();
+    renamed.apis[0].name = "store".to_owned();
+    let lives = [(&config, 10), (&renamed, 14), (&renamed, 18)].map(|(config, until)| {
+        let before = world.messages().len();
+        world.live(config, config.longest_window(), None, End::Stop(begun.plus(minutes(until))));
+        world.messages()[before..].iter().map(|m| as_object(m)).collect::<Vec<_>>()
+    });
+    let of = |life: &[Value], api: &str| life.iter().filter(|alert| alert["api"] == api).cloned().collect::<Vec<_>>();
+    let shop = of(&lives[0], "shop");
+    let last = shop.last().expect("it fires");
+    assert_eq!(last["state"], "firing");
+    let over = of(&lives[1], "shop");
+    assert_eq!(over.len(), 1, "{over:#?}");
+    assert_eq!((&over[0]["reason"], &over[0]["episode"]), (&json!("resolved"), &last["episode"]));
+    assert_eq!(over[0]["seq"].as_u64(), last["seq"].as_u64().map(|seq| seq + 1));
+    let store = of(&lives[1], "store");
+    assert_eq!(store.first().map(|alert| &alert["reason"]), Some(&json!("new")), "{store:#?}");
+    assert_eq!(of(&lives[2], "shop"), [] as [Value; 0], "once");
+}
+
 /// So many endpoints that they are told as one, without a rule over the API that would tell it instead.
 #[test]
 fn a_digest_is_known_from_the_own_output_as_well() {

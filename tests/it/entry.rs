@@ -53,7 +53,7 @@ async fn put_failure(moto: &Moto, group: &str, id: &str) {
 }
 
 fn status(address: SocketAddr) -> Value {
-    let (code, _, body) = ask(address, b"GET /status HTTP/1.1\r\nhost: x\r\n\r\n");
+    let (code, _, body) = ask(address, b"GET /status HTTP/1.1\r\nhost: localhost\r\n\r\n");
     assert_eq!(code, 200, "{body}");
     serde_json::from_str(&body).expect("it is JSON")
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -67,7 +67,7 @@ pub(crate) fn put_requests(sim: &Sim, group: &str, method: &str, path: &str, sta
 pub(crate) struct Listening {
     pub(crate) daemon: Daemon,
     pub(crate) address: SocketAddr,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// Where a daemon says that it listens.
@@ -100,12 +100,17 @@ impl Listening {
         let endpoint = sim.endpoint();
         let environment = [&aws_environment(&endpoint)[..], environment].concat();
         let daemon = Daemon::start_onto(&["--config", &path], &environment, Stdio::piped());
-        Self { address: address(&daemon), daemon, _folder: folder }
+        Self { address: address(&daemon), daemon, folder }
+    }
+
+    /// Writes the configuration anew.
+    fn configure(&self, tables: &str) {
+        fs::write(self.folder.path().join("config.toml"), format!("{QUICK}{tables}")).expect("a file can be written");
     }
 
     /// Status and body of a page.
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
-        let (status, _, body) = ask(self.address, format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes());
+        let (status, _, body) = ask(self.address, format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes());
         (status, body)
     }
 
@@ -264,7 +269,7 @@ async fn endpoints_have_as_many_metrics_as_the_configuration_allows() {
     for (allowed, series) in [(3, 3), (0, 0)] {
         let (folder, path) = write(&format!("{QUICK}endpoint_metrics = {allowed}\n{SHOP}"));
         let daemon = Daemon::start(&["--config", &path], &aws_environment(&sim.endpoint()));
-        let it = Listening { address: address(&daemon), daemon, _folder: folder };
+        let it = Listening { address: address(&daemon), daemon, folder };
         it.until("all requests", || it.json("/status")["apis"][0]["requests"] == 18);
         assert_eq!(it.metrics().names("gatewatch_endpoint_requests"), series);
     }
@@ -301,6 +306,111 @@ async fn readiness_turns_with_its_causes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_configuration_that_hangs_is_not_used_and_holds_up_nothing() {
+    let sim = simulation().await;
+    let mut it = Listening::start(&sim, "", SHOP, &[]);
+    it.until("readiness", || it.get("/readyz").0 == 200);
+    // Whoever opens it for reading waits for somebody who writes.
+    let secret = it.folder.path().join("secret");
+    assert!(Command::new("mkfifo").arg(&secret).status().expect("there is mkfifo").success());
+    let sink = format!("{SHOP}[[sink]]\nkind = \"webhook\"\nurl = \"file:{}\"\n", secret.display());
+    it.configure(&sink);
+    it.daemon.hang_up();
+    put_requests(&sim, ACCESS, "GET", "/a", &[200; 5]);
+    let said = |it: &Listening, what: &str| it.daemon.stderr_text().matches(what).count();
+    it.until("the end of its patience", || {
+        assert_eq!(it.get("/livez").0, 200);
+        said(&it, "is not reloaded, the old one stays: a file that it needs was not answered within 10 s") == 1
+    });
+    assert_eq!(it.json("/status")["apis"][0]["requests"], 5, "the old one goes on");
+    it.daemon.hang_up();
+    it.until("a word about the one before", || said(&it, "asked for before still waits") == 1);
+    assert_eq!(said(&it, "the configuration is reloaded"), 0);
+    fs::write(&secret, "http://127.0.0.1:1/hook").expect("somebody reads it");
+    it.configure(SHOP);
+    let begun = Instant::now();
+    while said(&it, "the configuration is reloaded") == 0 {
+        assert!(begun.elapsed() < PATIENCE, "its thread has what it waited for");
+        it.daemon.hang_up();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert_eq!(it.daemon.terminate(PATIENCE), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reload_changes_how_much_is_said_and_warns_of_what_it_cannot_change() {
+    let sim = simulation().await;
+    let mut it = Listening::start(&sim, "", SHOP, &[]);
+    let reload = |it: &mut Listening, head: &str, log: &str| {
+        let text = format!("{head}{QUICK}{SHOP}[log]\n{log}\n");
+        fs::write(it.folder.path().join("config.toml"), text).expect("a file can be written");
+        let many = |it: &Listening| it.daemon.stderr_text().matches("the configuration is reloaded").count();
+        let before = many(it);
+        it.daemon.hang_up();
+        it.until("the reload", || many(it) > before);
+    };
+    // What is no HTTP is told to those alone who want to know everything.
+    let debug = |it: &Listening| {
+        assert_eq!(ask(it.address, b"\x16\x03\x01\r\n\r\n").0, 400);
+        it.daemon.wait_stderr(|line| line.contains("health or metrics ended"), Duration::from_secs(1))
+    };
+    assert_eq!(debug(&it), None);
+    reload(&mut it, "", "level = \"debug\"");
+    assert!(debug(&it).is_some_and(|line| line.contains("DEBUG")));
+    let elsewhere = format!("state_dir = {:?}\n", it.folder.path().join("state").display().to_string());
+    for _ in 0..2 {
+        reload(&mut it, &elsewhere, "level = \"info\"\nformat = \"json\"");
+    }
+    let many = |what: &str| it.daemon.stderr_text().matches(what).count();
+    let before = many("health or metrics ended");
+    debug(&it);
+    assert_eq!(many("health or metrics ended"), before);
+    assert_eq!(many("state_dir has changed"), 2, "as long as it differs");
+    assert_eq!(many("format of [log] has changed"), 2);
+    reload(&mut it, "", "level = \"info\"");
+    assert_eq!(it.daemon.stderr_text().matches(" has changed").count(), 4);
+}
+
+/// To the simulation a log group is the same in each Region.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn log_groups_of_one_name_each_count_what_cannot_be_read_of_them() {
+    let sim = simulation().await;
+    for _ in 0..3 {
+        sim.put(ACCESS, "s", now(), now(), "no access line");
+    }
+    let other = format!("[[api]]\nname = \"other\"\nregion = \"us-east-1\"\naccess_log_groups = [\"{ACCESS}\"]\n");
+    let it = Listening::start(&sim, "", &format!("{SHOP}{other}"), &[]);
+    let status = || it.json("/status");
+    it.until("both", || (0..2).all(|n| status()["sources"][n]["events"] == 3));
+    let unread: Vec<_> = (0..2).map(|n| status()["sources"][n]["unread"].clone()).collect();
+    assert_eq!(unread, [3, 3]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reload_leaves_it_ready_while_what_it_read_before_is_slow_to_be_read_again() {
+    let sim = simulation().await;
+    let pattern = "[[api]]\nname = \"many\"\naccess_log_groups = [\"/http/o*\"]\n";
+    let mut it = Listening::start(&sim, "", &format!("{SHOP}{pattern}"), &[]);
+    it.until("readiness", || it.get("/readyz").0 == 200);
+    for group in [ACCESS, OTHER] {
+        sim.fault(group, Fault::EmptyPages(u32::MAX));
+    }
+    it.daemon.hang_up();
+    it.daemon.wait_stderr(|line| line.contains("the configuration is reloaded"), PATIENCE).expect("it is reloaded");
+    let before = sim.requests(ACCESS);
+    it.until("further reads", || {
+        assert_eq!(it.get("/readyz"), (200, "ready\n".to_owned()));
+        sim.requests(ACCESS) > before + 4
+    });
+    // What is new is waited for.
+    it.configure(&format!("{SHOP}{pattern}lambda_log_groups = [\"/aws/lambda/new\"]\n"));
+    sim.create_group("/aws/lambda/new");
+    sim.fault("/aws/lambda/new", Fault::EmptyPages(u32::MAX));
+    it.daemon.hang_up();
+    it.until("what is new", || it.get("/readyz") == (503, "log group /aws/lambda/new was not read yet\n".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_loop_that_hangs_or_has_ended_does_not_live() {
     let (inquiry, questions) = inquiry::channel();
     let config = HttpConfig { listen: Some(([127, 0, 0, 1], 0).into()), ..HttpConfig::default() };
@@ -309,7 +419,7 @@ async fn a_loop_that_hangs_or_has_ended_does_not_live() {
     let stop = CancellationToken::new();
     let serving =
         tokio::spawn(listener.serve(Pages { inquiry, endpoint_metrics: 1, alerts: |_| String::new() }, stop.clone()));
-    let get = move || ask(address, b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n");
+    let get = move || ask(address, b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n");
     let begun = Instant::now();
     let (status, _, body) = tokio::task::spawn_blocking(get).await.unwrap();
     assert!(status == 503 && body.contains("did not answer in time"), "{status} {body}");
@@ -325,17 +435,25 @@ async fn a_loop_that_hangs_or_has_ended_does_not_live() {
 async fn nobody_who_asks_can_harm_it() {
     let sim = simulation().await;
     let mut it = Listening::start(&sim, "", SHOP, &[]);
-    let long = |n: usize| format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(n));
+    let long = |n: usize| format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "x".repeat(n));
     assert_eq!(ask(it.address, long(10_000).as_bytes()).0, 404);
     assert!((400..500).contains(&ask(it.address, long(100_000).as_bytes()).0));
-    let (status, head, body) = ask(it.address, b"POST /metrics HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhi");
+    // A page of another name, which leads here.
+    let named = |host: &str| ask(it.address, format!("GET /alerts HTTP/1.1\r\n{host}\r\n").as_bytes()).0;
+    assert_eq!(named("host: evil.example\r\n"), 421);
+    assert_eq!(named(&format!("host: evil.example:{}\r\n", it.address.port())), 421);
+    for host in [format!("host: {}\r\n", it.address), "host: localhost:80\r\n".to_owned(), String::new()] {
+        assert_eq!(named(&host), 200, "{host}");
+    }
+    let (status, head, body) =
+        ask(it.address, b"POST /metrics HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\nhi");
     assert!(
         status == 405 && head.contains("allow: get, head") && body == "only GET and HEAD\n",
         "{status} {head} {body}"
     );
-    let (status, _, body) = ask(it.address, b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n");
+    let (status, _, body) = ask(it.address, b"GET /nothing HTTP/1.1\r\nhost: localhost\r\n\r\n");
     assert!(status == 404 && body.contains("/livez, /readyz, /metrics, /status, /alerts"), "{body}");
-    let (status, head, body) = ask(it.address, b"HEAD /livez HTTP/1.1\r\nhost: x\r\n\r\n");
+    let (status, head, body) = ask(it.address, b"HEAD /livez HTTP/1.1\r\nhost: localhost\r\n\r\n");
     assert!(status == 200 && head.contains("content-length: 3") && body.is_empty(), "{head} {body}");
     assert_eq!(ask(it.address, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n").0, 400);
     assert_eq!(ask(it.address, b"GET /livez HTTP/1.1\r\nhost x\r\n\r\n").0, 400);

@@ -562,3 +562,41 @@ async fn the_configuration_may_change_between_two_lives() {
     let states: Vec<_> = story.iter().filter(is_it).map(|line| &line["state"]).collect();
     assert_eq!(states, ["firing"], "what has its rule goes on");
 }
+
+/// An API that is read from its access log, and then from its execution log alone: by a reload, and by a restart.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_api_that_moves_to_its_execution_log_is_watched_by_that() {
+    const ACCESS: &str = "/lives/shop";
+    const EXECUTION: &str = "API-Gateway-Execution-Logs_a1b2c3d4e5/prod";
+    let rule = "[[rule]]\nname = \"endpoint-5xx\"\nwindow = \"10s\"\nfor = \"0s\"\nkeep_firing_for = \"0s\"\nlow_traffic = false\n";
+    for by_reload in [true, false] {
+        let sim = simulation().await;
+        sim.create_group(ACCESS);
+        sim.create_group(EXECUTION);
+        let home = Home::new(&sim);
+        home.configure(&format!("{rule}{API}"));
+        let mut daemon = home.start();
+        until_read(&sim, &[ACCESS]).await;
+        Counts::default().put_now(&sim, ACCESS, 20, 502);
+        expect(&daemon, "endpoint-5xx", "shop", "firing");
+
+        let api = format!("[[api]]\nname = \"shop\"\nexecution_log_group = \"{EXECUTION}\"\n");
+        home.configure(&format!("{rule}{api}"));
+        if by_reload {
+            daemon.hang_up();
+        } else {
+            stop(&mut daemon);
+            daemon = home.start();
+        }
+        expect(&daemon, "endpoint-5xx", "shop", "resolved");
+        let over = daemon.stdout_json().len();
+        for n in 0..20 {
+            for said in ["HTTP Method: GET, Resource Path: /pets", "Method completed with status: 502"] {
+                sim.put(EXECUTION, "s", now(), now(), &format!("(e-{n}) {said}"));
+            }
+        }
+        let fires = || daemon.stdout_json()[over..].iter().any(|line| line["state"] == "firing");
+        until("what its execution log tells", fires).await;
+        stop(&mut daemon);
+    }
+}

@@ -14,9 +14,9 @@ use super::Settings;
 use super::track::{others, repeat_at, same};
 use crate::model::alert::{Alert, AlertKey, CauseCount, Reason, Severity, State};
 use crate::model::inventory::{ApiId, Inventory};
+use crate::model::past::Past;
 use crate::model::time::Timestamp;
 use crate::notify::message::{AlertMessage, Digest};
-use crate::notify::plans::Past;
 
 /// Members that a digest names.
 const NAMED_MAX: usize = 10;

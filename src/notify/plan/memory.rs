@@ -14,11 +14,11 @@ use super::track::{Told, Track};
 use crate::model::alert::{Alert, AlertKey, Reason, State};
 use crate::model::hash::FastMap;
 use crate::model::inventory::{ApiId, Inventory};
+use crate::model::past::Past;
 use crate::model::saved::{RestoreError, in_order};
 use crate::model::time::Timestamp;
 use crate::notify::audience::Audience;
 use crate::notify::message::{AlertMessage, Digest, Message};
-use crate::notify::plans::Past;
 
 /// A message that is due whatever comes, and that there was no token for: a resolve, or a notice.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -27,9 +27,10 @@ use self::silence::Silence;
 use self::track::Told;
 use super::audience::Audience;
 use super::message::Message;
-use super::plans::{Moment, Past};
+use super::plans::Moment;
 use crate::model::alert::{Alert, AlertKey, Reason, State};
 use crate::model::inventory::Inventory;
+use crate::model::past::Past;
 use crate::model::saved::{self, RestoreError};
 use crate::model::time::Timestamp;
 

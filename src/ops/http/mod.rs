@@ -3,6 +3,7 @@
 //! Not what is said of it: each page is made from one [`Report`], asked for when the page is. Rule: whatever a client
 //! sends, or does not send, costs a connection and a few seconds at most; nothing here can hold up the daemon.
 
+mod authority;
 mod get;
 mod health;
 mod metrics;
@@ -71,6 +72,8 @@ pub struct Pages {
 #[derive(Debug)]
 pub struct Listener {
     listener: TcpListener,
+    /// Only this machine reaches it.
+    is_local: bool,
 }
 
 impl Listener {
@@ -83,10 +86,11 @@ impl Listener {
         let listener = TcpListener::bind(address).await.map_err(|why| CannotListen { address, why })?;
         let listens = listener.local_addr().unwrap_or(address);
         tracing::info!("health and metrics at http://{listens}");
-        if !listens.ip().is_loopback() {
+        let is_local = listens.ip().to_canonical().is_loopback();
+        if !is_local {
             tracing::warn!("http://{listens} can be reached from other machines, and asks nobody who they are");
         }
-        Ok(Some(Self { listener }))
+        Ok(Some(Self { listener, is_local }))
     }
 
     /// Where it listens.
@@ -109,9 +113,9 @@ impl Listener {
             let Some((permit, accepted)) = stop.run_until_cancelled(next).await else { return };
             match accepted {
                 Ok((stream, _)) => {
-                    let (pages, stop) = (pages.clone(), stop.clone());
+                    let (pages, stop, is_local) = (pages.clone(), stop.clone(), self.is_local);
                     tokio::spawn(async move {
-                        let serving = tokio::time::timeout(CONNECTION_MAX, connection(stream, pages));
+                        let serving = tokio::time::timeout(CONNECTION_MAX, connection(stream, pages, is_local));
                         // Either it has ended, or it is cut.
                         let _ = stop.run_until_cancelled(serving).await;
                         drop(permit);
@@ -126,10 +130,10 @@ impl Listener {
     }
 }
 
-async fn connection(stream: TcpStream, pages: Pages) {
+async fn connection(stream: TcpStream, pages: Pages, is_local: bool) {
     let answering = service_fn(|request: Request<Incoming>| {
         let pages = &pages;
-        async move { Ok::<_, Infallible>(respond(&request, pages).await) }
+        async move { Ok::<_, Infallible>(respond(&request, pages, is_local).await) }
     });
     let mut http = hyper::server::conn::http1::Builder::new();
     // One request a connection: nobody asks often enough to keep one.
@@ -162,9 +166,12 @@ impl From<NoAnswer> for Page {
     }
 }
 
-async fn respond(request: &Request<Incoming>, pages: &Pages) -> Response<Full<Bytes>> {
+async fn respond(request: &Request<Incoming>, pages: &Pages, is_local: bool) -> Response<Full<Bytes>> {
     let allowed = matches!(*request.method(), Method::GET | Method::HEAD);
     let page = match page(request.uri().path(), pages) {
+        _ if is_local && !authority::is_local(request.headers()) => {
+            Page::text(StatusCode::MISDIRECTED_REQUEST, authority::MISDIRECTED)
+        }
         Some(page) if allowed => page.await.unwrap_or_else(Page::from),
         Some(_) => Page::text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD"),
         None => {
