@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,9 @@ use crate::ops::clock::Clock;
 use crate::ops::inquiry::Questions;
 use crate::state::store::Store;
 use crate::tail::fetch::Connect as _;
+
+/// How long a start that knows what was told waits for APIs that are to be discovered.
+const SETTLED_MAX: Duration = Duration::from_secs(20);
 
 /// How the daemon runs, besides what the configuration says.
 pub struct Options {
@@ -77,6 +81,9 @@ pub async fn run(mut config: Config, mut clients: Clients, options: Options, hea
     let account = Account::default();
     let (discovery, looking) = Discovery::start(Explorer::default(), keep.as_ref().map(Keep::store), clock.clone());
     config = discovery.seek(config, &region, clock.now());
+    if restored.pipeline.is_none() && !said_since.is_empty() {
+        config = discovery.settled(SETTLED_MAX).await;
+    }
     let mut desk = Desk { post: opening.start(), changes, account: account.clone(), discovery, hear };
     let discovery = desk.discovery.clone();
     let outcome = loop {

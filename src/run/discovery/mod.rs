@@ -37,6 +37,9 @@ const VERSION: u32 = 1;
 /// A look takes no longer: an API of a thousand methods is asked within half of it.
 const LOOK_MAX: Duration = Duration::from_mins(3);
 
+/// Between two glances at whether the first looks are over.
+const SETTLING: Duration = Duration::from_millis(100);
+
 /// Looks at an API.
 pub trait Explore: Send + 'static {
     /// Looks at one.
@@ -118,6 +121,21 @@ impl Discovery {
         }
         running.filled = resolved.config;
         running.filled.clone()
+    }
+
+    /// Waits until each API was looked at once, though not for long. Returns the configuration with what is known then.
+    ///
+    /// For a start that knows what was told and has no state: what was told of an API that is still sought would look as
+    /// if it were of one that is no more.
+    pub async fn settled(&self, patience: Duration) -> Config {
+        let looked = async {
+            while self.report().iter().any(|api| !api.tried && !api.watched && api.failed == 0) {
+                tokio::time::sleep(SETTLING).await;
+                let _ = self.fill();
+            }
+        };
+        let _ = tokio::time::timeout(patience, looked).await;
+        self.fill()
     }
 
     /// Waits until something else is to be watched than what is.

@@ -57,6 +57,20 @@ fn script(looks: impl IntoIterator<Item = Look>) -> (Script, Answers) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_first_looks_are_waited_for_where_that_matters() {
+    let clock = Clock::from(Timestamp::from_millis(1_795_338_000_000), 1);
+    for (looks, groups) in [(vec![Ok(found("/one"))], vec!["/one".to_owned()]), (vec![denied()], Vec::new())] {
+        let (explore, counted) = script(looks);
+        let (discovery, looking) = Discovery::start(explore, None, clock.clone());
+        assert!(discovery.seek(config(), "eu-west-1", clock.now()).apis[0].access_log_groups.is_empty());
+        let running = discovery.settled(Duration::from_secs(20)).await;
+        assert_eq!(running.apis[0].access_log_groups, groups);
+        assert_eq!(lock(&counted).1, 1, "no longer than for the first answer");
+        looking.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_found_is_watched_when_it_is_and_again_when_it_changes() {
     let clock = Clock::from(Timestamp::from_millis(1_795_338_000_000), 1);
     let (explore, counted) = script([denied(), Ok(found("/one")), Ok(found("/one")), Ok(found("/two"))]);
