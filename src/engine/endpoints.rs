@@ -175,6 +175,12 @@ impl Endpoints {
     /// Learns the causes of the window before `at`, of sums that were made of these endpoints as they are.
     pub(super) fn learn(&mut self, sums: &Sums, at: Timestamp, window: Duration) {
         for place in 0..self.stats.len() {
+            // One whose requests all lie behind `at` came in the same batch as what is looked at: it is not watched yet,
+            // or it would depend on how much came at once since when it is.
+            let is_watched = self.stats[place].learned.is_watched();
+            if !is_watched && sums.requests(&self.stats, place..place + 1, at, window).requests == 0 {
+                continue;
+            }
             let causes = sums.causes(&self.stats, place, at, window);
             let EndpointStats { tally, learned, .. } = &mut self.stats[place];
             learned.look(&tally.kins(&causes), at, window);

@@ -42,6 +42,11 @@ impl Known {
 }
 
 impl Learned {
+    /// Whether it was looked at before.
+    pub(super) const fn is_watched(&self) -> bool {
+        self.since.is_some()
+    }
+
     /// Looks at the failures of `[at - window, at)`: `kins` are all there are, in order.
     pub(super) fn look(&mut self, kins: &[(Kind<'_>, Kin)], at: Timestamp, window: Duration) {
         self.since.get_or_insert(at);

@@ -623,6 +623,19 @@ fn proptest_config(cases: u32) -> ProptestConfig {
     ProptestConfig { cases: from_environment.unwrap_or(cases), failure_persistence: None, ..ProptestConfig::default() }
 }
 
+/// Since when an endpoint is watched for new causes does not hang on whether its first requests came in one batch with
+/// what was looked at before them.
+#[test]
+fn a_cause_is_new_or_not_however_much_came_at_a_time() {
+    // The first half minute of `/r1` times out, so that its first requests end when others were looked at already.
+    let mut course = vec![[0, 0, 0]; 20];
+    (course[0], course[1]) = ([140, 215, 0], [0, 29, 168]);
+    let from = World::new().now();
+    let facts = facts(&lines_of(&course, from));
+    let of = |sizes: &[usize]| fed(&at_once(), from, &given(&facts, sizes, Duration::ZERO)).1;
+    assert_eq!(of(&[42, 38]), of(&[26, 44, 39, 43, 30]));
+}
+
 proptest! {
     #![proptest_config(proptest_config(8))]
 
